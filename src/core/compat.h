@@ -1,0 +1,29 @@
+/* One source for Lua 5.1, LuaJIT and 5.4. */
+#ifndef FORGELOG_COMPAT_H
+#define FORGELOG_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
+
+#if LUA_VERSION_NUM < 502
+#define lua_rawlen lua_objlen
+#define fl_setfuncs(L, functions) luaL_register(L, NULL, functions)
+#else
+#define fl_setfuncs(L, functions) luaL_setfuncs(L, functions, 0)
+#endif
+
+#if LUA_VERSION_NUM >= 503
+#define FL_EXACT INT64_MAX
+#define FL_EXACT_LEAST INT64_MIN
+#define fl_pushinteger(L, value) lua_pushinteger(L, (lua_Integer)(value))
+#define fl_checkint64(L, index) ((int64_t)luaL_checkinteger(L, index))
+#else
+#define FL_EXACT INT64_C(9007199254740992) /* 2^53: above it a double skips numbers */
+#define FL_EXACT_LEAST (-FL_EXACT)
+#define lua_isinteger(L, index) (lua_tonumber(L, index) == (lua_Number)(int64_t)lua_tonumber(L, index))
+#define fl_pushinteger(L, value) lua_pushnumber(L, (lua_Number)(value))
+#define fl_checkint64(L, index) ((int64_t)luaL_checknumber(L, index))
+#endif
+
+#endif

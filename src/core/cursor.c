@@ -1,0 +1,166 @@
+/* A reader's place in the log: a base, and the ranges it has been handed above it. */
+#include "cursor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fl_cursor_free(struct fl_cursor *cursor) {
+  static const struct fl_cursor none;
+  free(cursor->ranges);
+  *cursor = none;
+}
+
+/* Index of the first range that ends at or above seq. */
+static size_t lower_bound(const struct fl_cursor *cursor, int64_t seq) {
+  size_t low = 0, high = cursor->count;
+  if (high > 0 && cursor->ranges[high - 1].last < seq) return high; /* the usual case: the newest */
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (cursor->ranges[middle].last < seq)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+bool fl_cursor_has(const struct fl_cursor *cursor, int64_t seq) {
+  size_t at;
+  if (seq <= cursor->base) return true;
+  at = lower_bound(cursor, seq);
+  return at < cursor->count && cursor->ranges[at].first <= seq;
+}
+
+static bool make_room(struct fl_cursor *cursor) {
+  struct fl_range *ranges;
+  size_t room = cursor->room ? cursor->room * 2 : 16;
+  if (cursor->count == FL_RANGES_KEPT) cursor->count = 0;
+  if (cursor->count < cursor->room) return true;
+  ranges = realloc(cursor->ranges, room * sizeof *ranges);
+  if (!ranges) return false;
+  cursor->ranges = ranges;
+  cursor->room = room;
+  return true;
+}
+
+static void remove_range(struct fl_cursor *cursor, size_t at) {
+  cursor->count--;
+  memmove(&cursor->ranges[at], &cursor->ranges[at + 1], (cursor->count - at) * sizeof *cursor->ranges);
+}
+
+static bool insert_range(struct fl_cursor *cursor, int64_t first, int64_t last) {
+  size_t at;
+  if (!make_room(cursor)) return false;
+  at = lower_bound(cursor, first);
+  memmove(&cursor->ranges[at + 1], &cursor->ranges[at], (cursor->count - at) * sizeof *cursor->ranges);
+  cursor->ranges[at].first = first;
+  cursor->ranges[at].last = last;
+  cursor->count++;
+  return true;
+}
+
+bool fl_cursor_hand(struct fl_cursor *cursor, int64_t seq) {
+  size_t at;
+  bool touches_next, touches_last;
+  if (fl_cursor_has(cursor, seq)) return true;
+  at = lower_bound(cursor, seq);
+  touches_next = at < cursor->count && cursor->ranges[at].first == seq + 1;
+  touches_last = at > 0 && cursor->ranges[at - 1].last == seq - 1;
+  if (!touches_next && !touches_last) return insert_range(cursor, seq, seq);
+  if (touches_last) cursor->ranges[at - 1].last = touches_next ? cursor->ranges[at].last : seq;
+  if (touches_next && !touches_last) cursor->ranges[at].first = seq;
+  if (touches_next && touches_last) remove_range(cursor, at);
+  return true;
+}
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+void fl_cursor_settle(struct fl_cursor *cursor, int64_t settled) {
+  int64_t base = smaller(settled, smaller(cursor->next, cursor->back));
+  size_t dead = 0;
+  if (base > cursor->base) cursor->base = base;
+  while (dead < cursor->count && cursor->ranges[dead].first - 1 <= cursor->base) { /* no hole is left below its end */
+    if (cursor->ranges[dead].last > cursor->base) cursor->base = cursor->ranges[dead].last;
+    dead++;
+  }
+  if (dead > 0) {
+    cursor->count -= dead;
+    memmove(cursor->ranges, cursor->ranges + dead, cursor->count * sizeof *cursor->ranges);
+  }
+  if (cursor->count > 0 && cursor->ranges[0].first <= cursor->base) cursor->ranges[0].first = cursor->base + 1;
+}
+
+/* Digits to a number; NULL where there are none or too many. */
+static const char *parse_number(const char *text, int64_t *value) {
+  if (*text < '0' || *text > '9') return NULL;
+  for (*value = 0; *text >= '0' && *text <= '9'; text++) {
+    int digit = *text - '0';
+    if (*value > (INT64_MAX - 1 - digit) / 10) return NULL;
+    *value = *value * 10 + digit;
+  }
+  return text;
+}
+
+static const char *parse_range(struct fl_cursor *cursor, const char *text, const char **wrong) {
+  int64_t first, last, above = cursor->count ? cursor->ranges[cursor->count - 1].last : cursor->base;
+  *wrong = "its ranges are not numbers such as 17-20,22";
+  text = parse_number(text, &first);
+  last = first;
+  if (text && *text == '-') text = parse_number(text + 1, &last);
+  if (!text || (*text != ',' && *text != '\0')) return NULL;
+  *wrong = "its ranges do not ascend above the horizon";
+  if (first <= above || last < first) return NULL;
+  *wrong = "out of memory";
+  if (!insert_range(cursor, first, last)) return NULL;
+  *wrong = NULL;
+  return *text == ',' ? text + 1 : text;
+}
+
+static const char *parse_ranges(struct fl_cursor *cursor, const char *text) {
+  const char *wrong = NULL;
+  do {
+    text = parse_range(cursor, text, &wrong);
+    if (wrong) return wrong;
+  } while (text[0] != '\0' || text[-1] == ',');
+  return NULL;
+}
+
+static const char *parse(struct fl_cursor *cursor, const char *text) {
+  static const char *const shape = "it is not of the form 15, 1:15 or 1:15:17-20,22";
+  int64_t timeline = 0;
+  const char *at = parse_number(text, &cursor->base);
+  if (at && *at == ':') {
+    timeline = cursor->base;
+    at = parse_number(at + 1, &cursor->base);
+  }
+  if (!at || timeline > UINT32_MAX) return shape;
+  cursor->timeline = (uint32_t)timeline;
+  if (*at == ':' && strchr(text, ':') != at) return parse_ranges(cursor, at + 1);
+  return *at == '\0' ? NULL : shape;
+}
+
+const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text) {
+  const char *wrong;
+  fl_cursor_free(cursor);
+  wrong = parse(cursor, text);
+  if (wrong) {
+    fl_cursor_free(cursor);
+    return wrong;
+  }
+  cursor->next = cursor->base;
+  cursor->back = INT64_MAX;
+  return NULL;
+}
+
+void fl_cursor_print(const struct fl_cursor *cursor, char *text) {
+  size_t i;
+  text += sprintf(text, "%" PRIu32 ":%" PRId64, cursor->timeline, cursor->base);
+  if (cursor->count > FL_RANGES_SAVED) return;
+  for (i = 0; i < cursor->count; i++) {
+    const struct fl_range *range = &cursor->ranges[i];
+    text += sprintf(text, "%c%" PRId64, i ? ',' : ':', range->first);
+    if (range->last > range->first) text += sprintf(text, "-%" PRId64, range->last);
+  }
+}
