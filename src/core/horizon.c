@@ -26,7 +26,14 @@ bool fl_horizon_writer(struct fl_horizon *horizon, int32_t backend, uint32_t loc
   writer->id = (int64_t)((uint64_t)(uint32_t)backend << 32 | local);
   writer->low = 0;
   writer->prepared = prepared;
+  writer->under_way = writer->ended = false;
   return true;
+}
+
+void fl_horizon_xid(struct fl_horizon *horizon, bool under_way) {
+  struct fl_writer *writer = &horizon->next.list[horizon->next.count - 1];
+  writer->under_way = under_way;
+  writer->ended = !under_way;
 }
 
 /* pg_locks may name a writer twice while its lock moves from the fast path to the lock table. */
@@ -86,6 +93,9 @@ static int64_t set_bounds(struct fl_horizon *horizon) {
     const struct fl_writer *known = find(&horizon->open, writer);
     writer->low = known ? known->low : first_bound(horizon, writer);
     writer->tick = known ? known->tick : horizon->ticks;
+    writer->ended |= known && known->under_way && !writer->under_way; /* pg_locks had its xid's lock gone already */
+    writer->under_way |= known && known->under_way;
+    if (writer->ended) horizon->gone_low = smaller(horizon->gone_low, writer->low);
     if (writer->low < lowest) lowest = writer->low;
   }
   return lowest;
@@ -103,6 +113,11 @@ void fl_horizon_end(struct fl_horizon *horizon, int64_t top) {
   if (top > horizon->top) horizon->top = top; /* a trim may have taken the highest */
   lowest = smaller(lowest, horizon->top);
   if (lowest > horizon->settled) horizon->settled = lowest;
+}
+
+void fl_horizon_reconnected(struct fl_horizon *horizon) {
+  size_t i;
+  for (i = 0; i < horizon->open.count; i++) horizon->open.list[i].prepared = false; /* any may be nobody's by now */
 }
 
 size_t fl_horizon_awaited(const struct fl_horizon *horizon, uint64_t tick, int64_t upto) {

@@ -14,10 +14,10 @@
 #define CLAIM "1179603527, pg_catalog.hashtext(@oid@::text || $1)" /* 0x464F5247 and a consumer's name */
 
 /* Writers: their lock on the log lasts from before their first seq until after their commit is visible. */
-#define WRITERS \
-  "FROM pg_catalog.pg_locks l WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted" \
-  " AND l.relation = @oid@ AND l.database = (SELECT oid FROM pg_catalog.pg_database" \
-  " WHERE datname = pg_catalog.current_database())"
+#define IS_WRITER \
+  "l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted AND l.relation = @oid@ AND l.database =" \
+  " (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+#define WRITERS "FROM pg_catalog.pg_locks l WHERE " IS_WRITER
 
 #define TIMELINE \
   "CASE WHEN NOT pg_catalog.pg_is_in_recovery()" \
@@ -26,7 +26,13 @@
 
 #define TICK \
   "SELECT @oid@, (SELECT max(seq) FROM @log@), pg_catalog.pg_is_in_recovery(), @last@, @gone@, " TIMELINE "," \
-  " (SELECT pg_catalog.string_agg(l.virtualtransaction || CASE WHEN l.pid IS NULL THEN 'p' ELSE '' END, ' ') " WRITERS ")"
+  " (SELECT pg_catalog.string_agg(w.id || CASE WHEN w.prepared THEN 'p' ELSE '' END" \
+  " || CASE w.under_way WHEN true THEN 'u' WHEN false THEN 'e' ELSE '' END, ' ')" \
+  " FROM (SELECT l.virtualtransaction AS id, l.pid IS NULL AS prepared," \
+  " pg_catalog.bool_or(l.transactionid = ANY (ARRAY(SELECT x::xid" \
+  " FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x))) AS under_way" \
+  " FROM pg_catalog.pg_locks l WHERE " IS_WRITER " OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'" \
+  " GROUP BY 1, 2 HAVING pg_catalog.bool_or(l.locktype = 'relation')) w)"
 
 struct statement {
   const char *name;
@@ -224,6 +230,7 @@ bool fl_log_setup(struct fl_log *log, const char *conninfo, const char *name) {
 bool fl_log_connect(struct fl_log *log) {
   fl_reader_lose(&log->readers[FL_SLOT_DRAIN]);
   fl_reader_lose(&log->readers[FL_SLOT_FEED]);
+  fl_horizon_reconnected(&log->horizon);
   log->operation = FL_OP_NONE;
   return fl_session_connect(&log->session, log->conninfo);
 }
@@ -343,7 +350,11 @@ static bool add_writer(struct fl_log *log, const char *text, char **end) {
   uint32_t local = (uint32_t)strtoul(*end + 1, end, 10);
   bool prepared = **end == 'p';
   if (prepared) (*end)++;
-  return fl_horizon_writer(&log->horizon, backend, local, prepared);
+  if (!fl_horizon_writer(&log->horizon, backend, local, prepared)) return false;
+  if (**end != 'u' && **end != 'e') return true; /* it has no xid, or has it no longer */
+  fl_horizon_xid(&log->horizon, **end == 'u');
+  (*end)++;
+  return true;
 }
 
 static void note_gone_writers(struct fl_log *log, struct fl_cursor *cursor) {

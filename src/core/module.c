@@ -322,7 +322,7 @@ static int handle_gap(lua_State *L) {
   }
   if (!reason) return lua_pushboolean(L, 0), 1;
   lua_pushstring(L, reason);
-  fl_pushinteger(L, upto);
+  fl_push_seq(L, upto);
   return 2;
 }
 
@@ -341,7 +341,7 @@ static int core_position(lua_State *L) {
 
 static void set_number(lua_State *L, const char *key, int64_t value) {
   if (value < 0) return;
-  fl_pushinteger(L, value);
+  fl_push_seq(L, value);
   lua_setfield(L, -2, key);
 }
 

@@ -23,6 +23,15 @@ void fl_push_error(lua_State *L, const struct fl_error *error) {
   lua_setmetatable(L, -2);
 }
 
+void fl_push_seq(lua_State *L, int64_t seq) {
+  char digits[24];
+  if (seq > FL_EXACT) {
+    snprintf(digits, sizeof digits, "%lld", (long long)seq);
+    luaL_error(L, "forgelog: seq %s is above 2^53, which this Lua would round; use Lua 5.3 or later", digits);
+  }
+  fl_pushinteger(L, seq);
+}
+
 /* A bigint that a Lua without integers would round stays text. */
 static void push_bigint(lua_State *L, const char *text, size_t length) {
   int64_t value = strtoll(text, NULL, 10);
@@ -91,7 +100,7 @@ static void set_repeated(lua_State *L, int base, int key, int last, const struct
 static void push_change(lua_State *L, int base, const struct fl_change *change, struct pushed *last) {
   lua_createtable(L, 0, 6);
   lua_pushvalue(L, base + KEY_SEQ);
-  fl_pushinteger(L, change->seq);
+  fl_push_seq(L, change->seq);
   lua_rawset(L, -3);
   set_repeated(L, base, KEY_TABLE, LAST_TABLE, &change->table_name, &last->table_name);
   set_repeated(L, base, KEY_OP, LAST_OP, &change->op, &last->op);
@@ -100,12 +109,6 @@ static void push_change(lua_State *L, int base, const struct fl_change *change, 
   lua_pushvalue(L, base + KEY_TIME);
   lua_pushnumber(L, (lua_Number)change->created_at / 1e6);
   lua_rawset(L, -3);
-}
-
-static int refuse_rounding(lua_State *L, int64_t seq) {
-  char digits[24];
-  snprintf(digits, sizeof digits, "%lld", (long long)seq);
-  return luaL_error(L, "forgelog: seq %s is above 2^53, which this Lua would round; use Lua 5.3 or later", digits);
 }
 
 /* Only when the whole batch stands in Lua does the reader move on: memory that runs out loses nothing. */
@@ -117,7 +120,6 @@ int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t se
   push_keys(L);
   lua_createtable(L, most, 0);
   while (count < most && fl_reader_look(reader, &look, &change)) {
-    if (change.seq > FL_EXACT) return refuse_rounding(L, change.seq);
     push_change(L, base, &change, &last);
     lua_rawseti(L, -2, ++count);
   }

@@ -11,6 +11,9 @@
 
 void fl_push_error(lua_State *L, const struct fl_error *error);
 
+/* A seq; raises where this Lua would round it. */
+void fl_push_seq(lua_State *L, int64_t seq);
+
 /* One row of the session's last result, as a table by column name. */
 void fl_push_row(lua_State *L, const struct fl_session *session, int row, int columns);
 

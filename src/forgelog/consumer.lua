@@ -12,6 +12,9 @@ local store = require "forgelog.store"
 
 local consumer = { memory = store.memory, file = store.file, table = store.table }
 
+--- A store in a `lua_shared_dict` of OpenResty: see `forgelog.store.shared`.
+function consumer.shared(...) return require("forgelog.store.shared")(...) end
+
 local Consumer = {}
 Consumer.__index = Consumer
 

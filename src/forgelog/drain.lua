@@ -5,10 +5,12 @@ local drive = require "forgelog.drive"
 local drain = {}
 
 local BATCH = 64 -- changes handed to Lua by one call into the core
+local SETTLE_KNOWN = 0.25 -- seconds to wait for writers whose lower bound is known: short ones go, long ones hold nobody up
 local SETTLE_PAUSE = { 0.001, 0.05 } -- seconds between two ticks: at first, at most
 local AHEAD_LEAST = 8192 -- with a limit below this nothing is asked for ahead
 
--- Ticks until the writers that this drain saw first have gone, so that all it can see now is settled.
+-- Ticks until the writers that this drain saw first have gone, so that all it can see now is settled. On a connection
+-- that has ticked before, those of its first tick are open since then at most, and what is below is settled already.
 -- Returns how many are left when the time is over.
 local function settle(log, seconds)
   local core, waiter = log._core, log._waiter
@@ -16,6 +18,7 @@ local function settle(log, seconds)
   if ok then ok, err = drive.run(log, "begin", "tick") end
   if not ok then return nil, err end
   local known, pause = core:known(), SETTLE_PAUSE[1]
+  if known.tick > 1 then seconds = math.min(seconds, SETTLE_KNOWN) end
   local deadline = waiter.now() + seconds
   while core:awaited(known.tick, known.top) > 0 and waiter.now() < deadline do
     waiter.wait(nil, "", pause)

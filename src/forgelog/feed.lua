@@ -11,7 +11,6 @@ local retry = require "forgelog.retry"
 local Feed = {}
 Feed.__index = Feed
 
-local IDLE = { sleep = true, lie_down = true } -- states in which it waits for changes
 local UNCONNECTED = { connect = true, greet = true, back_off = true } -- states in which nothing can be asked
 local RETRIED = { connect = true, lost = true, timeout = true } -- kinds of error after which it goes on by itself
 
@@ -43,8 +42,7 @@ local function take(self, most, timeout)
     return nil, core.error("query", "a transaction is open on this connection; commit before taking the next changes")
   end
   if log._lost and self._state ~= "back_off" then self._state = "connect" end
-  if timeout == 0 and IDLE[self._state] then self._state = "look" end -- even without any time it looks once
-  local looked = timeout ~= 0
+  local looked = timeout ~= 0 -- even without any time it looks once
   while not self._closed do
     if not most and not UNCONNECTED[self._state] then return true end
     local left = deadline and math.max(deadline - now(), 0) or math.huge
@@ -119,6 +117,22 @@ function Feed:stats()
     connected = not self._log._lost,
     last_error = self.last_error,
   }
+end
+
+--- For event loops that wait themselves: the socket to wait for (see `forgelog.wait.poll`).
+function Feed:pollfd() return self._log:pollfd() end
+
+--- What to wait for on it.
+function Feed:events() return self._log:events() end
+
+--- Seconds after which `next(0)` or `batch(max, 0)` is to be called at the latest, whatever the socket does.
+function Feed:timeout()
+  local now = self._log._waiter.now()
+  if self._state == "back_off" then return math.max(0, self._retry_at - now) end
+  if self._state == "lie_down" and self._listen then return self._soon end
+  if self._state ~= "sleep" and self._state ~= "lie_down" then return 0 end
+  self._heard = self._heard or self._log._core:notified() ~= false
+  return self._heard and 0 or math.max(0, self._due - now)
 end
 
 --- Ends the feed; its log stays usable.

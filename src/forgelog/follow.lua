@@ -80,7 +80,7 @@ end
 -- Nothing was there. Whoever gets the bell, or sees another follower hold it, looks once more and then sleeps;
 -- otherwise writers are open that saw nobody asleep and will not notify, and it looks again soon.
 function act.lie_down(self, seconds)
-  if not self._listen then return pause(self, seconds) and "look" or "lie_down" end
+  if not self._listen then return (pause(self, seconds) or seconds == 0) and "look" or "lie_down" end
   local ok, err = drive.run(self._log, "begin", "bell")
   if not ok then return nil, err end
   local row = self._log._core:rows()[1]
@@ -96,13 +96,15 @@ end
 function act.sleep(self, seconds)
   local log, due = self._log, false
   local notified = log._core:notified()
+  if notified == false and self._heard then notified = true end
+  self._heard = false
   if notified == false then
     due = pause(self, seconds, log._core:pollfd())
     if log._closed then return nil, core.error("closed", "the log was closed") end
     notified = log._core:notified()
   end
   if notified == nil then return nil, drive.failure(log) end
-  if not notified then return due and "look" or "sleep" end
+  if not notified then return (due or seconds == 0) and "look" or "sleep" end
   self._rising, self._armed = self._bell, false
   if self._linger > 0 then log._waiter.wait(nil, "", self._linger) end
   return "look"

@@ -53,8 +53,15 @@ end
 
 local function find_facts(log, name, hstore)
   local facts, err = one(log, sql("facts"), name, VERSION)
-  if facts and hstore == false then facts.hstore_oid = 0 end
-  return facts, err
+  if not facts then return nil, err end
+  if hstore == false then facts.hstore_oid = 0 end
+  if facts.tables and facts.owns then
+    local state
+    state, err = one(log, sql("state", { schema = facts.quoted }))
+    if not state then return nil, err end
+    facts.tables = state.there
+  end
+  return facts
 end
 
 local function in_literal(text)

@@ -64,7 +64,10 @@ BEGIN
 
   -- Nobody has kept count of what was deleted before the triggers stood.
   sequence := @schema@.forge_log_sequence();
-  SELECT coalesce(min(seq) - 1, pg_sequence_last_value(sequence), 0) INTO retained FROM @schema@.forge_change_log;
+  -- With triggers and no count, everything may have been: whoever reads the log has to resync.
+  SELECT CASE WHEN guarded THEN coalesce(pg_sequence_last_value(sequence), 0)
+              ELSE coalesce(min(seq) - 1, pg_sequence_last_value(sequence), 0) END
+    INTO retained FROM @schema@.forge_change_log;
   INSERT INTO @schema@.forge_change_log_state AS s (trimmed_to, version) VALUES (retained, @version@)
     ON CONFLICT (one) DO UPDATE SET version = excluded.version,
        trimmed_to = CASE WHEN guarded THEN s.trimmed_to ELSE greatest(s.trimmed_to, excluded.trimmed_to) END;

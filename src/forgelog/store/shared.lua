@@ -1,0 +1,27 @@
+--- Keeps positions in a lua_shared_dict: they outlive workers and reloads, not nginx itself. For caches in shared memory,
+-- which live as long.
+-- @module forgelog.store.shared
+local check = require "forgelog.check"
+local core = require "forgelog.core"
+
+--- A store for a consumer: see `forgelog.store`.
+-- @string name the lua_shared_dict's; one of its own, since in a full one old keys are dropped
+return function(name)
+  local dict = ngx.shared[name]
+  if not dict then check.misuse("store.shared", ("there is no lua_shared_dict %s in nginx.conf"):format(tostring(name))) end
+  local prefix = "forgelog:position:"
+  return {
+    load = function(_, consumer) return dict:get(prefix .. (consumer or "")) end,
+    save = function(_, consumer, position)
+      local ok, why = dict:safe_set(prefix .. (consumer or ""), position)
+      if ok then return true end
+      return nil, core.error("query", ("lua_shared_dict %s: %s"):format(name, why))
+    end,
+    -- Tells this nginx from any other on the same log.
+    instance = function()
+      local key = "forgelog:instance"
+      dict:safe_add(key, ("%x.%x"):format(ngx.now() * 1000, math.random(0, 2 ^ 24)))
+      return dict:get(key)
+    end,
+  }
+end

@@ -1,0 +1,25 @@
+--- The waiter under cqueues: the coroutine that waits gives way to the others of its controller.
+-- Outside of a controller it blocks, as cqueues.poll does there.
+-- @module forgelog.wait.cqueues
+local core = require "forgelog.core"
+local cqueues = require "cqueues"
+
+-- cqueues keeps a descriptor registered after the wait. The next socket may get the same number (libpq tries a host after
+-- another), and would be taken for the one registered: so none is left behind.
+local function wait(fd, events, seconds)
+  if not fd then
+    cqueues.poll(seconds)
+    return false
+  end
+  local object = { pollfd = fd, events = events }
+  local ready = cqueues.poll(object, seconds)
+  cqueues.cancel(fd)
+  return ready == object
+end
+
+return {
+  name = "cqueues",
+  wait = wait,
+  now = core.now,
+  cancel = cqueues.cancel,
+}

@@ -1,0 +1,72 @@
+--- The waiter inside OpenResty (ngx_lua), where a blocked worker is an outage. Nobody can wait for a foreign socket there:
+-- it looks, sleeps a moment by ngx.sleep (1, 2, 4, 8, then 10 ms), and looks again. `threads` gives one that answers sooner.
+-- @module forgelog.wait.openresty
+local core = require "forgelog.core"
+
+local PAUSE = { 0.001, 0.01 } -- seconds between two looks: at first, at most
+local SLICE = 0.25 -- seconds a thread waits at once: the worker's exit waits for it
+local GRACE = 0.5 -- seconds that timers may still wait in a worker that exits
+
+local YIELDS = " rewrite server_rewrite access content timer preread ssl_cert ssl_session_fetch ssl_client_hello "
+local exiting_since
+local waiting = {} -- by descriptor: the wait it belongs to
+
+-- Raises in a phase that may not yield, and in timers when a worker exits and the server keeps it from doing so.
+local function may_wait()
+  local phase = ngx.get_phase()
+  if not YIELDS:find(" " .. phase .. " ", 1, true) then
+    error(("forgelog: nothing can wait in the phase %s; do this in a timer: ngx.timer.at(0, f)"):format(phase), 0)
+  end
+  if phase ~= "timer" or not ngx.worker.exiting() then return end
+  exiting_since = exiting_since or core.now()
+  if core.now() - exiting_since > GRACE then error(core.error("closed", "the worker is exiting"), 0) end
+end
+
+-- A waiter that passes the time between two looks by `pause`. A wait ends when another has its descriptor.
+local function looking(pause)
+  return function(fd, events, seconds)
+    local deadline, moment, mine = core.now() + (seconds or math.huge), PAUSE[1], {}
+    if fd then waiting[fd] = mine end
+    while true do
+      may_wait()
+      if fd and (waiting[fd] ~= mine or core.poll(fd, events, 0)) then return true end
+      local left = deadline - core.now()
+      if left <= 0 then return false end
+      pause(math.max(0.001, math.min(moment, left)), left, fd, events)
+      moment = math.min(moment * 2, PAUSE[2])
+    end
+  end
+end
+
+local function cancel(fd) waiting[fd] = nil end
+
+-- libpq looks names up by itself, and blocks the worker meanwhile.
+local function connecting(handle)
+  if handle:option("hostaddr") then return end
+  for host in (handle:option("host") or ""):gmatch("[^,]+") do
+    if not host:find("^[/@]") and host ~= "localhost" and not host:find("^[%d.]+$") and not host:find(":", 1, true) then
+      ngx.log(ngx.WARN, "forgelog: looking up ", host, " blocks the worker; give hostaddr or a Unix socket")
+    end
+  end
+end
+
+local function waiter(pause)
+  return { name = "openresty", wait = looking(pause), now = core.now, cancel = cancel, connecting = connecting }
+end
+
+local openresty = waiter(function(moment) ngx.sleep(moment) end)
+
+--- A waiter that waits in threads of a pool (nginx.conf, main level: `thread_pool forgelog threads=8;`): answers come sooner
+-- and idle feeds cost less. A connection that waits takes a thread: give the pool as many as a worker has connections.
+-- @string pool the thread pool's name; a pool of its own
+function openresty.threads(pool)
+  local function slice(moment, left, fd, events)
+    if not fd or ngx.worker.exiting() then return ngx.sleep(moment) end -- nginx exits without waiting for an answer
+    local ok, why = ngx.run_worker_thread(pool, "forgelog.core", "poll", fd, events, math.min(SLICE, left))
+    if not ok and why:find("not found", 1, true) then error("forgelog: " .. why .. " (nginx.conf: thread_pool)", 0) end
+    if not ok then ngx.sleep(moment) end
+  end
+  return waiter(slice)
+end
+
+return openresty
