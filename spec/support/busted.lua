@@ -1,0 +1,2 @@
+-- The command 'busted' for whichever interpreter runs this file.
+require "busted.runner" { standalone = false }

@@ -1,0 +1,185 @@
+--- What every waiter has to do, as functions that raise where it does not: the same list in a plain Lua and inside nginx.
+-- Each gets `place`: `wait` (the waiter's name or the waiter), `conninfo` (a
+-- database with a watched table item), `spawn` (starts a function beside this one; nil where
+-- nothing runs beside it).
+-- @module support.contract
+local core = require "forgelog.core"
+local find_waiter = require "forgelog.wait"
+local forgelog = require "forgelog"
+
+local contract = {}
+
+-- Plain Lua 5.1 cannot yield across pcall: there an error goes to the loop itself.
+local plain = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
+contract.try = plain and function(call) return true, call() end or pcall
+
+local function check(name, test, needs_spawn) contract[#contract + 1] = { name = name, test = test, beside = needs_spawn } end
+
+local function waiter_of(place) return find_waiter("contract", place.wait) end
+
+local function connect(place, opts)
+  opts = opts or {}
+  return assert(forgelog.connect(opts.conninfo or place.conninfo, { wait = place.wait, timeout = opts.timeout }))
+end
+
+local function between(low, seconds, high, what)
+  if seconds < low or seconds > high then
+    error(("%s took %.3f s, not %g to %g"):format(what, seconds, low, high), 2)
+  end
+end
+
+local function timed(call, ...)
+  local started = core.now()
+  local result, err = call(...)
+  return core.now() - started, result, err
+end
+
+-- Starts a function beside this one; what is returned waits for its end, and raises what it raised.
+local function beside(place, work)
+  local ended, ok, result, err = false, nil, nil, nil
+  place.spawn(function()
+    ok, result, err = contract.try(work)
+    ended = true
+  end)
+  return function(seconds)
+    local waiter = waiter_of(place)
+    local deadline = core.now() + seconds
+    while not ended do
+      assert(core.now() < deadline, "what ran beside did not end")
+      waiter.wait(nil, "", 0.005)
+    end
+    assert(ok, result)
+    return result, err
+  end
+end
+
+check("sleeps without a descriptor", function(place)
+  local seconds, ready = timed(waiter_of(place).wait, nil, "", 0.1)
+  between(0.09, seconds, 0.5, "a sleep of 0.1 s")
+  assert(not ready)
+end)
+
+check("waits no longer than it is told to", function(place)
+  local log = connect(place)
+  local seconds, ready = timed(waiter_of(place).wait, log._core:pollfd(), "r", 0.1)
+  between(0.09, seconds, 0.5, "a wait of 0.1 s")
+  assert(not ready)
+  log:close()
+end)
+
+check("tells readiness to write and to read", function(place)
+  local log, waiter = connect(place), waiter_of(place)
+  for _, events in ipairs({ "w", "rw" }) do
+    local seconds, ready = timed(waiter.wait, log._core:pollfd(), events, 5)
+    between(0, seconds, 0.5, events)
+    assert(ready, events)
+  end
+  assert(log._core:query("SELECT pg_sleep(0.1)"))
+  assert(log._core:step() == "read")
+  local seconds, ready = timed(waiter.wait, log._core:pollfd(), "r", 5)
+  between(0.05, seconds, 1, "r")
+  assert(ready)
+  log:close()
+end)
+
+check("waits as long as it takes without a time", function(place)
+  local log = connect(place)
+  local seconds, rows = timed(log.query, log, "SELECT pg_sleep(0.3), 7 AS n")
+  between(0.29, seconds, 2, "a statement of 0.3 s")
+  assert(rows[1].n == 7)
+  log:close()
+end)
+
+check("ends a statement at its timeout and stays usable", function(place)
+  local log = connect(place, { timeout = 0.2 })
+  local seconds, rows, err = timed(log.query, log, "SELECT pg_sleep(20)")
+  between(0.19, seconds, 2, "a timeout of 0.2 s")
+  assert(not rows and err.kind == "timeout", tostring(err))
+  assert(log:query("SELECT 1 AS one")[1].one == 1)
+  log:close()
+end)
+
+check("connects to the second host where the first refuses", function(place)
+  local host, port = place.conninfo:match("host=(%S+) port=(%S+)")
+  local others = place.conninfo:gsub("host=%S+ port=%S+", "")
+  for _ = 1, 3 do
+    local log = connect(place, { conninfo = ("host=127.0.0.1,127.0.0.1,%s port=1,2,%s %s"):format(host, port, others) })
+    assert(log:query("SELECT 1 AS one")[1].one == 1)
+    log:close()
+  end
+end)
+
+check("says so where nobody listens", function(place)
+  local log, err = forgelog.connect("host=127.0.0.1 port=1 dbname=x user=x", { wait = place.wait })
+  assert(not log and err.kind == "connect" and err.retryable, tostring(err))
+end)
+
+check("drains and follows", function(place)
+  local log, writer = connect(place), connect(place)
+  assert(writer:query("INSERT INTO forge_change_log (table_name, op, row_id, created_at) "
+    .. "SELECT 'item', 'INSERT', g, now() FROM generate_series(1, 20000) g"))
+  local last, count, next_change = 0, 0, log:drain(0)
+  local change = next_change()
+  while change do
+    count, last = count + 1, change.seq
+    change = next_change()
+  end
+  assert(count >= 20000, count)
+  local feed = log:follow(last, { poll = 20 })
+  local _, err = feed:next(0.1)
+  assert(err.kind == "timeout", tostring(err))
+  assert(writer:query("INSERT INTO item (n) VALUES (1)"))
+  change, err = feed:next(5)
+  assert(change, tostring(err))
+  assert(change.table_name == "item" and change.seq > last)
+  feed:close()
+  log:close()
+  writer:close()
+end)
+
+check("lets others run while it waits", function(place)
+  local log, ticks = connect(place), 0
+  local done = false
+  local joined = beside(place, function()
+    while not done do
+      waiter_of(place).wait(nil, "", 0.01)
+      ticks = ticks + 1
+    end
+    return true
+  end)
+  assert(log:query("SELECT pg_sleep(0.5)"))
+  done = true
+  joined(2)
+  assert(ticks > 15, ticks .. " ticks in half a second")
+  log:close()
+end, true)
+
+check("is woken by a change committed meanwhile", function(place)
+  local log, writer = connect(place), connect(place)
+  local feed = log:follow(log:max_seq(), { poll = 20 })
+  local joined = beside(place, function() return feed:next(10) end)
+  waiter_of(place).wait(nil, "", 0.3)
+  assert(writer:query("INSERT INTO item (n) VALUES (2)"))
+  local seconds, change, err = timed(joined, 3)
+  assert(change, tostring(err))
+  between(0, seconds, 1, "waking")
+  log:close()
+  writer:close()
+end, true)
+
+check("lets go a wait on a log that another closes", function(place)
+  for _ = 1, 3 do
+    local log = connect(place)
+    local joined = beside(place, function() return log:query("SELECT pg_sleep(20)") end)
+    waiter_of(place).wait(nil, "", 0.1)
+    log:close()
+    local other = connect(place) -- takes the descriptor's number
+    local seconds, rows, err = timed(joined, 2)
+    assert(not rows and err.kind == "closed", tostring(err))
+    between(0, seconds, 1, "a wait on a closed log")
+    assert(other:query("SELECT pg_sleep(0.1), 1 AS one")[1].one == 1)
+    other:close()
+  end
+end, true)
+
+return contract

@@ -1,0 +1,103 @@
+--- A private nginx with its Lua module for one spec: own folder, own socket, workers as this user, stopped with the spec.
+-- @module support.nginx
+local process = require "support.process"
+local support = require "support"
+
+local nginx = {}
+nginx.__index = nginx
+
+local quote = process.quote
+local root = assert(os.getenv("FORGELOG_ROOT"))
+local MODULES = "/usr/lib/nginx/modules/"
+
+local CONF = [[
+%s
+load_module ]] .. MODULES .. [[ndk_http_module.so;
+load_module ]] .. MODULES .. [[ngx_http_lua_module.so;
+daemon off;
+pid nginx.pid;
+error_log error.log info;
+thread_pool forgelog threads=8;
+env FORGELOG_ROOT; env FORGELOG_TMP; env TMPDIR;
+%s
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
+  lua_package_path "%s/src/?.lua;%s/src/?/init.lua;%s/spec/?.lua;;";
+  lua_package_cpath "%s/build/jit/?.so;;";
+  %s
+}
+]]
+
+--- Whether this machine has nginx, its Lua module, and the core built for LuaJIT.
+function nginx.available()
+  for _, path in ipairs({ MODULES .. "ngx_http_lua_module.so", root .. "/build/jit/forgelog/core.so" }) do
+    local file = io.open(path)
+    if not file then return false end
+    file:close()
+  end
+  return (os.execute("command -v nginx >/dev/null")) ~= nil
+end
+
+--- Starts one.
+-- @tparam table parts `http` (directives inside http; `listen unix:$socket` there), `main` (directives outside, such as
+-- worker_processes), `files` (more files in its folder, by name; `$name` is replaced by vars.name), `vars`
+function nginx.start(parts)
+  local self = setmetatable({ dir = process.path("nginx") }, nginx)
+  assert(os.execute("mkdir -p " .. quote(self.dir .. "/tmp")))
+  local vars = parts.vars or {}
+  vars.socket, vars.dir = self.dir .. "/socket", self.dir
+  local function fill(text) return (text:gsub("%$(%w+)", vars)) end
+  local user = support.run("test $(id -u) = 0") and "user root;" or ""
+  self:write("nginx.conf", CONF:format(user, fill(parts.main or "worker_processes 1;"), root, root, root, root, fill(parts.http)))
+  for name, text in pairs(parts.files or {}) do self:write(name, fill(text)) end
+  -- it ends with the suite, however that ends
+  local watch = ("{ tail --pid=%s -s 0.5 -f /dev/null; kill -TERM -$$; } &"):format(process.id())
+  self.process = process.start(("%s exec nginx -p %s -c nginx.conf"):format(watch, quote(self.dir)))
+  support.wait_until(function()
+    return self:get("/up") or self:log():find("%[emerg%]") and error(self:log(), 0)
+  end, "nginx to answer", 10)
+  return self
+end
+
+function nginx:write(name, text)
+  local file = assert(io.open(self.dir .. "/" .. name, "w"))
+  file:write(text)
+  file:close()
+end
+
+--- What a request is answered; nil where it is not answered 200.
+function nginx:get(path, seconds)
+  local ok, output = process.run(("curl -sf -m %d --unix-socket %s %s"):format(seconds or 30, quote(self.dir .. "/socket"),
+    quote("http://nginx" .. path)))
+  return ok and output or nil
+end
+
+--- The error log so far.
+function nginx:log()
+  local file = io.open(self.dir .. "/error.log")
+  if not file then return "" end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+--- Process ids of the workers; also of those that are shutting down.
+function nginx:workers()
+  local _, output = process.run("pgrep -x nginx -P " .. self.process.pid)
+  local list = {}
+  for pid in output:gmatch("%d+") do list[#list + 1] = pid end
+  return list
+end
+
+--- Sends the master a signal: HUP reloads, QUIT ends it gracefully.
+function nginx:signal(name) assert(os.execute(("kill -%s %s"):format(name, self.process.pid))) end
+
+--- Ends it, and waits for that.
+function nginx:stop()
+  self.process:kill("TERM")
+  self.process:wait()
+end
+
+return nginx

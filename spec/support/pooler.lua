@@ -1,0 +1,73 @@
+--- A PgBouncer in transaction mode before a server.
+-- @module support.pooler
+
+local load = require "support.load"
+local process = require "support.process"
+local support = require "support"
+
+local pooler = {}
+pooler.__index = pooler
+
+local CONFIG = [[
+[databases]
+* = host=%s port=%s user=postgres
+[pgbouncer]
+listen_addr =
+listen_port = %d
+unix_socket_dir = %s
+auth_type = trust
+auth_file = %s/users
+admin_users = postgres
+pool_mode = transaction
+default_pool_size = 3
+server_idle_timeout = 0
+logfile = %s/pooler.log
+pidfile = %s/pooler.pid
+ignore_startup_parameters = extra_float_digits
+]]
+
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+--- Points it to a server (by conninfo), from the next connection on.
+function pooler:point(conninfo)
+  write(self.config, CONFIG:format(conninfo:match("host=(%S+)"), conninfo:match("port=(%S+)"), self.port, self.dir, self.dir,
+    self.dir, self.dir))
+end
+
+--- Starts one before a database; its own conninfo is in the field conninfo.
+function pooler.start(conninfo)
+  local self = setmetatable({ dir = support.path("pooler"), port = 6432 }, pooler)
+  self.config = self.dir .. "/pooler.ini"
+  assert(support.run("mkdir -m 777 " .. self.dir))
+  write(self.dir .. "/users", '"postgres" ""\n')
+  self:point(conninfo)
+  local user = select(2, support.run("id -u")):match("%d+") == "0" and "-u nobody " or ""
+  -- it must not outlive a test run that is killed
+  self.process = support.start(("pgbouncer -q %s%s & tail --pid=%s -s 0.5 -f /dev/null & wait $!; kill %%1"):format(
+    user, self.config, process.id()))
+  self.conninfo = ("host=%s port=%d user=postgres dbname=%s"):format(self.dir, self.port, conninfo:match("dbname=(%S+)"))
+  support.wait_until(function()
+    return (support.run(("psql -XAtqc 'SELECT 1' %s"):format(("'%s'"):format(self.conninfo))))
+  end, "pgbouncer", 10)
+  return self
+end
+
+--- Sends a command to its console.
+function pooler:command(command)
+  support.psql(command, self.conninfo:gsub("dbname=%S+", "dbname=pgbouncer"))
+end
+
+function pooler:stop()
+  if not self.process then return end
+  self.process:kill()
+  self.process:wait()
+  self.process = nil
+end
+
+pooler.connect = function(self, ...) return load.connect(self.conninfo, ...) end
+
+return pooler
