@@ -92,3 +92,27 @@ enum fl_decode fl_change_next(struct fl_stream *stream, struct fl_change *change
   if (got == FL_CHANGE_OK) stream->position = (size_t)(in.at - stream->data);
   return got;
 }
+
+enum fl_decode fl_change_skip(struct fl_stream *stream, int64_t *seq) {
+  const char *at = stream->data + stream->position, *const end = stream->data + stream->length;
+  struct fl_change change;
+  int32_t length = 0;
+  int field;
+  if (end - at < 2 + 4 + 8 || uint16_at(at) != FIELDS || uint32_at(at + 2) != 8) { /* the end, or to be told exactly */
+    enum fl_decode got = fl_change_next(stream, &change);
+    *seq = change.seq;
+    return got;
+  }
+  *seq = int64_at(at + 6);
+  for (at += 14, field = 1; field < FIELDS; field++) {
+    if (end - at < 4) return FL_CHANGE_SHORT;
+    length = (int32_t)uint32_at(at);
+    at += 4;
+    if (length < -1) return FL_CHANGE_BAD;
+    if (length > end - at) return FL_CHANGE_SHORT;
+    at += length > 0 ? length : 0;
+  }
+  if (length != 8 && length != -1) return FL_CHANGE_BAD; /* created_at is the last */
+  stream->position = (size_t)(at - stream->data);
+  return FL_CHANGE_OK;
+}

@@ -32,4 +32,7 @@ enum fl_decode {
 
 enum fl_decode fl_change_next(struct fl_stream *stream, struct fl_change *change);
 
+/* The same where only the seq is wanted; not for a stream's first row. */
+enum fl_decode fl_change_skip(struct fl_stream *stream, int64_t *seq);
+
 #endif

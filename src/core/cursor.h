@@ -22,14 +22,16 @@ struct fl_cursor {
 
 /* More ranges than this (1 MiB) are forgotten, and changes above the base may be handed out again. */
 #define FL_RANGES_KEPT 65536
-/* A position that would name more ranges than this (about 8 KiB of text) names none: see above. */
-#define FL_RANGES_SAVED 256
-#define FL_POSITION_SIZE (32 + FL_RANGES_SAVED * 42)
+/* A position that would name more ranges than this (some 64 KiB of text) names none: see above. */
+#define FL_RANGES_SAVED 4096
+/* Room for the text of a position: two numbers of 20 digits a range. */
+#define FL_POSITION_ROOM(ranges) (40 + (ranges) * 42)
+#define FL_POSITION_SIZE FL_POSITION_ROOM(FL_RANGES_SAVED)
 
 /* Reads a position's text: "15", "1:15" or "1:15:17-20,22". NULL, or what is wrong with it. */
 const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text);
 
-/* Writes the position's text, at most FL_POSITION_SIZE bytes. */
+/* Writes the position's text, at most FL_POSITION_ROOM(cursor->count) bytes. */
 void fl_cursor_print(const struct fl_cursor *cursor, char *text);
 
 /* Marks a seq as handed out; false: out of memory, nothing changed. */

@@ -77,17 +77,24 @@ static const struct statement statements[] = {
     {"lock", FL_OP_QUERY,
      "SELECT pg_catalog.pg_try_advisory_lock(" TRIMMER ") AS got, pg_catalog.pg_backend_pid() AS pid"},
     {"unlock", FL_OP_QUERY, "SELECT pg_catalog.pg_advisory_unlock(" TRIMMER ")"},
-    {"trim", FL_OP_QUERY,
-     "WITH lock AS MATERIALIZED (SELECT pg_catalog.pg_try_advisory_xact_lock(" TRIMMER ") AS got),"
+    {"trim", FL_OP_QUERY, /* its commit need not wait for the disk: what a crash brings back is trimmed again */
+     "WITH lock AS MATERIALIZED (SELECT pg_catalog.pg_try_advisory_xact_lock(" TRIMMER ") AS got,"
+     " pg_catalog.set_config('synchronous_commit', CASE WHEN $5::bool THEN 'off'"
+     " ELSE pg_catalog.current_setting('synchronous_commit') END, true)),"
      " gone AS (DELETE FROM @log@ WHERE (SELECT got FROM lock) AND seq = ANY (ARRAY(SELECT seq FROM @log@"
      " WHERE (SELECT got FROM lock) AND created_at < pg_catalog.to_timestamp($1::float8)"
      " AND created_at >= $2::timestamptz AND seq <= $3::bigint ORDER BY created_at LIMIT $4::bigint))"
      " RETURNING created_at) SELECT (SELECT got FROM lock) AS got, count(*) AS deleted,"
-     " max(created_at)::text AS newest FROM gone"},
+     " max(created_at)::text AS newest, EXISTS (SELECT " WRITERS " AND l.pid <> pg_catalog.pg_backend_pid()) AS others"
+     " FROM gone"},
     {"cancel", FL_OP_QUERY, /* never somebody else's statement: a pooler tells another process than the server's */
      "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1::int AND state = 'active'"
      " AND usename = current_user AND (left(query, 500) = left($2, 500)"
      " OR $2::text IS NULL AND pg_catalog.strpos(query, 'forge_change_log') > 0)"},
+    {"broadcast", FL_OP_QUERY, /* a row of a program's own, such as workers tell each other */
+     "WITH written AS (INSERT INTO @log@ (table_name, op, row_id, created_at)"
+     " VALUES ($1, 'BROADCAST', $2, pg_catalog.clock_timestamp()) RETURNING seq)"
+     " SELECT pg_catalog.pg_notify('forge_changes', '') FROM written"},
     {"listen", FL_OP_QUERY, "LISTEN forge_changes"},
     {"unlisten", FL_OP_QUERY, "UNLISTEN forge_changes"},
     {"bell", FL_OP_QUERY,
@@ -143,7 +150,8 @@ static bool add_filter(struct fl_log *log, const struct fl_reader *reader) {
 /* The highest seq ever given, where this role may know it. */
 static bool add_last(struct fl_log *log) {
   if (log->place.last < 0) return add(log, "NULL::bigint");
-  return add(log, "pg_catalog.pg_sequence_last_value(") && add_number(log, log->place.sequence) && add(log, ")");
+  return add(log, "coalesce(pg_catalog.pg_sequence_last_value(") && add_number(log, log->place.sequence) &&
+         add(log, "), 0)");
 }
 
 /* Changes up to here are gone: exact where trims leave their mark (-1: the mark is missing). Else the best to

@@ -298,8 +298,9 @@ static int handle_ahead(lua_State *L) {
 static int handle_position(lua_State *L) {
   struct fl_log *log = check_handle(L);
   struct fl_reader *reader = check_reader(L, log);
-  char text[FL_POSITION_SIZE];
+  char *text;
   fl_cursor_settle(&reader->cursor, log->horizon.settled);
+  text = lua_newuserdata(L, FL_POSITION_ROOM(reader->cursor.count));
   fl_cursor_print(&reader->cursor, text);
   lua_pushstring(L, text);
   return 1;

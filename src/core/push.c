@@ -123,6 +123,8 @@ int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t se
     push_change(L, base, &change, &last);
     lua_rawseti(L, -2, ++count);
   }
+  if (look.rows == 0 && reader->chunk.left > 0)
+    return luaL_error(L, "forgelog: the server sent a log that cannot be decoded");
   fl_reader_hand(reader, &look, settled);
   return count;
 }

@@ -76,15 +76,15 @@ static bool read_marker(struct fl_chunk *chunk, int64_t *gone) {
 const char *fl_reader_arrive(struct fl_reader *reader, int64_t *gone) {
   struct fl_chunk *chunk = &reader->following;
   struct fl_stream skim;
-  struct fl_change change;
+  int64_t seq;
   enum fl_decode got;
   reader->coming = FL_COMING_NOTHING;
   if (!read_marker(chunk, gone)) return "the server sent no log of changes";
   skim = chunk->stream;
   chunk->last = INT64_MIN;
-  while ((got = fl_change_next(&skim, &change)) == FL_CHANGE_OK) {
-    if (change.seq <= chunk->last) return "the server sent changes out of order";
-    chunk->last = change.seq;
+  while ((got = fl_change_skip(&skim, &seq)) == FL_CHANGE_OK) {
+    if (seq <= chunk->last) return "the server sent changes out of order";
+    chunk->last = seq;
     chunk->rows++;
   }
   if (got != FL_CHANGE_END) return "the server sent a log that cannot be decoded";

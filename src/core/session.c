@@ -207,7 +207,8 @@ static enum fl_step step_receive(struct fl_session *session) {
       if (moved == 0) return wait_for(session, "r");
       session->state = FL_SESSION_RECEIVING;
     }
-    if (PQisBusy(session->conn)) return wait_for(session, "r");
+    /* asked twice, since libpq takes a failed allocation of its own for bytes that have not come */
+    if (PQisBusy(session->conn) && PQisBusy(session->conn)) return wait_for(session, "r");
     {
       PGresult *next = PQgetResult(session->conn);
       if (!next) return finish(session);

@@ -8,6 +8,7 @@ local core = require "forgelog.core"
 
 local SLICE = 0.25 -- seconds between two looks whether the worker exits
 local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
+local STONE, STONES = "forgelog:stale:", 60 -- where shared memory keeps when a key became stale, and for how many seconds
 
 local cache = {}
 
@@ -54,13 +55,27 @@ function cache.new(options)
   return self
 end
 
---- Names what holds the values, where that is made after this.
+--- Names what holds the values, where that is made after this. (`get` needs its `get(key)` and `set(key, value)`; a
+-- lua-resty-mlcache has others: use its own, and `fresh`.)
 function Cache:attach(target)
   local purge = target and (target.flush_all or target.purge)
   if not purge or not target.delete then
     check.misuse("cache", "what holds the values must have delete, and flush_all or purge")
   end
   self._target, self._purge = target, purge
+  self._shared = target.safe_add ~= nil -- a lua_shared_dict: other workers delete from it too
+end
+
+-- What another worker has deleted must not be stored again from before: so each leaves word of when, before it deletes, and
+-- looks for it after it has stored. (One that loads for longer than the word is kept does not store.)
+local function leave_word(self, key)
+  if self._shared then self._target:set(STONE .. key, core.now(), STONES) end
+end
+
+local function made_stale(self, key, since)
+  if not self._shared then return false end
+  local of_key, of_all = self._target:get(STONE .. key), self._target:get(STONE)
+  return of_key and of_key >= since or of_all and of_all >= since
 end
 
 --- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
@@ -70,7 +85,9 @@ function Cache:invalidate(key)
     loading.stale, self._loading[key] = true, nil
   end
   self._count.invalidated = self._count.invalidated + 1
-  if self._target then self._target:delete(key) end
+  if not self._target then return end
+  leave_word(self, key)
+  self._target:delete(key)
 end
 
 --- Empties the cache.
@@ -78,7 +95,11 @@ function Cache:purge(reason)
   for _, loading in pairs(self._loading) do loading.stale = true end
   self._loading = {}
   self._count.purges = self._count.purges + 1
-  if self._target then self._purge(self._target) end
+  if self._target then
+    leave_word(self, "")
+    self._purge(self._target)
+    leave_word(self, "") -- purged as well
+  end
   if self._options.on_purge then self._options.on_purge(reason) end
 end
 
@@ -196,11 +217,14 @@ function Cache:get(key, load, ...)
   end
   count.misses = count.misses + 1
   if not fresh then return load(key, ...) end
-  local loading = begin_loading(self, key)
+  local loading, since = begin_loading(self, key), core.now()
   local ok, loaded, err = pcall(load, key, ...)
   end_loading(self, key, loading)
   if not ok then error(loaded, 0) end
-  if loaded ~= nil and not loading.stale and self:fresh() then self._target:set(key, loaded) end
+  if loaded ~= nil and not loading.stale and self:fresh() and core.now() - since < STONES then
+    self._target:set(key, loaded)
+    if made_stale(self, key, since) then self._target:delete(key) end
+  end
   return loaded, err
 end
 

@@ -93,7 +93,8 @@ local function follow(self, position)
     end,
   })
   self._feed._on_connect = function(log)
-    return self._feed._reconnects == 0 or keep.resume(self, log)
+    if self._feed._reconnects == 0 then return true end
+    return keep.resume(self, log)
   end
   return "take"
 end

@@ -3,13 +3,10 @@
 -- It needs INSERT on forge_change_log and USAGE on its sequence.
 -- @module forgelog.ipc
 local core = require "forgelog.core"
+local drive = require "forgelog.drive"
 local forgelog = require "forgelog"
 
 local PREFIX = "ipc:" -- of table_name, before the channel
-
-local WRITE = "WITH written AS (INSERT INTO %s (table_name, op, row_id, created_at)"
-  .. " VALUES ($1, 'BROADCAST', $2, pg_catalog.clock_timestamp()) RETURNING seq)"
-  .. " SELECT pg_catalog.pg_notify('forge_changes', '') FROM written"
 
 -- Writes a row to the log by a connection that is kept for the next time.
 local function write(cache, spare, channel, data)
@@ -21,7 +18,8 @@ local function write(cache, spare, channel, data)
   end
   if not log then return nil, tostring(err) end
   local ok
-  ok, err = log:query(WRITE:format(log._name), PREFIX .. channel, data)
+  ok, err = drive.run(log, "begin", "look")
+  if ok then ok, err = drive.run(log, "begin", "broadcast", PREFIX .. channel, data) end
   if ok and #spare == 0 then
     spare[1] = log
   else

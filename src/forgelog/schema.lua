@@ -55,11 +55,11 @@ local function find_facts(log, name, hstore)
   local facts, err = one(log, sql("facts"), name, VERSION)
   if not facts then return nil, err end
   if hstore == false then facts.hstore_oid = 0 end
-  if facts.tables and facts.owns then
+  if facts.tables and facts.owns and facts.sequence then
     local state
-    state, err = one(log, sql("state", { schema = facts.quoted }))
+    state, err = one(log, sql("state", { schema = facts.quoted, sequence = "'" .. facts.sequence:gsub("'", "''") .. "'" }))
     if not state then return nil, err end
-    facts.tables = state.there
+    facts.tables = state.sound
   end
   return facts
 end

@@ -32,8 +32,11 @@ function store.file(path)
         if code == 2 then return nil end -- ENOENT: nothing was saved yet
         return failure(why)
       end
-      local text = file:read("*a"):gsub("%s+$", "")
+      local text
+      text, why = file:read("*a")
       file:close()
+      if not text then return failure(why) end -- a folder opens, but cannot be read
+      text = text:gsub("%s+$", "")
       local wrong = core.position(text)
       if wrong then return failure("what it holds is no position: " .. wrong) end
       return text

@@ -72,9 +72,9 @@ BEGIN
     ON CONFLICT (one) DO UPDATE SET version = excluded.version,
        trimmed_to = CASE WHEN guarded THEN s.trimmed_to ELSE greatest(s.trimmed_to, excluded.trimmed_to) END;
 
-  -- A log created anew starts over at 1, but a seq must never come twice.
+  -- A log created anew starts over at 1, or somebody set its sequence back; but a seq must never come twice.
   SELECT trimmed_to INTO retained FROM @schema@.forge_change_log_state;
-  IF NOT guarded AND coalesce(pg_sequence_last_value(sequence), 0) < retained THEN
+  IF coalesce(pg_sequence_last_value(sequence), 0) < retained THEN
     PERFORM setval(sequence, retained);
   END IF;
 END $forge$;

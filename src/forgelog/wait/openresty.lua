@@ -6,10 +6,9 @@ local core = require "forgelog.core"
 local PAUSE = { 0.001, 0.01 } -- seconds between two looks: at first, at most
 local SLICE = 0.25 -- seconds a thread waits at once: the worker's exit waits for it
 local GRACE = 0.5 -- seconds that timers may still wait in a worker that exits
-
 local YIELDS = " rewrite server_rewrite access content timer preread ssl_cert ssl_session_fetch ssl_client_hello "
-local exiting_since
-local waiting = {} -- by descriptor: the wait it belongs to
+
+local waiting, exiting_since = {}, nil -- waiting: by descriptor, the wait that it belongs to
 
 -- Raises in a phase that may not yield, and in timers when a worker exits and the server keeps it from doing so.
 local function may_wait()
@@ -17,9 +16,9 @@ local function may_wait()
   if not YIELDS:find(" " .. phase .. " ", 1, true) then
     error(("forgelog: nothing can wait in the phase %s; do this in a timer: ngx.timer.at(0, f)"):format(phase), 0)
   end
-  if phase ~= "timer" or not ngx.worker.exiting() then return end
-  exiting_since = exiting_since or core.now()
-  if core.now() - exiting_since > GRACE then error(core.error("closed", "the worker is exiting"), 0) end
+  exiting_since = exiting_since or ngx.worker.exiting() and core.now()
+  if not exiting_since or phase ~= "timer" or core.now() - exiting_since < GRACE then return end
+  error(core.error("closed", "the worker is exiting"), 0)
 end
 
 -- A waiter that passes the time between two looks by `pause`. A wait ends when another has its descriptor.
@@ -38,8 +37,6 @@ local function looking(pause)
   end
 end
 
-local function cancel(fd) waiting[fd] = nil end
-
 -- libpq looks names up by itself, and blocks the worker meanwhile.
 local function connecting(handle)
   if handle:option("hostaddr") then return end
@@ -51,20 +48,21 @@ local function connecting(handle)
 end
 
 local function waiter(pause)
+  local function cancel(fd) waiting[fd] = nil end
   return { name = "openresty", wait = looking(pause), now = core.now, cancel = cancel, connecting = connecting }
 end
 
 local openresty = waiter(function(moment) ngx.sleep(moment) end)
 
 --- A waiter that waits in threads of a pool (nginx.conf, main level: `thread_pool forgelog threads=8;`): answers come sooner
--- and idle feeds cost less. A connection that waits takes a thread: give the pool as many as a worker has connections.
--- @string pool the thread pool's name; a pool of its own
+-- and idle feeds cost less. A pool of its own, with a thread for each connection of a worker that waits at one time.
 function openresty.threads(pool)
   local function slice(moment, left, fd, events)
     if not fd or ngx.worker.exiting() then return ngx.sleep(moment) end -- nginx exits without waiting for an answer
     local ok, why = ngx.run_worker_thread(pool, "forgelog.core", "poll", fd, events, math.min(SLICE, left))
-    if not ok and why:find("not found", 1, true) then error("forgelog: " .. why .. " (nginx.conf: thread_pool)", 0) end
-    if not ok then ngx.sleep(moment) end
+    if ok then return end
+    if why:find("not found", 1, true) then error("forgelog: " .. why .. " (nginx.conf: thread_pool)", 0) end
+    ngx.sleep(moment)
   end
   return waiter(slice)
 end
