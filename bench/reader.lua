@@ -1,0 +1,59 @@
+-- Reads a whole log into Lua tables in a fresh process, by one of three ways.
+-- lua reader.lua forgelog|luasql|dbi CONNINFO SINCE UPTO
+-- Prints changes, seconds from the connected process to the last table, KiB resident before, KiB at the peak.
+local core = require "forgelog.core"
+
+local way, conninfo, since, upto = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])
+local query = ("SELECT seq, table_name, op, row_id, changed_cols, created_at FROM forge_change_log"
+  .. " WHERE seq > %d AND seq <= %d ORDER BY seq"):format(since, upto)
+
+local function memory(field)
+  local file = assert(io.open("/proc/self/status"))
+  local text = file:read("*a")
+  file:close()
+  return tonumber(text:match(field .. ":%s*(%d+) kB"))
+end
+
+-- Each way connects, and returns the function that reads and counts.
+local ways = {}
+
+function ways.forgelog()
+  local log = assert(require("forgelog").connect(conninfo))
+  return function()
+    local count, last = 0, nil
+    for change in log:drain(since) do
+      count, last = count + 1, change.seq
+    end
+    assert(last == upto)
+    return count
+  end
+end
+
+function ways.luasql()
+  local connection = assert(require("luasql.postgres").postgres():connect(conninfo))
+  return function()
+    local count, cursor = 0, assert(connection:execute(query))
+    local change = cursor:fetch({}, "a")
+    while change do
+      count = count + 1
+      change = cursor:fetch({}, "a")
+    end
+    return count
+  end
+end
+
+function ways.dbi()
+  local connection = assert(require("DBI").Connect("PostgreSQL", conninfo))
+  return function()
+    local count, statement = 0, assert(connection:prepare(query))
+    assert(statement:execute())
+    for _ in statement:rows(true) do count = count + 1 end
+    return count
+  end
+end
+
+local read = ways[way]()
+collectgarbage()
+local idle, started = memory("VmRSS"), core.now()
+local count = read()
+print(count, core.now() - started, idle, memory("VmHWM"))

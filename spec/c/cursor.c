@@ -1,0 +1,257 @@
+/* A reader's place in the log: its text, its ranges, and what it does when there are too many of them. */
+#include "cursor.h"
+
+#include "tap.h"
+
+#include <string.h>
+
+#define NUMBERS 2000 /* seqs of the comparison with plain marks */
+
+/* ---- text ---- */
+
+static const char *const texts[] = {
+    "0:0", "1:0", "1:15", "4294967295:9223372036854775806", "1:15:17", "1:15:17-20", "1:15:17-20,22", "1:15:17,19,21-9223372036854775806",
+};
+
+static void test_round_trips(void) {
+  size_t i;
+  for (i = 0; i < sizeof texts / sizeof *texts; i++) {
+    struct fl_cursor cursor;
+    char *text = malloc(FL_POSITION_SIZE);
+    const char *wrong;
+    memset(&cursor, 0, sizeof cursor);
+    wrong = fl_cursor_parse(&cursor, texts[i]);
+    if (!wrong) fl_cursor_print(&cursor, text);
+    ok(!wrong && strcmp(text, texts[i]) == 0 && cursor.next == cursor.base, "%s is read and written", texts[i]);
+    fl_cursor_free(&cursor);
+    free(text);
+  }
+}
+
+static const struct {
+  const char *text;
+  uint32_t timeline;
+  int64_t base, has, has_not;
+} readings[] = {
+    {"0", 0, 0, 0, 1},
+    {"15", 0, 15, 15, 16},
+    {"9223372036854775806", 0, INT64_MAX - 1, INT64_MAX - 1, INT64_MAX},
+    {"007", 0, 7, 7, 8},
+    {"2:15:17-20,22", 2, 15, 20, 16},
+    {"2:15:17-20,22", 2, 15, 22, 21},
+    {"2:15:17-20,22", 2, 15, 17, 23},
+    {"2:15:16", 2, 15, 16, 17},
+};
+
+static void test_readings(void) {
+  size_t i;
+  for (i = 0; i < sizeof readings / sizeof *readings; i++) {
+    struct fl_cursor cursor;
+    memset(&cursor, 0, sizeof cursor);
+    ok(!fl_cursor_parse(&cursor, readings[i].text) && cursor.timeline == readings[i].timeline &&
+           cursor.base == readings[i].base && fl_cursor_has(&cursor, readings[i].has) &&
+           !fl_cursor_has(&cursor, readings[i].has_not),
+       "%s has %lld and not %lld", readings[i].text, (long long)readings[i].has, (long long)readings[i].has_not);
+    fl_cursor_free(&cursor);
+  }
+}
+
+static const char *const malformed[] = {
+    "", " ", "x", "-1", "+1", "1.5", "1e3", "0x10", "15 ", " 15", "15\n", "1:", ":1", ":", "::", "1::", "1::3", "1:2:", "1:2:,",
+    "1:2:3,", "1:2:,3", "1:2:3,,5", "1:2:3-", "1:2:-3", "1:2:3--5", "1:2:3-5-7", "1:2:3-5,", "1:2:3;5", "1:2:3 ,5", "1:2:3:4",
+    "1:2:x", "1:2:3x", "1:-2", "-1:2", "1:2:-3-5", "1 :2", "1: 2", "nil", "1:2:5-4", "1:2:2", "1:2:1", "1:2:1-5", "1:2:0",
+    "1:2:5,4", "1:2:5,5", "1:2:5-7,7", "1:2:5-7,6-9", "1:2:9,3-4", "9223372036854775807", "9223372036854775808",
+    "18446744073709551616", "99999999999999999999999999", "1:9223372036854775807", "1:2:9223372036854775807",
+    "1:2:3-9223372036854775807", "1:2:3-9223372036854775808", "4294967296:1", "9999999999:1", "15:16:17:18", "\xef\xbc\x91",
+};
+
+static void test_malformed(void) {
+  size_t i;
+  bool fine = true;
+  for (i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+    struct fl_cursor cursor;
+    memset(&cursor, 0, sizeof cursor);
+    fl_cursor_parse(&cursor, "1:2:4,6");
+    if (!fl_cursor_parse(&cursor, malformed[i])) fine = note("'%s' is accepted", malformed[i]);
+    if (cursor.ranges || cursor.count || cursor.base) fine = note("'%s' leaves something behind", malformed[i]);
+    fl_cursor_free(&cursor);
+  }
+  ok(fine, "%zu malformed texts are refused, and leave nothing behind", i);
+}
+
+/* Whatever bytes come: they are refused, or what is read from them is written and read the same again. */
+static void test_noise(long count) {
+  static const char letters[] = "0123456789:,-:,-:,-12345 x";
+  uint64_t seed = 7;
+  long i, accepted = 0;
+  bool fine = true;
+  for (i = 0; fine && i < count; i++) {
+    struct fl_cursor cursor, again;
+    size_t length = (size_t)pick(&seed, 24), at;
+    char *text = malloc(length + 1), first[FL_POSITION_SIZE], second[FL_POSITION_SIZE];
+    memset(&cursor, 0, sizeof cursor);
+    memset(&again, 0, sizeof again);
+    for (at = 0; at < length; at++) text[at] = letters[pick(&seed, sizeof letters - 1)];
+    text[length] = '\0';
+    if (!fl_cursor_parse(&cursor, text)) {
+      accepted++;
+      fl_cursor_print(&cursor, first);
+      if (fl_cursor_parse(&again, first)) fine = note("'%s' is written as '%s'", text, first);
+      fl_cursor_print(&again, second);
+      if (strcmp(first, second) != 0) fine = note("'%s' turns from '%s' into '%s'", text, first, second);
+    }
+    fl_cursor_free(&cursor);
+    fl_cursor_free(&again);
+    free(text);
+  }
+  ok(fine && accepted > count / 100, "%ld texts by chance, %ld of them positions", i, accepted);
+}
+
+/* ---- ranges ---- */
+
+static bool well_formed(const struct fl_cursor *cursor) {
+  size_t i;
+  int64_t above = cursor->base;
+  for (i = 0; i < cursor->count; i++) {
+    if (cursor->ranges[i].first <= above || cursor->ranges[i].last < cursor->ranges[i].first) return false;
+    above = cursor->ranges[i].last + 1; /* never touching */
+  }
+  return true;
+}
+
+static bool same_marks(const struct fl_cursor *cursor, const bool *handed) {
+  int64_t seq;
+  for (seq = 1; seq <= NUMBERS; seq++)
+    if (fl_cursor_has(cursor, seq) != handed[seq]) return note("seq %lld", (long long)seq);
+  return true;
+}
+
+/* What settling promises to hold afterwards: nothing below the new base is still to come. */
+static void settle_by_marks(struct fl_cursor *cursor, bool *handed, int64_t settled, int64_t next, int64_t back) {
+  int64_t base = settled < next ? settled : next, seq;
+  if (back < base) base = back;
+  cursor->next = next;
+  cursor->back = back;
+  fl_cursor_settle(cursor, settled);
+  for (seq = 1; seq <= base && seq <= NUMBERS; seq++) handed[seq] = true;
+}
+
+static bool compare_run(uint64_t seed, int steps) {
+  struct fl_cursor cursor;
+  bool handed[NUMBERS + 1] = {true}, fine = true;
+  int64_t around = 1;
+  char text[FL_POSITION_SIZE];
+  memset(&cursor, 0, sizeof cursor);
+  fl_cursor_parse(&cursor, "1:0");
+  while (fine && steps-- > 0) {
+    int64_t seq = 1 + pick(&seed, NUMBERS);
+    if (pick(&seed, 4) > 0 && around < NUMBERS) seq = around += pick(&seed, 2) + 1;
+    if (seq > NUMBERS) seq = NUMBERS;
+    if (pick(&seed, 60) == 0) {
+      int64_t next = 1 + pick(&seed, NUMBERS);
+      settle_by_marks(&cursor, handed, pick(&seed, around + 1), next, pick(&seed, 3) ? INT64_MAX : pick(&seed, NUMBERS));
+    } else {
+      int64_t base = cursor.base;
+      fine = fl_cursor_hand(&cursor, seq) && cursor.base == base;
+      handed[seq] = true;
+    }
+    fine = fine && well_formed(&cursor);
+    if (steps % 50 == 0) fine = fine && same_marks(&cursor, handed);
+    if (steps % 97 == 0 && cursor.count <= FL_RANGES_SAVED) {
+      fl_cursor_print(&cursor, text);
+      fine = fine && !fl_cursor_parse(&cursor, text);
+    }
+    if (around >= NUMBERS) around = 1;
+  }
+  fine = fine && same_marks(&cursor, handed);
+  fl_cursor_free(&cursor);
+  return fine;
+}
+
+static void test_against_marks(long runs) {
+  long run;
+  bool fine = true;
+  for (run = 1; fine && run <= runs; run++) fine = compare_run((uint64_t)run * 7919, 1500) || note("seed %ld * 7919", run);
+  ok(fine, "%ld runs against one mark for each seq, saved and restored now and then", run - 1);
+}
+
+/* ---- too many ranges ---- */
+
+static void test_too_many_to_save(void) {
+  struct fl_cursor cursor, restored;
+  char *text = malloc(FL_POSITION_SIZE);
+  int64_t seq = INT64_MAX - 1;
+  int i;
+  memset(&restored, 0, sizeof restored);
+  memset(&cursor, 0, sizeof cursor);
+  fl_cursor_parse(&cursor, "4294967295:9000000000000000000");
+  for (i = 0; i < FL_RANGES_SAVED; i++, seq -= 3) { /* the longest text there is */
+    fl_cursor_hand(&cursor, seq);
+    fl_cursor_hand(&cursor, seq - 1);
+  }
+  fl_cursor_print(&cursor, text);
+  ok(!fl_cursor_parse(&restored, text) && restored.count == FL_RANGES_SAVED && strlen(text) < FL_POSITION_SIZE,
+     "%d ranges are saved, in %zu bytes", FL_RANGES_SAVED, strlen(text));
+  fl_cursor_hand(&cursor, seq);
+  fl_cursor_print(&cursor, text);
+  ok(strcmp(text, "4294967295:9000000000000000000") == 0, "one more, and only the base is");
+  ok(!fl_cursor_parse(&restored, text) && !fl_cursor_has(&restored, INT64_MAX - 1), "from which everything is handed out again");
+  fl_cursor_free(&restored);
+  fl_cursor_free(&cursor);
+  free(text);
+}
+
+static void test_too_many_to_keep(void) {
+  struct fl_cursor cursor;
+  int64_t seq, last = 2 * (FL_RANGES_KEPT + 1000), forgotten = 0;
+  bool fine = true;
+  memset(&cursor, 0, sizeof cursor);
+  fl_cursor_parse(&cursor, "1:7");
+  for (seq = 9; seq <= last; seq += 2) {
+    fine &= fl_cursor_hand(&cursor, seq) && fl_cursor_has(&cursor, seq) && cursor.count <= FL_RANGES_KEPT;
+    if (cursor.count == FL_RANGES_KEPT) fine &= fl_cursor_has(&cursor, 9) && !fl_cursor_has(&cursor, 10);
+  }
+  ok(fine && cursor.base == 7, "%d ranges are kept, and more leave the base where it was", FL_RANGES_KEPT);
+  for (seq = 8; seq <= last + 1; seq++) {
+    if (seq % 2 == 0) fine &= !fl_cursor_has(&cursor, seq);
+    if (seq % 2 == 1) forgotten += !fl_cursor_has(&cursor, seq);
+  }
+  ok(fine && forgotten >= FL_RANGES_KEPT, "what was not handed out is not taken for it; %lld that were are forgotten",
+     (long long)forgotten);
+  cursor.next = last;
+  cursor.back = 11;
+  fl_cursor_settle(&cursor, last);
+  ok(cursor.base == 11 && cursor.count > 0, "the base goes no further than the writers that have gone");
+  cursor.back = INT64_MAX;
+  fl_cursor_settle(&cursor, last);
+  ok(cursor.base == last && cursor.count <= 1, "and up to all that is settled once they were read");
+  fl_cursor_free(&cursor);
+}
+
+/* A position's text with more ranges than are kept. */
+static void test_long_text(void) {
+  const int ranges = FL_RANGES_KEPT + 500;
+  char *text = malloc((size_t)ranges * 8 + 32), *at = text;
+  struct fl_cursor cursor;
+  int i;
+  memset(&cursor, 0, sizeof cursor);
+  at += sprintf(at, "1:2:4");
+  for (i = 1; i < ranges; i++) at += sprintf(at, ",%d", 4 + 2 * i);
+  ok(!fl_cursor_parse(&cursor, text) && cursor.count <= FL_RANGES_KEPT && cursor.base == 2 && cursor.next == 2 &&
+         fl_cursor_has(&cursor, 4 + 2 * (ranges - 1)) && !fl_cursor_has(&cursor, 5),
+     "a position of %d ranges is read", ranges);
+  fl_cursor_free(&cursor);
+  free(text);
+}
+
+int main(void) {
+  test_round_trips();
+  test_readings();
+  test_malformed();
+  test_noise(scaled(300000));
+  test_against_marks(scaled(150));
+  test_too_many_to_save();
+  test_too_many_to_keep();
+  test_long_text();
+  return tap_end();
+}
