@@ -39,13 +39,12 @@ function support.psql(sql, conninfo)
   return (output:gsub("\n$", ""))
 end
 
-local made, last = {}, 0
+local made = {}
 
 --- Creates an empty database on the shared server (or on the one given); returns its conninfo.
 function support.database(conninfo)
   conninfo = conninfo or support.conninfo()
-  last = last + 1
-  local name = string.format("forgelog_%s_%d", process.id(), last)
+  local name = "forgelog_" .. process.unique()
   support.psql("CREATE DATABASE " .. name .. " TEMPLATE template0", conninfo)
   local fresh = conninfo:gsub("dbname=%S+", "dbname=" .. name)
   made[fresh] = { name = name, conninfo = conninfo }

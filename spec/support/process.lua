@@ -33,11 +33,16 @@ end
 
 local last = 0
 
+--- A word that no other call of this run returns, although busted loads this module anew for each file.
+function process.unique()
+  last = last + 1
+  return string.format("%s_%d_%d", process.id(), math.floor(os.clock() * 1e6), last)
+end
+
 --- A path for a file or folder that goes away with the test run.
 function process.path(name)
-  last = last + 1
   local folder = os.getenv("FORGELOG_TMP") or os.getenv("TMPDIR") or "/tmp"
-  return string.format("%s/%s-%s-%d", folder, name, process.id(), last)
+  return string.format("%s/%s-%s", folder, name, process.unique())
 end
 
 --- Writes text to a file of that kind; returns its path.

@@ -41,11 +41,14 @@ function act.greet(self)
   return "read"
 end
 
--- A pass is under way.
-function act.read(self, _, most)
+-- A pass is under way. After it, where changes come fast, more are there in a moment.
+function act.read(self, seconds, most)
   local changes, count, err = drain.take(self._log, "feed", self._generation, most)
   if changes then return "read", changes, count end
-  if count == "over" then return "look" end
+  if count == "over" then
+    self._log._waiter.wait(nil, "", math.min(seconds, SOON[1]))
+    return "look"
+  end
   return nil, err or core.error("closed", "another feed was opened on this log")
 end
 
