@@ -28,7 +28,7 @@ local function latencies(log, writer, conninfo, rate, clients, seconds)
     if seen[row.seq] then list[#list + 1] = (seen[row.seq] - row.at) * 1000 end
   end
   assert(writer:query("DELETE FROM forge_change_log"))
-  assert(#list >= rate * seconds * 0.7, "too few changes came: " .. #list)
+  assert(#list >= rate * seconds * 0.4, "too few changes came: " .. #list)
   return feeds.percentile(list, 0.5), feeds.percentile(list, 0.99), #list
 end
 

@@ -58,7 +58,7 @@ describe("a consumer killed with -9 at random moments", function()
     math.randomseed(11)
     for _ = 1, ROUNDS do
       local process = support.lua(CONSUMER, db, kind, path)
-      load.pause(0.1 + math.random() * 0.25)
+      load.pause(0.08 + math.random() * 0.17)
       process:kill("KILL")
       process:wait()
     end

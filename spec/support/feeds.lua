@@ -72,11 +72,24 @@ function feeds.running(process)
   return (os.execute("kill -0 " .. process.pid .. " 2>/dev/null")) == (_VERSION == "Lua 5.1" and 0 or true)
 end
 
---- A file's or table's lines of a report, such as a position, never of a gap: raises when a feed has one.
-function feeds.position_after(feed, count)
-  for _ = 1, count do assert(feed:next(5)) end
-  return feed:position()
-end
+--- A script that runs beside a feed, so as not to hold it up: says, five times a second, whether drain's horizon was held back by a writer
+-- open for more than a second; makes a file when all writers have ended.
+feeds.WATCHER = [[
+local conninfo, over = ...
+local log = assert(require("forgelog").connect(conninfo))
+local sql = "SELECT extract(epoch FROM clock_timestamp())::float8 AS now, EXISTS (SELECT FROM pg_stat_activity"
+  .. " WHERE datname = current_database() AND application_name = 'pgbench') AS busy"
+local state
+repeat
+  require("forgelog.core").poll(nil, "", 0.2)
+  local horizon, holders = log:horizon()
+  state = log:query(sql)[1]
+  for _, holder in ipairs(holders) do
+    if holder.since and holder.since < state.now - 1 and horizon + 100 < log:max_seq() then print("held") break end
+  end
+until not state.busy
+assert(io.open(over, "w")):close()
+]]
 
 --- Ends a backend of another connection, and waits until it has gone.
 function feeds.terminate(by, backend)

@@ -46,7 +46,7 @@ function act.read(self, seconds, most)
   local changes, count, err = drain.take(self._log, "feed", self._generation, most)
   if changes then return "read", changes, count end
   if count == "over" then
-    self._log._waiter.wait(nil, "", math.min(seconds, SOON[1]))
+    if seconds > 0 then self._log._waiter.wait(nil, "", math.min(seconds, SOON[1])) end
     return "look"
   end
   return nil, err or core.error("closed", "another feed was opened on this log")
