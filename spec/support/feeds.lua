@@ -72,8 +72,8 @@ function feeds.running(process)
   return (os.execute("kill -0 " .. process.pid .. " 2>/dev/null")) == (_VERSION == "Lua 5.1" and 0 or true)
 end
 
---- A script that runs beside a feed, so as not to hold it up: says, five times a second, whether drain's horizon was held back by a writer
--- open for more than a second; makes a file when all writers have ended.
+--- A script that runs beside a feed, so as not to hold it up: says, five times a second, whether drain's horizon was held
+-- back by a writer open for more than a second; makes a file when all writers have ended.
 feeds.WATCHER = [[
 local conninfo, over = ...
 local log = assert(require("forgelog").connect(conninfo))
