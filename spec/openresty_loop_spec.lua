@@ -89,13 +89,12 @@ describe("the worker's event loop", function()
 
   setup(function()
     -- A port that takes connections and never answers.
-    silent = support.start([[exec python3 -c '
-import socket, time
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(64)
-print(s.getsockname()[1], flush=True)
-time.sleep(600)']])
+    silent = support.start([[exec lua5.4 -e '
+      local socket = require "socket"
+      local listening = assert(socket.bind("127.0.0.1", 0, 64))
+      print((select(2, listening:getsockname())))
+      io.stdout:flush()
+      socket.sleep(600)']])
   end)
   teardown(function()
     silent:kill()
