@@ -31,6 +31,8 @@ local function database_signal(name)
 end
 
 -- Sends requests one after another on one connection, a millisecond apart; returns the milliseconds that 99 of 100 kept to.
+local BOUND = 2 -- ms that forgelog may add to the p99 of a worker's requests
+
 local function p99(seconds)
   local uv = require "luv"
   local pipe, times, sent = uv.new_pipe(false), {}, 0
@@ -105,10 +107,12 @@ describe("the worker's event loop", function()
     server = nginx.start({ http = BUSY, vars = { db = db, silent = port } })
   end)
 
-  -- Requests beside a database that answers slowly, and without: the better of rounds in turn, for others use this machine too.
-  local function measure(how, wait, rounds)
+  -- Requests beside a database that answers slowly, and without: the better of rounds in turn, for others use this machine
+  -- too, and what they take only ever adds. A blocked worker is blocked in each round.
+  local function measure(how, wait, rounds, most)
     local alone, beside, requests = math.huge, math.huge, 0
-    for _ = 1, rounds do
+    for round = 1, most or rounds do
+      if round > rounds and beside - alone <= BOUND then break end
       alone = math.min(alone, (p99(0.7)))
       assert(server:get(("/begin?how=%s&wait=%s&seconds=1"):format(how, wait)))
       if how == "hanging" then database_signal("STOP") end
@@ -125,9 +129,9 @@ describe("the worker's event loop", function()
   for _, how in ipairs({ "statement", "connection", "hanging" }) do
     for _, wait in ipairs({ "openresty", "threads" }) do
       it(("is not blocked by a slow %s, waiting by %s"):format(how, wait), function()
-        local more = measure(how, wait, 3)
+        local more = measure(how, wait, 3, 12)
         assert.is_nil(server:log():match("%[error%].*"))
-        if load.measurable() then assert.is_true(more <= 2, more .. " ms") end
+        if load.measurable() then assert.is_true(more <= BOUND, more .. " ms") end
       end)
     end
 
