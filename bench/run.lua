@@ -1,11 +1,11 @@
 -- Runs the benches named (default: all) on the environment's server, in databases of their own, and sums up.
--- lua bench/run.lua [drain] [memory] [rows] [follow] [bulk] [trim]; FORGELOG_SCALE multiplies sizes and times.
+-- lua bench/run.lua [drain] [memory] [rows] [follow] [bulk] [trim] [openresty]; FORGELOG_SCALE multiplies sizes and times.
 local root = assert(os.getenv("FORGELOG_ROOT"), "FORGELOG_ROOT is not set: run this by 'make bench'")
 package.path = root .. "/?.lua;" .. package.path
 
 local bench = require "bench.support"
 
-local names = #arg > 0 and arg or { "drain", "memory", "rows", "follow", "bulk", "trim" }
+local names = #arg > 0 and arg or { "drain", "memory", "rows", "follow", "bulk", "trim", "openresty" }
 local version = bench.psql("SHOW server_version")
 local cores = select(2, bench.run("nproc")):match("%d+")
 print(("%s, PostgreSQL %s, %s cores; medians of rounds in which the sides take turns"):format(

@@ -99,7 +99,4 @@ function feeds.terminate(by, backend)
   end, "the backend's end")
 end
 
---- The process id of a log's backend.
-function feeds.backend(log) return load.must(log, "SELECT pg_backend_pid() AS pid")[1].pid end
-
 return feeds
