@@ -37,6 +37,7 @@ function act.greet(self)
   if not ok then return nil, err end
   self._generation = self._generation or log._core:open("feed", self._position, self._tables)
   log._core:pass("feed")
+  self._looked = log._waiter.now()
   self._armed, self._rising, self._soon, self._attempt = false, false, SOON[1], 0
   return "read"
 end
@@ -46,7 +47,10 @@ function act.read(self, seconds, most)
   local changes, count, err = drain.take(self._log, "feed", self._generation, most)
   if changes then return "read", changes, count end
   if count == "over" then
-    if seconds > 0 then self._log._waiter.wait(nil, "", math.min(seconds, SOON[1])) end
+    -- under load it rests as long as it worked, and gathers meanwhile: writers need the processors too
+    local waiter = self._log._waiter
+    local took = math.max(SOON[1], math.min(waiter.now() - self._looked, SOON[2]))
+    if seconds > 0 then waiter.wait(nil, "", math.min(seconds, took)) end
     return "look"
   end
   return nil, err or core.error("closed", "another feed was opened on this log")
@@ -61,6 +65,7 @@ end
 -- One tick tells whether there is anything to read.
 function act.look(self)
   local log = self._log
+  self._looked = log._waiter.now()
   local ok, err = drive.run(log, "begin", self._rising and "rise" or "tick")
   if not ok then return nil, err end
   if self._rising then self._rising, self._bell = false, false end
