@@ -38,6 +38,7 @@ local function wait(fd, events, seconds)
         wake()
       end
     end
+    uv.update_time() -- the loop's clock stands while it does not turn
     if seconds then timer:start(math.ceil(seconds * 1000), 0, ends(false)) end
     if not poll then return end
     poll:start(events, ends(true))
