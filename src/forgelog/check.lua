@@ -40,13 +40,17 @@ local kinds = {
   any = { function() return true end, "anything" },
 }
 
+-- One level below the checks that public functions call, hence 5.
+local function must_be(where, name, value, kind)
+  local test = kinds[kind]
+  if test[1](value) then return value end
+  check.misuse(where, ("%s must be %s, got %s (%s)"):format(name, test[2], tostring(value), type(value)), 5)
+end
+
 --- Checks one argument.
 function check.argument(where, name, value, kind)
-  local test = kinds[kind]
-  if not test[1](value) then
-    check.misuse(where, ("%s must be %s, got %s (%s)"):format(name, test[2], tostring(value), type(value)))
-  end
-  return value
+  local checked = must_be(where, name, value, kind) -- no tail call: it would take a level away
+  return checked
 end
 
 --- Checks a table of options against the kinds it may have; returns it, or an empty one for nil.
@@ -56,10 +60,7 @@ function check.options(where, options, known)
   for name, value in pairs(options) do
     local kind = known[name]
     if not kind then check.misuse(where, "there is no option " .. tostring(name)) end
-    local test = kinds[kind]
-    if not test[1](value) then
-      check.misuse(where, ("%s must be %s, got %s (%s)"):format(name, test[2], tostring(value), type(value)))
-    end
+    must_be(where, name, value, kind)
   end
   return options
 end

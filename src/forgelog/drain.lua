@@ -1,5 +1,6 @@
 --- Draining: everything settled after a position, in ascending seq, chunk by chunk.
 -- @module forgelog.drain
+local core = require "forgelog.core"
 local drive = require "forgelog.drive"
 
 local drain = {}
@@ -13,20 +14,20 @@ local AHEAD_LEAST = 8192 -- with a limit below this nothing is asked for ahead
 -- that has ticked before, those of its first tick are open since then at most, and what is below is settled already.
 -- Returns how many are left when the time is over.
 local function settle(log, seconds)
-  local core, waiter = log._core, log._waiter
+  local handle, waiter = log._core, log._waiter
   local ok, err = drive.run(log, "begin", "look")
   if ok then ok, err = drive.run(log, "begin", "tick") end
   if not ok then return nil, err end
-  local known, pause = core:known(), SETTLE_PAUSE[1]
+  local known, pause = handle:known(), SETTLE_PAUSE[1]
   if known.tick > 1 then seconds = math.min(seconds, SETTLE_KNOWN) end
   local deadline = waiter.now() + seconds
-  while core:awaited(known.tick, known.top) > 0 and waiter.now() < deadline do
+  while handle:awaited(known.tick, known.top) > 0 and waiter.now() < deadline do
     waiter.wait(nil, "", pause)
     pause = math.min(pause * 2, SETTLE_PAUSE[2])
     ok, err = drive.run(log, "begin", "tick")
     if not ok then return nil, err end
   end
-  return core:awaited(known.tick, known.top)
+  return handle:awaited(known.tick, known.top)
 end
 
 --- The position that a resync beginning now goes on from: nothing that commits later is behind it.
@@ -37,7 +38,7 @@ function drain.position(log, seconds)
   if not left then return nil, err end
   local known = log._core:known()
   if left == 0 or known.horizon > 0 then return ("%d:%d"):format(known.timeline, known.horizon) end
-  return nil, require("forgelog.core").error("timeout", ("%d transactions that have written to the log, or may have, were "
+  return nil, core.error("timeout", ("%d transactions that have written to the log, or may have, were "
     .. "open before this connection and still are; log:horizon() tells which"):format(left))
 end
 
@@ -75,7 +76,7 @@ end
 
 --- The iterator of `log:drain`; arguments are checked.
 function drain.iterate(log, position, options)
-  local core = log._core
+  local handle = log._core
   local left, generation, last, over = options.limit, nil, nil, options.limit == 0
   local batch, at, count, consumed = {}, 0, 0, 0
 
@@ -92,7 +93,7 @@ function drain.iterate(log, position, options)
           over = left == 0
         end
         -- the server works on the next chunk while the program works on this one
-        if consumed > 2 and (not left or left > AHEAD_LEAST) and core:ahead("drain") then core:read("drain") end
+        if consumed > 2 and (not left or left > AHEAD_LEAST) and handle:ahead("drain") then handle:read("drain") end
         return changes[1]
       end
       generation = nil
