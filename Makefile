@@ -154,22 +154,36 @@ lint:
 	@wc -l $$(find src -name '*.[ch]') | awk '$$2 != "total" && $$1 > 500 { print $$2 ": over 500 lines"; bad = 1 } END { exit bad }'
 	@wc -l $$(find src -name '*.lua') | awk '$$2 != "total" && $$1 > 250 { print $$2 ": over 250 lines"; bad = 1 } END { exit bad }'
 
+# The reference of every public function; which modules these are stands in docs/config.ld.
+REFERENCE = $(CURDIR)/docs/reference
 docs:
 	@$(deps) docs
-	ldoc -q -p forgelog -t forgelog -d doc src/forgelog
+	@rm -rf '$(REFERENCE)'
+	@cd docs && ldoc -q --fatalwarnings -d '$(REFERENCE)' . >/dev/null
+	@echo 'the reference: $(REFERENCE)/index.html'
 
-share = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_API)
-lib = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_API)
+share = $(PREFIX)/share/lua/$(LUA_API)
+lib = $(PREFIX)/lib/lua/$(LUA_API)
 
-install: build
-	cd src && find forgelog -name '*.lua' -o -name '*.sql' | while read -r file; do \
-	  install -D -m 644 "$$file" '$(share)'/"$$file" || exit 1; \
+# The command finds this Lua and what is installed with it, wherever PREFIX is.
+install: build $(own_host)
+	@cd src && find forgelog -name '*.lua' -o -name '*.sql' | while read -r file; do \
+	  install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$$file" || exit 1; \
 	done
-	install -D -m 755 $(BUILD)/forgelog/core.so '$(lib)/forgelog/core.so'
+	install -D -m 755 $(BUILD)/forgelog/core.so '$(DESTDIR)$(lib)/forgelog/core.so'
+	@install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	{ echo '#!$(or $(shell command -v $(LUA)),/usr/bin/env $(LUA))'; \
+	  echo 'package.path = "$(share)/?.lua;$(share)/?/init.lua;" .. package.path'; \
+	  echo 'package.cpath = "$(lib)/?.so;" .. package.cpath'; \
+	  tail -n +2 bin/forgelog; } >'$(DESTDIR)$(PREFIX)/bin/forgelog'
+	@chmod 755 '$(DESTDIR)$(PREFIX)/bin/forgelog'
+	@LUA_PATH='$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' $(LUA) bin/forgelog man \
+	  >'$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1' || \
+	  { rm -f '$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1'; echo 'no man page: the command needs argparse (lua-argparse)'; }
 
 # Prints the settings to try things by hand: eval "$(make -s env)"
 env:
 	@echo "export FORGELOG_ROOT='$(CURDIR)' $(lua_env)"
 
 clean:
-	rm -rf build doc
+	rm -rf build docs/reference

@@ -55,7 +55,7 @@ if version ~= "jit" then
 
     it("builds with no arguments, and works from elsewhere", function()
       local source, tree = support.path("source"), support.path("tree")
-      run(("mkdir '%s' && cp -R '%s/src' '%s/rockspec' '%s'"):format(source, root, root, source))
+      run(("mkdir '%s' && cp -R '%s/src' '%s/bin' '%s/rockspec' '%s'"):format(source, root, root, root, source))
       run(("cd '%s' && luarocks --lua-version %s make --tree '%s' rockspec/forgelog-scm-1.rockspec"):format(source, version,
         tree))
       run("rm -rf '" .. source .. "'")
@@ -67,6 +67,8 @@ if version ~= "jit" then
       local output = run(("cd / && LUA_PATH='%s/?.lua;%s/?/init.lua' LUA_CPATH='%s/?.so' '%s' '%s' '%s'"):format(share, share,
         lib, os.getenv("FORGELOG_LUA"), script, db))
       assert.equal("INSERT\titem\t7\n", output)
+      output = run(("cd / && env -u LUA_PATH -u LUA_CPATH '%s/bin/forgelog' drain -d '%s' --format json"):format(tree, db))
+      assert.matches('^{"seq":1,"table_name":"item","op":"INSERT","row_id":"7",', output)
     end)
   end)
 end

@@ -276,7 +276,8 @@ describe("the database side", function()
       assert.same({ true, false }, { log:watch("public.t", { ignore = { "n" }, notify = false }) })
       local names, about = log:watched()
       assert.same({ "t" }, names)
-      assert.same({ schema = "public", table = "t", ignore = { "n" }, notify = false, level = "statement", missing = {} },
+      assert.same({ schema = "public", table = "t", ignore = { "n" }, notify = false, level = "statement", missing = {},
+        altered = {}, key = { "id" }, key_changed = false, healthy = true },
         about.t)
       assert.same({ true, true }, { log:watch("t") })
       assert.same({}, select(2, log:watched()).t.ignore)

@@ -67,7 +67,7 @@ static const struct statement statements[] = {
      " (SELECT seq::bigint, table_name::text, op::text, row_id::text, changed_cols::text, created_at::timestamptz"
      " FROM @log@ WHERE seq > @after@ AND seq <= @goal@@filter@ ORDER BY seq LIMIT @asked@)) TO STDOUT (FORMAT binary)"},
     {"holders", FL_OP_QUERY,
-     "SELECT l.pid, a.application_name, a.usename, p.gid AS prepared, EXTRACT(epoch FROM"
+     "SELECT l.pid, a.application_name, a.usename, a.state, p.gid AS prepared, EXTRACT(epoch FROM"
      " coalesce(a.xact_start, p.prepared))::float8 AS since, l.virtualtransaction FROM (SELECT * " WRITERS ") l"
      " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
      " LEFT JOIN pg_catalog.pg_prepared_xacts p ON l.pid IS NULL AND p.transaction IN" /* by the lock on its xid */
@@ -84,9 +84,14 @@ static const struct statement statements[] = {
      " gone AS (DELETE FROM @log@ WHERE (SELECT got FROM lock) AND seq = ANY (ARRAY(SELECT seq FROM @log@"
      " WHERE (SELECT got FROM lock) AND created_at < pg_catalog.to_timestamp($1::float8)"
      " AND created_at >= $2::timestamptz AND seq <= $3::bigint ORDER BY created_at LIMIT $4::bigint))"
-     " RETURNING created_at) SELECT (SELECT got FROM lock) AS got, count(*) AS deleted,"
-     " max(created_at)::text AS newest, EXISTS (SELECT " WRITERS " AND l.pid <> pg_catalog.pg_backend_pid()) AS others"
-     " FROM gone"},
+     " RETURNING seq, created_at) SELECT (SELECT got FROM lock) AS got, count(*) AS deleted, min(seq) AS first,"
+     " max(seq) AS last, max(created_at)::text AS newest,"
+     " EXISTS (SELECT " WRITERS " AND l.pid <> pg_catalog.pg_backend_pid()) AS others FROM gone"},
+    {"would", FL_OP_QUERY, /* what trim would delete */
+     "SELECT count(*) AS deleted, min(seq)::bigint AS first, max(seq)::bigint AS last FROM @log@"
+     " WHERE created_at < pg_catalog.to_timestamp($1::float8) AND seq <= $2::bigint"},
+    {"held", FL_OP_QUERY, /* the seq that every consumer has behind it */
+     "SELECT min(substring(position FROM '^(?:[0-9]+:)?([0-9]+)')::bigint) AS seq FROM @schema@.forge_change_log_consumers"},
     {"cancel", FL_OP_QUERY, /* never somebody else's statement: a pooler tells another process than the server's */
      "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1::int AND state = 'active'"
      " AND usename = current_user AND (left(query, 500) = left($2, 500)"
@@ -110,6 +115,7 @@ static const struct statement statements[] = {
     {"claim", FL_OP_QUERY, "SELECT pg_catalog.pg_try_advisory_lock(" CLAIM ") AS got"},
     {"unclaim", FL_OP_QUERY, "SELECT pg_catalog.pg_advisory_unlock(" CLAIM ")"},
     {"load", FL_OP_QUERY, "SELECT position FROM @schema@.forge_change_log_consumers WHERE name = $1"},
+    {"forget", FL_OP_QUERY, "DELETE FROM @schema@.forge_change_log_consumers WHERE name = $1 RETURNING position"},
     {"save", FL_OP_QUERY, /* only over the position that was loaded: of two consumers of one name one fails */
      "INSERT INTO @schema@.forge_change_log_consumers AS c (name, position, updated_at)"
      " VALUES ($1, $2, pg_catalog.clock_timestamp()) ON CONFLICT (name) DO UPDATE SET position = excluded.position,"

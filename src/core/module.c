@@ -1,17 +1,14 @@
 /* The face of the core to Lua: one userdata; arguments checked, changes and errors turned into tables. */
 #include "compat.h"
+#include "host.h"
 #include "log.h"
 #include "push.h"
 #include "result.h"
-#include "save.h"
 
-#include <errno.h>
 #include <math.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define HANDLE "forgelog.core"
 
@@ -44,17 +41,9 @@ static int core_error(lua_State *L) {
 
 static struct fl_log *check_handle(lua_State *L) { return luaL_checkudata(L, 1, HANDLE); }
 
-/* The text of an argument that libpq takes as a C string. */
-static const char *check_text(lua_State *L, int index) {
-  size_t length;
-  const char *text = luaL_checklstring(L, index, &length);
-  luaL_argcheck(L, strlen(text) == length, index, "text with a zero byte");
-  return text;
-}
-
 /* core.new(conninfo, name): closed; connect() begins to open it. */
 static int core_new(lua_State *L) {
-  const char *conninfo = check_text(L, 1), *name = check_text(L, 2);
+  const char *conninfo = fl_check_text(L, 1), *name = fl_check_text(L, 2);
   struct fl_log *log = lua_newuserdata(L, sizeof *log);
   memset(log, 0, sizeof *log);
   log->smallest = log->largest = -1;
@@ -116,7 +105,7 @@ static const char *parameter(lua_State *L, int index) {
   switch (lua_type(L, index)) {
     case LUA_TNIL: return NULL;
     case LUA_TBOOLEAN: return lua_toboolean(L, index) ? "t" : "f";
-    case LUA_TSTRING: return check_text(L, index);
+    case LUA_TSTRING: return fl_check_text(L, index);
     case LUA_TNUMBER:
       push_number(L, index);
       lua_replace(L, index);
@@ -138,7 +127,7 @@ static const char *const *parameters(lua_State *L, int first, int *count) {
 /* query(sql, ...): begins the user's statement. */
 static int handle_query(lua_State *L) {
   struct fl_log *log = check_handle(L);
-  const char *sql = check_text(L, 2);
+  const char *sql = fl_check_text(L, 2);
   int count;
   const char *const *values = parameters(L, 3, &count);
   lua_pushboolean(L, fl_log_query(log, sql, count, values));
@@ -148,7 +137,7 @@ static int handle_query(lua_State *L) {
 /* begin(name, ...): begins one of the log's own operations. */
 static int handle_begin(lua_State *L) {
   struct fl_log *log = check_handle(L);
-  const char *name = check_text(L, 2);
+  const char *name = fl_check_text(L, 2);
   int count;
   const char *const *values = parameters(L, 3, &count);
   lua_pushboolean(L, fl_log_begin(log, name, count, values));
@@ -219,7 +208,7 @@ static void set_filter(lua_State *L, struct fl_log *log, struct fl_reader *reade
 static int handle_open(lua_State *L) {
   struct fl_log *log = check_handle(L);
   struct fl_reader *reader = check_reader(L, log);
-  const char *wrong = fl_cursor_parse(&reader->cursor, check_text(L, 3));
+  const char *wrong = fl_cursor_parse(&reader->cursor, fl_check_text(L, 3));
   reader->generation++; /* on failure too: whoever had the slot has lost its place */
   if (wrong) {
     lua_pushnil(L);
@@ -313,7 +302,7 @@ static int handle_gap(lua_State *L) {
   const char *reason, *wrong;
   int64_t upto;
   memset(&cursor, 0, sizeof cursor);
-  wrong = fl_cursor_parse(&cursor, check_text(L, 2));
+  wrong = fl_cursor_parse(&cursor, fl_check_text(L, 2));
   reason = wrong ? NULL : fl_log_gap(log, &cursor, &upto);
   fl_cursor_free(&cursor);
   if (wrong) {
@@ -332,7 +321,7 @@ static int core_position(lua_State *L) {
   struct fl_cursor cursor;
   const char *wrong;
   memset(&cursor, 0, sizeof cursor);
-  wrong = fl_cursor_parse(&cursor, check_text(L, 1));
+  wrong = fl_cursor_parse(&cursor, fl_check_text(L, 1));
   fl_cursor_free(&cursor);
   lua_pushstring(L, wrong);
   return 1;
@@ -389,7 +378,7 @@ static int handle_state(lua_State *L) {
 static int handle_option(lua_State *L) {
   char value[256];
   struct fl_log *log = check_handle(L);
-  const char *keyword = check_text(L, 2);
+  const char *keyword = fl_check_text(L, 2);
   luaL_argcheck(L, !strstr(keyword, "password"), 2, "passwords are not told");
   lua_pushstring(L, fl_session_option(&log->session, keyword, value, sizeof value) ? value : NULL);
   return 1;
@@ -421,38 +410,6 @@ static int handle_events(lua_State *L) {
   return 1;
 }
 
-/* ---- the place of a plain script ---- */
-
-/* core.poll(fd, events, seconds): false when the time is over; a signal ends it as readiness does. */
-static int core_poll(lua_State *L) {
-  const char *events = luaL_optstring(L, 2, "");
-  struct pollfd waited = {(int)luaL_optinteger(L, 1, -1), 0, 0};
-  double milliseconds = luaL_optnumber(L, 3, -0.001) * 1000;
-  int ready;
-  if (strchr(events, 'r')) waited.events |= POLLIN;
-  if (strchr(events, 'w')) waited.events |= POLLOUT;
-  if (!(milliseconds < 2147483647.0)) milliseconds = 2147483647.0;
-  ready = poll(&waited, waited.fd >= 0, milliseconds < 0 ? -1 : (int)ceil(milliseconds));
-  lua_pushboolean(L, ready > 0 || (ready < 0 && errno == EINTR));
-  return 1;
-}
-
-/* core.save(path, text): makes it the file's content, safe on disk before it is seen; or nil and what is wrong. */
-static int core_save(lua_State *L) {
-  const char *path = check_text(L, 1), *wrong = fl_save(path, check_text(L, 2));
-  lua_pushboolean(L, !wrong);
-  lua_pushstring(L, wrong);
-  return 2;
-}
-
-/* core.now(): seconds of a clock that is never set back. */
-static int core_now(lua_State *L) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
-  return 1;
-}
-
 static const luaL_Reg handle_methods[] = {
     {"connect", handle_connect},   {"disconnect", handle_disconnect}, {"query", handle_query},
     {"begin", handle_begin},       {"step", handle_step},             {"error", handle_error},
@@ -466,8 +423,7 @@ static const luaL_Reg handle_methods[] = {
     {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"new", core_new}, {"error", core_error}, {"position", core_position},
-                                    {"poll", core_poll}, {"now", core_now}, {"save", core_save}, {NULL, NULL}};
+    {"new", core_new}, {"error", core_error}, {"position", core_position}, {NULL, NULL}};
 
 int luaopen_forgelog_core(lua_State *L);
 
@@ -481,6 +437,7 @@ int luaopen_forgelog_core(lua_State *L) {
   lua_setfield(L, -2, "__tostring");
   lua_newtable(L);
   fl_setfuncs(L, functions);
+  fl_setfuncs(L, fl_host_functions);
   lua_pushnumber(L, (lua_Number)FL_EXACT);
   lua_setfield(L, -2, "exact");
   return 1;

@@ -10,7 +10,10 @@ local keep = require "forgelog.keep"
 local retry = require "forgelog.retry"
 local store = require "forgelog.store"
 
-local consumer = { memory = store.memory, file = store.file, table = store.table }
+--- `forget(log, name)` removes a consumer's position from the table store: an error, SQLSTATE 55P03, while that runs.
+-- @function forget
+-- @return the position (false: there was none); or nil and an error
+local consumer = { memory = store.memory, file = store.file, table = store.table, forget = keep.forget }
 
 --- A store in a `lua_shared_dict` of OpenResty: see `forgelog.store.shared`.
 function consumer.shared(...) return require("forgelog.store.shared")(...) end
@@ -84,6 +87,7 @@ end
 local function follow(self, position)
   local options = self._options
   forget_feed(self)
+  self._saved_at = self._waiter.now()
   self._feed = self._log:follow(position, {
     tables = options.tables, poll = options.poll, linger = options.linger, listen = options.listen,
     silence = options.silence, backoff = options.backoff, backoff_max = options.backoff_max,
@@ -138,11 +142,12 @@ function act.resync(self)
   return follow(self, position), 0
 end
 
-function act.take(self, timeout)
+function act.take(self, timeout, most)
   local err
-  self._changes, err = self._feed:batch(self._options.batch, timeout)
+  self._changes, err = self._feed:batch(most or self._options.batch, timeout)
   if self._moved then return "open" end
   if self._changes then return "handle" end
+  if err.kind == "timeout" and self._log._lost == nil then return keep.up(self, err) end
   if err.kind ~= "gap" or not self._options.on_resync then return nil, err end
   self._reason, self._last_error = err.reason, err
   return "resync"
@@ -174,16 +179,17 @@ end
 
 --- One step: until a batch is handled, a resync is done, or the time is over. It connects where it has to.
 -- @number[opt] timeout seconds to wait; none: as long as it takes
+-- @int[opt] most most changes to handle; default: the option `batch`
 -- @return the number of changes handled (0 for a resync), or nil and an error: kind "timeout" when nothing came. After
 -- any error another step tries again, later each time.
-function Consumer:step(timeout)
+function Consumer:step(timeout, most)
   local deadline = timeout and self._waiter.now() + timeout
   while true do
     local left = deadline and math.max(deadline - self._waiter.now(), 0)
     local wait = (self._retry_at or 0) - self._waiter.now()
     if wait > 0 then self._waiter.wait(nil, "", left and math.min(wait, left) or wait) end
     if left and wait > left then return nil, core.error("timeout", "waiting for the next try") end
-    local state, result = act[self._state](self, left)
+    local state, result = act[self._state](self, left, most)
     if not state then return judge(self, result) end
     self._state = state
     if result then
@@ -193,8 +199,10 @@ function Consumer:step(timeout)
   end
 end
 
--- Whether run() goes on: what passes by itself, and whatever befalls a handler or a resync.
-local function passes(self, err)
+--- Whether run() would go on after an error of `step`: what passes by itself, and whatever befalls a handler or a resync.
+-- @param err the error
+-- @treturn bool
+function Consumer:passes(err)
   return err.retryable or err.kind == "timeout" or self._state == "handle" or self._state == "resync"
 end
 
@@ -204,7 +212,7 @@ function Consumer:run()
   self._stopping = false
   while not self._stopping do
     local done, err = self:step(SLICE)
-    if not done and not passes(self, err) then
+    if not done and not self:passes(err) then
       self:close()
       return nil, err
     end

@@ -167,8 +167,8 @@ end
 --- The highest seq such that nothing at or below it can still appear, as far as this connection knows: a new one that
 -- finds writers open knows nothing yet and says 0.
 -- @return the horizon, and the open writers, oldest first: `pid` (nil for a prepared transaction), `since` (Unix seconds;
--- nil without the right to know, pg_read_all_stats), `application_name`, `usename`, `virtualtransaction`, `prepared` (the
--- name of a prepared one); or nil and an error
+-- nil without the right to know, pg_read_all_stats, as `state`), `state` (such as "idle in transaction"),
+-- `application_name`, `usename`, `virtualtransaction`, `prepared` (the name of a prepared one); or nil and an error
 function Log:horizon()
   self:_usable("horizon")
   local known, err = ask(self, "tick")
@@ -183,16 +183,20 @@ end
 --- Deletes changes older than a point in time, oldest first, in short transactions, one trimmer in the cluster at a time.
 -- @number before Unix seconds, by the server's clock
 -- @tparam[opt] table opts `min_rows` (newest rows kept whatever their age; default 1000), `batch` (most rows deleted by one
--- transaction; default 10000)
--- @return the number of changes deleted, and "busy" when another session trims (or began to, before this one was done); or
--- nil and an error (`deleted` in it tells what was deleted before)
+-- transaction; default 10000), `keep_consumers` (true: what a consumer of the table store has not behind it stays),
+-- `dry_run` (true: only tells what would be deleted), `on_batch` (called after each batch that deleted any with the number
+-- deleted so far, and the smallest and the largest seq among them; false ends the trim)
+-- @return the number of changes deleted, and "busy" when another session trims (or began to, before this one was done), or
+-- "stopped" by `on_batch`; or nil and an error (`deleted` in it tells what was deleted before)
 function Log:trim(before, opts)
   self:_usable("trim")
   if type(before) ~= "number" or before ~= before then
     check.misuse("trim", "before must be Unix seconds, got " .. tostring(before), 3)
   end
-  opts = check.options("trim", opts, { min_rows = "count", batch = "positive" })
-  return require("forgelog.trim")(self, before, opts.min_rows or 1000, opts.batch or 10000)
+  opts = check.options("trim", opts, {
+    min_rows = "count", batch = "positive", keep_consumers = "boolean", dry_run = "boolean", on_batch = "function",
+  })
+  return require("forgelog.trim")(self, before, opts)
 end
 
 --- For event loops that wait on objects, as cqueues does: the socket (it may change while connecting) ...
@@ -220,8 +224,17 @@ delegate("schema", "watch")
 --- Ends that: see `forgelog.watch`.
 -- @function Log:unwatch
 delegate("schema", "unwatch")
---- The tables that are watched: see `forgelog.watch`.
+--- The tables that are watched: see `forgelog.watched`.
 -- @function Log:watched
 delegate("schema", "watched")
+--- What stands of the log in the database: see `forgelog.schema`.
+-- @function Log:installed
+delegate("schema", "installed")
+--- How the log is doing: see `forgelog.status`.
+-- @function Log:status
+delegate("status", "status")
+--- What makes the promise fail or the feed slow: see `forgelog.doctor`.
+-- @function Log:diagnose
+delegate("doctor", "diagnose")
 
 return forgelog

@@ -29,9 +29,11 @@ local function write(cache, spare, channel, data)
   return nil, tostring(err)
 end
 
---- Makes the adapter for a cache of `forgelog.cache`, before that is started.
+--- Makes the adapter for a cache, before that is started.
+-- @param cache what `forgelog.cache.new` returned
 -- @return a table of functions `subscribe(channel, call)`, `register_listeners(events)`, `broadcast(channel, data)` and
 -- `poll(timeout)`
+-- @function ipc
 return function(cache)
   local ipc, spare = {}, {}
   local me = ("%x.%x"):format(math.floor(core.now() * 1e6), math.random(0, 2 ^ 24))

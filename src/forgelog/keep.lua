@@ -5,6 +5,8 @@ local drive = require "forgelog.drive"
 
 local keep = {}
 
+local UP_EVERY = 10 -- seconds after which a position that moved without changes for this consumer is saved
+
 --- Calls a function that runs statements of the consumer's own: a server that does not answer them within the time of
 -- `silence` counts as gone.
 function keep.patiently(self, call, ...)
@@ -16,16 +18,37 @@ function keep.patiently(self, call, ...)
   return first, second
 end
 
--- One consumer of a name at a time: a session's lock, so that it ends with its holder.
-local function claim(self, log)
-  local name = self._options.name
-  if not name or self._options.listen == false then return true end
+--- Claims a name for this session, so that one consumer of it runs at a time; it ends with its holder.
+-- @return true; or nil and an error, 55P03 while another session has it
+function keep.claim(log, name)
   local ok, err = drive.run(log, "begin", "claim", name)
   if not ok then return nil, err end
   if log._core:rows()[1].got then return true end
-  err = core.error("query", ("another consumer named %s is running"):format(name), "55P03")
-  err.retryable = not self._refuse or self._feed ~= nil
-  return nil, err
+  return nil, core.error("query", ("another consumer named %s is running"):format(name), "55P03")
+end
+
+--- Removes the position that a consumer has saved in the table store, unless it runs: it then begins anew, and holds no
+-- trim. (`consumer.forget`)
+-- @param log a log
+-- @string name the consumer's
+-- @return the position (false: there was none); or nil and an error, 55P03 while it runs
+function keep.forget(log, name)
+  local ok, err = drive.run(log, "begin", "look")
+  if ok then ok, err = keep.claim(log, name) end
+  if not ok then return nil, err end
+  ok, err = drive.run(log, "begin", "forget", name)
+  local row = ok and log._core:rows()[1]
+  drive.run(log, "begin", "unclaim", name)
+  if not ok then return nil, err end
+  return row and row.position or false
+end
+
+local function claim(self, log)
+  local name = self._options.name
+  if not name or self._options.listen == false then return true end
+  local ok, err = keep.claim(log, name)
+  if err and err.sqlstate == "55P03" then err.retryable = not self._refuse or self._feed ~= nil end
+  return ok, err
 end
 
 -- What something raised, as an error of ours.
@@ -111,8 +134,18 @@ function keep.perform(self, position, work, ...)
   if ok then ok, err = save(self, position) end
   local ended, why = finish(self, ok, transaction)
   if not ended then return nil, err or why end
-  self._saved, self._intended = position, nil
+  self._saved, self._intended, self._saved_at = position, nil, self._waiter.now()
   return true
+end
+
+--- After a wait without changes: the log goes on all the same, and the saved position follows, lest a trim pass it by.
+-- @param err the wait's, which is returned unless saving failed
+function keep.up(self, err)
+  local now, position = self._waiter.now(), self._feed:position()
+  if now < self._saved_at + UP_EVERY or position == self._saved then return nil, err end
+  self._saved_at = now
+  local ok, why = keep.perform(self, position, function() end)
+  return nil, ok and err or why
 end
 
 return keep

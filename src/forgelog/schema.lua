@@ -4,10 +4,11 @@
 local check = require "forgelog.check"
 local database = require "forgelog.database"
 local watch = require "forgelog.watch"
+local watched = require "forgelog.watched"
 
 local failed, one, run, sql = database.failed, database.one, database.run, database.sql
 
-local schema = { watch = watch.watch, unwatch = watch.unwatch, watched = watch.watched }
+local schema = { watch = watch.watch, unwatch = watch.unwatch, watched = watched.watched }
 
 local VERSION = 1 -- of the database objects; raised with every change of a function or table in sql/
 local FUNCTIONS = 10 -- that carry the version; one more each for the row trigger and the trimmer where they are ours
@@ -45,9 +46,12 @@ local function capture_mark(facts)
   return facts.hstore_oid > 0 and ("%s.akeys=%d"):format(facts.hstore, facts.hstore_oid) or "jsonb"
 end
 
+local function has_functions(facts)
+  return facts.versions >= FUNCTIONS + (facts.foreign_notify and 0 or 1) + (facts.foreign_trim and 0 or 1)
+end
+
 local function stands(facts)
-  local functions = FUNCTIONS + (facts.foreign_notify and 0 or 1) + (facts.foreign_trim and 0 or 1)
-  return facts.log and facts.columns and facts.indexed and facts.tables and facts.guarded and facts.versions >= functions
+  return facts.log and facts.columns and facts.indexed and facts.tables and facts.guarded and has_functions(facts)
     and facts.capture == ("forgelog %d %s"):format(VERSION, capture_mark(facts))
 end
 
@@ -117,6 +121,40 @@ function schema.install(log, opts)
   ok, err = run(log, script(facts), ("install as the owner of schema %s and of the log in it"):format(name))
   if not ok then return nil, err end
   return true, true
+end
+
+--- What stands of the log, without changing anything.
+-- @param log the log
+-- @tparam[opt] table opts `schema` (string; default: as for `install`)
+-- @return a table: `schema`, `parts` (a list of what install makes, of which each has `name` and `there`), `capture`
+-- ("hstore", "jsonb" or nil), `current` (true: install has nothing to do, but for hstore), `obstacle` (what stands in the
+-- way of installing and of draining, or nil), `own_trigger` and `own_trimmer` (false: the functions forge_notify_change
+-- and forge_trim_change_log there are not forgelog's, and stay); or nil and an error
+function schema.installed(log, opts)
+  opts = check.options("installed", opts, { schema = "string" })
+  local name, err = database.schema(log, opts.schema)
+  if not name then return nil, err end
+  local facts
+  facts, err = find_facts(log, name)
+  if not facts then return nil, err end
+  local parts = {}
+  for i, part in ipairs {
+    { "table forge_change_log", facts.log and facts.columns }, { "index on created_at", facts.indexed },
+    { "tables forge_change_log_state and forge_change_log_consumers", facts.tables },
+    { "triggers that keep count of what is trimmed", facts.guarded },
+    { "functions", has_functions(facts) }, { "extension hstore", facts.hstore_oid > 0 },
+  } do
+    parts[i] = { name = part[1], there = part[2] and true or false }
+  end
+  return {
+    schema = name,
+    parts = parts,
+    capture = facts.capture and (facts.capture:find("akeys", 1, true) and "hstore" or "jsonb") or nil,
+    current = (facts.newest or 0) > VERSION or stands(facts) and true or false,
+    obstacle = obstacle(facts, name),
+    own_trigger = not facts.foreign_notify,
+    own_trimmer = not facts.foreign_trim,
+  }
 end
 
 return schema

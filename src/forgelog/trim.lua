@@ -1,5 +1,6 @@
 --- Trimming by age with a floor of rows, in transactions short enough to hold nobody up.
 -- @module forgelog.trim
+local core = require "forgelog.core"
 local drive = require "forgelog.drive"
 
 local SHORT = 0.01 -- seconds that one batch should take: an open DELETE holds the horizon like any writer
@@ -12,17 +13,28 @@ local function one_row(log, ...)
   return log._core:rows()[1] or {}
 end
 
--- Deletes batch by batch; returns what was deleted and, where it stopped early, "busy" or the error.
-local function delete(log, before, floor, batch)
-  local now, size, total, newest = log._waiter.now, math.min(batch, FIRST), 0, "-infinity"
+-- Adds a batch to what was deleted so far: how many, and from which seq to which.
+local function count(done, row)
+  if row.deleted == 0 then return end
+  done.deleted = done.deleted + row.deleted
+  done.first, done.last = math.min(done.first or row.first, row.first), math.max(done.last or 0, row.last)
+end
+
+-- Deletes batch by batch, adding to `done`; returns nil or, where it stopped early, "busy", "stopped" or the error.
+local function delete(log, before, floor, options, done)
+  local batch, on_batch = options.batch or 10000, options.on_batch
+  local now, size, newest = log._waiter.now, math.min(batch, FIRST), "-infinity"
   local own = not log._core:in_transaction() -- each batch is a transaction of its own
   while true do
     local started = now()
     local row, err = one_row(log, "trim", before, newest, floor, size, own)
-    if not row then return total, err end
-    if not row.got then return total, "busy" end
-    total, newest = total + row.deleted, row.newest
-    if row.deleted < size then return total end
+    if not row then return err end
+    if not row.got then return "busy" end
+    count(done, row)
+    newest = row.newest
+    local go_on = not (on_batch and done.first) or on_batch(done.deleted, done.first, done.last) ~= false
+    if row.deleted < size then return end
+    if not go_on then return "stopped" end
     local took = math.max(now() - started, 0.001)
     if row.others then log._waiter.wait(nil, "", took * REST) end
     size = math.floor(size * SHORT / took)
@@ -56,20 +68,46 @@ local function lock(log)
   return "unlocked"
 end
 
---- Trims; arguments are checked.
--- @return changes deleted, and "busy" when another session trims; or nil and an error
-return function(log, before, min_rows, batch)
+-- The highest seq that may be deleted: nil where nothing may. Consumers only go forward, so it stays true.
+local function find_floor(log, options)
+  local row, err = one_row(log, "floor", options.min_rows or 1000)
+  if not row then return nil, err end
+  if not (row.floor and options.keep_consumers) then return row.floor end
+  if log._core:known().exact == false then
+    return nil, core.error("schema", "keep_consumers needs the table forge_change_log_consumers; run log:install()")
+  end
+  local held
+  held, err = one_row(log, "held")
+  if not held then return nil, err end
+  return math.min(row.floor, held.seq or row.floor)
+end
+
+-- What a trim would delete now.
+local function preview(log, before, options)
+  local floor, err = find_floor(log, options)
+  if err then return nil, err end
+  if not floor then return 0 end
+  local row
+  row, err = one_row(log, "would", before, floor)
+  if not row then return nil, err end
+  if options.on_batch and row.first then options.on_batch(row.deleted, row.first, row.last) end
+  return row.deleted
+end
+
+--- Trims; arguments are checked. See `Log:trim`.
+return function(log, before, options)
   local ok, err = drive.run(log, "begin", "look")
   if not ok then return nil, err end
+  if options.dry_run then return preview(log, before, options) end
   local locked
   locked, err = lock(log)
   if not locked then return nil, err end
   if locked == "busy" then return 0, "busy" end
-  local total = 0
-  local row, why = one_row(log, "floor", min_rows)
-  if row and row.floor then total, why = delete(log, before, row.floor, batch) end
+  local done = { deleted = 0 }
+  local floor, why = find_floor(log, options)
+  if floor then why = delete(log, before, floor, options, done) end
   if locked == "locked" and not log._lost then unlock(log) end
-  if type(why) ~= "table" then return total, why end
-  why.deleted = total
+  if type(why) ~= "table" then return done.deleted, why end
+  why.deleted = done.deleted
   return nil, why
 end

@@ -1,7 +1,8 @@
---- Having the changes of tables written to the log: triggers on and off, and what is watched.
+--- Having the changes of tables written to the log: triggers on and off.
 -- @module forgelog.watch
 local check = require "forgelog.check"
 local database = require "forgelog.database"
+local watched = require "forgelog.watched"
 
 local failed, one, run, sql = database.failed, database.one, database.run, database.sql
 
@@ -10,8 +11,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local watch = {}
 
 local SERIALIZE = "SELECT pg_catalog.pg_advisory_xact_lock(77306496745476);\n" -- 0x464F52470004: as install does
-local PARTITION = "forge_capture_truncate_partition"
-local STATEMENT = { "insert", "update", "delete", "truncate" }
+local PARTITION, KINDS = watched.PARTITION, watched.KINDS
 
 -- A name as SQL says it ("a", "s.a", '"A b".c') and whether it is a bare one; or nil for one that can only be meant exactly.
 local function as_sql(name)
@@ -48,35 +48,10 @@ local function unwatchable(found)
   end
 end
 
-local function unhex(hex)
-  return (hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end))
-end
-
--- What the triggers of one table amount to. `rows` are those of triggers.sql for it.
-local function describe(rows)
-  local first, have = rows[1], {}
-  local about = { schema = first.schema, table = first.table, ignore = {}, notify = true, level = "statement", missing = {} }
-  for _, row in ipairs(rows) do
-    have[row.trigger] = row.enabled
-    local words = {}
-    for word in unhex(row.args):gmatch("(%Z*)%z") do words[#words + 1] = word end
-    if row.trigger == "forge_capture_row" then about.level = "row" end
-    if row.trigger == "forge_capture_row" or row.trigger == "forge_capture_update" then
-      about.ignore = { unpack(words, 2) }
-    end
-    if words[1] == "quiet" then about.notify = false end
-  end
-  for _, kind in ipairs(about.level == "row" and { "row", "truncate" } or STATEMENT) do
-    if not have["forge_capture_" .. kind] then about.missing[#about.missing + 1] = kind end
-  end
-  if about.level == "row" and first.uncovered then about.missing[#about.missing + 1] = "truncate of a partition" end
-  return about
-end
-
 local function same(wanted, rows)
   if #rows == 0 then return false end
-  local stands = describe(rows)
-  return #stands.missing == 0 and stands.level == wanted.level and stands.notify == wanted.notify
+  local stands = watched.describe(rows)
+  return stands.healthy and stands.level == wanted.level and stands.notify == wanted.notify
     and table.concat(stands.ignore, "\0") == table.concat(wanted.ignore, "\0")
 end
 
@@ -117,12 +92,18 @@ local function create(home, kind, target, words, suffix)
     EVENTS[kind]:format(target), home:gsub('"', '""'), kind, table.concat(args, ", "))
 end
 
+-- The words a trigger is given: for an UPDATE the columns to ignore; by that for TRUNCATE the key at this time is known.
+local function words_for(kind, mode, wanted, found)
+  if kind == "row" or kind == "update" then return { mode, unpack(wanted.ignore) } end
+  if kind == "truncate" then return { mode, watched.KEY, found.key } end
+  return { mode }
+end
+
 local function creates(wanted, found, home, partitions)
   local mode = wanted.notify and "notify" or "quiet"
   local parts = {}
-  for _, kind in ipairs(wanted.level == "row" and { "row", "truncate" } or STATEMENT) do
-    local ignores = kind == "row" or kind == "update"
-    parts[#parts + 1] = create(home, kind, found.quoted, { mode, unpack(ignores and wanted.ignore or {}) })
+  for _, kind in ipairs(KINDS[wanted.level]) do
+    parts[#parts + 1] = create(home, kind, found.quoted, words_for(kind, mode, wanted, found))
   end
   for _, row in ipairs(partitions) do
     parts[#parts + 1] = create(home, "truncate", row.quoted, { mode, "partition" }, "_partition")
@@ -220,30 +201,6 @@ function watch.unwatch(log, name)
   local ok, err = run(log, SERIALIZE .. drops(own, gone), "unwatch as the owner of " .. found.name)
   if not ok then return nil, err end
   return true, true
-end
-
---- The tables that are watched.
--- @param log the log
--- @return a sorted list of their names as in `table_name`, and a table from each name to its `schema`, `table`, `ignore`,
--- `notify`, `level` ("statement" or "row") and `missing` (triggers that are gone or disabled: watch it again); or nil and
--- an error
-function watch.watched(log)
-  local home, err = database.schema(log)
-  if not home then return nil, err end
-  local all
-  all, err = log:query(sql("triggers"), home, nil)
-  if not all then return nil, err end
-  local names, rows, about = {}, {}, {}
-  for _, row in ipairs(all) do
-    if row.trigger ~= PARTITION then
-      if not rows[row.name] then
-        names[#names + 1], rows[row.name] = row.name, {}
-      end
-      table.insert(rows[row.name], row)
-    end
-  end
-  for name, list in pairs(rows) do about[name] = describe(list) end
-  return names, about
 end
 
 return watch

@@ -8,6 +8,10 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", c.relkin
        n.nspname = $3 AND c.relname IN ('forge_change_log', 'forge_change_log_state', 'forge_change_log_consumers') AS own,
        CASE WHEN c.relkind = 'p' OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
             THEN 'row' ELSE 'statement' END AS level,
+       (SELECT pg_catalog.string_agg(a.attname, pg_catalog.chr(1) ORDER BY k.place)
+          FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+         WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts) AS key,
        (SELECT a.relid::pg_catalog.regclass::text FROM pg_catalog.pg_partition_ancestors(c.oid) a
           JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid AND t.tgname = 'forge_capture_row' AND t.tgparentid = 0
          WHERE a.relid <> c.oid LIMIT 1) AS ancestor,

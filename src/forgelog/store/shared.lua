@@ -6,6 +6,7 @@ local core = require "forgelog.core"
 
 --- A store for a consumer: see `forgelog.store`.
 -- @string name the lua_shared_dict's; one of its own, since in a full one old keys are dropped
+-- @function shared
 return function(name)
   local dict = ngx.shared[name]
   if not dict then check.misuse("store.shared", ("there is no lua_shared_dict %s in nginx.conf"):format(tostring(name))) end

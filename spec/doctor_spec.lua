@@ -1,0 +1,263 @@
+-- log:diagnose() on what is in the database: each check is fine on a healthy log, finds what was really broken, and is fine
+-- again once its advice is followed.
+local findings = require "support.findings"
+local load = require "support.load"
+local support = require "support"
+
+local must, connect = load.must, load.connect
+local fine, finds, breaks, role = findings.fine, findings.finds, findings.breaks, findings.role
+
+describe("diagnose", function()
+  local db, log
+
+  before_each(function()
+    db, log = load.installed()
+    must(log, "SET client_min_messages = warning")
+  end)
+  after_each(function()
+    log:close()
+    support.drop(db)
+  end)
+
+  it("finds nothing above a note where all is well", function()
+    must(log, "INSERT INTO item (n) VALUES (1)")
+    local made = {}
+    for _, finding in ipairs(assert(log:diagnose())) do
+      assert.is_true(finding.severity == "ok" or finding.severity == "note", finding.check .. ": " .. finding.message)
+      assert.is_true(#finding.message > 3)
+      made[finding.check] = true
+    end
+    for name in ("server standby locks synchronous_commit replication_role fsync autovacuum log install guard state sequence "
+      .. "hstore tables partitions role visibility owner grants writers pooler trimmer consumers"):gmatch("%S+") do
+      assert.is_true(made[name], name)
+    end
+  end)
+
+  it("speaks where there is no log, and says where one is", function()
+    local empty = support.database()
+    local other = connect(empty)
+    assert.equal("forgelog install", finds(other, "log", "error", "no table forge_change_log in schema public").advice)
+    fine(other, "pooler")
+    must(other, "CREATE SCHEMA feed")
+    assert(other:install({ schema = "feed" }))
+    assert.is_truthy(finds(other, "log", "error", "no table").advice:find("in schema feed", 1, true))
+    must(other, "SET search_path = nowhere")
+    finds(other, "log", "error", "no schema")
+    other:close()
+    local nowhere, feed = connect(empty, { schema = "no'where" }), connect(empty, { schema = "feed" })
+    assert.is_truthy(finds(nowhere, "log", "error", "no schema").advice:find([[--schema 'no'\''where']], 1, true))
+    fine(feed, "log")
+    fine(feed, "install")
+    nowhere:close()
+    feed:close()
+    support.drop(empty)
+  end)
+
+  it("raises misuse, and returns the error of a lost connection", function()
+    assert.has_error(function() log:diagnose({ older = 1 }) end)
+    local other = connect(db)
+    must(other, "SELECT pg_terminate_backend($1)", must(log, "SELECT pg_backend_pid() AS pid")[1].pid)
+    local list, err = log:diagnose()
+    assert.is_nil(list)
+    assert.equal("lost", err.kind)
+    other:close()
+  end)
+
+  it("finds a plain log", function()
+    local plain, other = load.framework()
+    finds(other, "install", "warning", "plain log")
+    fine(other, "log")
+    finds(other, "tables", "note", "TRUNCATE of item is not logged")
+    must(other, "ALTER TABLE item DISABLE TRIGGER forge_reactivity")
+    must(other, finds(other, "tables", "error", "trigger forge_reactivity is disabled").advice:match("(.*), then"))
+    assert.equal(1, #findings.wrong(other, "tables"))
+    assert(other:install())
+    fine(other, "install")
+    must(other, "DROP TRIGGER forge_reactivity ON item; CREATE TRIGGER mine AFTER UPDATE ON item FOR EACH ROW "
+      .. "EXECUTE FUNCTION forge_notify_change()")
+    finds(other, "tables", "note", "trigger mine of item is not for INSERT, UPDATE and DELETE")
+    other:close()
+    support.drop(plain)
+  end)
+
+  it("finds what install has to mend", function()
+    local function mends(...)
+      local name, severity, sql, text = ...
+      breaks(log, name, severity, sql, text, "forgelog install")
+    end
+    mends("install", "warning", "COMMENT ON FUNCTION forge_capture_insert() IS 'forgelog 0'", "older version")
+    mends("install", "error", "DROP FUNCTION forge_key(oid)", "forge_key")
+    mends("install", "warning", "DROP INDEX forge_change_log_created_at_idx", "index on created_at")
+    mends("install", "warning", "DROP TABLE forge_change_log_consumers", "forge_change_log_consumers")
+    mends("guard", "error", "ALTER TABLE forge_change_log DISABLE TRIGGER forge_log_truncated", "forge_log_truncated")
+    mends("guard", "error", "DROP TRIGGER forge_log_deleted ON forge_change_log", "forge_log_deleted")
+    mends("state", "error", "DELETE FROM forge_change_log_state", "lost its row")
+    mends("log", "error", "ALTER TABLE forge_change_log DROP COLUMN changed_cols", "no column changed_cols")
+    must(log, "DELETE FROM forge_change_log_state; ALTER TABLE forge_change_log DROP COLUMN row_id")
+    finds(log, "trimmer", "note", "no column row_id")
+    must(log, "ALTER TABLE forge_change_log ADD COLUMN row_id text")
+    finds(log, "consumers", "note", "lost its row")
+  end)
+
+  it("finds a table that is no good log", function()
+    breaks(log, "log", "error", "ALTER TABLE forge_change_log SET UNLOGGED", "unlogged")
+    fine(log, "log")
+    must(log, "CREATE RULE nothing AS ON INSERT TO forge_change_log DO INSTEAD NOTHING")
+    finds(log, "log", "warning", "rule nothing on public.forge_change_log may keep changes out")
+    must(log, "DROP RULE nothing ON forge_change_log; ALTER TABLE forge_change_log ALTER created_at TYPE timestamp")
+    finds(log, "install", "error", "ALTER it to timestamptz")
+  end)
+
+  it("finds a sequence out of order, set back, or used up", function()
+    for _, change in ipairs({ "CACHE 10", "INCREMENT 2" }) do
+      fine(log, "sequence")
+      must(log, "ALTER SEQUENCE forge_change_log_seq_seq " .. change)
+      must(log, finds(log, "sequence", "error", "public.forge_change_log_seq_seq has CACHE").advice:match("^(.-);"))
+    end
+    fine(log, "install")
+    breaks(log, "sequence", "error", "ALTER SEQUENCE forge_change_log_seq_seq CYCLE", "begins again")
+    load.fill(log, 9)
+    fine(log, "sequence")
+    must(log, "ALTER SEQUENCE forge_change_log_seq_seq MAXVALUE 10")
+    finds(log, "sequence", "warning", "90 %")
+    must(log, "ALTER SEQUENCE forge_change_log_seq_seq NO MAXVALUE")
+    fine(log, "state")
+    must(log, "SELECT setval('forge_change_log_seq_seq', 3)")
+    must(log, finds(log, "state", "error", "set back to 3, below seq 9").advice:match("^(.-);"))
+    fine(log, "state")
+    must(log, "ALTER TABLE forge_change_log ALTER seq DROP DEFAULT; DROP SEQUENCE forge_change_log_seq_seq")
+    finds(log, "sequence", "error", "no sequence")
+  end)
+
+  it("finds triggers of watched tables that are gone, off, or altered", function()
+    breaks(log, "tables", "error", [[DROP TRIGGER forge_capture_insert ON item;
+      ALTER TABLE item DISABLE TRIGGER forge_capture_delete]],
+      "item are missed: its triggers are missing or disabled for insert, delete", "forgelog watch item")
+    breaks(log, "tables", "error", [[DROP TRIGGER forge_capture_truncate ON item; CREATE TRIGGER forge_capture_truncate
+      AFTER INSERT ON item FOR EACH STATEMENT EXECUTE FUNCTION forge_capture_truncate('notify')]],
+      "not as watch makes them for truncate", "forgelog watch item")
+    breaks(log, "tables", "warning", "ALTER TABLE item DROP CONSTRAINT item_pkey; ALTER TABLE item ADD PRIMARY KEY (tx, id)",
+      "row_id is tx, id now", "forgelog watch item")
+    breaks(log, "tables", "warning", [[CREATE TRIGGER mine AFTER INSERT ON item FOR EACH ROW
+      EXECUTE FUNCTION forge_notify_change()]], "item has the row trigger mine and is watched")
+    must(log, 'CREATE TABLE "Odd \'n" (n int)')
+    assert(log:watch('"Odd \'n"'))
+    finds(log, "tables", "note", "Odd 'n has no primary key")
+    must(log, [[DROP TRIGGER forge_capture_insert ON "Odd 'n"]])
+    assert.is_truthy(finds(log, "tables", "error", "Odd 'n").advice:find([['Odd '\''n']], 1, true))
+    assert(log:unwatch('"Odd \'n"'))
+    assert(log:unwatch("item"))
+    finds(log, "tables", "warning", "no table is watched")
+  end)
+
+  it("finds tables that joined others, and partitions that are not covered", function()
+    must(log, "CREATE TABLE parent (LIKE item); CREATE TABLE parts (id int PRIMARY KEY, n int) PARTITION BY RANGE (id)")
+    breaks(log, "tables", "error", "ALTER TABLE item INHERIT parent", "item became part of a partitioned or parent table",
+      "forgelog watch item")
+    must(log, "CREATE TABLE below (PRIMARY KEY (id)) INHERITS (item)")
+    assert.is_truthy(finds(log, "tables", "note", "below inherits from item").advice:find("watch it too"))
+    assert(log:watch("below"))
+    assert(log:watch("parts"))
+    breaks(log, "tables", "warning", "CREATE TABLE first PARTITION OF parts FOR VALUES FROM (0) TO (10)",
+      "newest partitions of parts", "forgelog watch parts")
+    must(log, "ALTER TABLE first DISABLE TRIGGER forge_capture_row")
+    must(log, finds(log, "tables", "error", "changes of first are missed").advice:match("(.*); then"))
+    fine(log, "tables")
+    must(log, "CREATE TABLE second (id int PRIMARY KEY, n int)")
+    assert(log:watch("second"))
+    must(log, "ALTER TABLE parts ATTACH PARTITION second FOR VALUES FROM (10) TO (20)")
+    finds(log, "tables", "error", "second became part of a partitioned or parent table")
+    assert(log:watch("second"))
+    finds(log, "tables", "warning", "newest partitions of parts")
+    assert(log:watch("parts"))
+    fine(log, "tables")
+  end)
+
+  it("finds what the role may not do", function()
+    local name, gone = role(log, "GRANT SELECT ON forge_change_log TO %s")
+    local other = findings.as(db, name)
+    must(log, finds(other, "role", "error", "forge_change_log_state").advice)
+    for _, text in ipairs({ "cannot trim", "consumer's position" }) do finds(other, "role", "note", text) end
+    finds(other, "consumers", "note", "permission denied")
+    must(log, finds(other, "visibility", "note", "hidden from role " .. name).advice)
+    fine(other, "visibility")
+    must(log, (("GRANT DELETE ON forge_change_log TO %s; GRANT SELECT, INSERT, UPDATE ON forge_change_log_consumers TO %s"):gsub(
+      "%%s", name)))
+    fine(other, "role")
+    fine(other, "consumers")
+    assert.same({}, load.drained(other))
+    must(log, "ALTER TABLE forge_change_log ENABLE ROW LEVEL SECURITY")
+    must(log, finds(other, "role", "error", "row security hides changes from role " .. name).advice)
+    fine(other, "role")
+    must(log, "REVOKE SELECT ON forge_change_log FROM " .. name)
+    local finding = finds(other, "role", "error", "may not read public.forge_change_log")
+    for _, check in ipairs({ "state", "trimmer", "consumers" }) do finds(other, check, "note", "takes SELECT on the log") end
+    must(log, finding.advice)
+    fine(other, "role")
+    other:close()
+    gone()
+  end)
+
+  it("finds a schema that the role may not look into", function()
+    must(log, "CREATE SCHEMA feed")
+    assert(log:install({ schema = "feed" }))
+    local name, gone = role(log, "GRANT SELECT ON feed.forge_change_log, feed.forge_change_log_state TO %s")
+    local other = findings.as(db, name, { schema = "feed" })
+    finds(other, "trimmer", "note", "USAGE on schema feed")
+    must(log, finds(other, "role", "error", "may not use schema feed").advice)
+    fine(other, "trimmer")
+    for _, finding in ipairs(findings.wrong(other, "role")) do assert.equal("note", finding.severity) end
+    other:close()
+    gone()
+  end)
+
+  it("finds owners of the capture functions that may not write the log", function()
+    local name, gone = role(log)
+    fine(log, "owner")
+    must(log, (("ALTER FUNCTION forge_capture_insert() OWNER TO %s; ALTER FUNCTION forge_log_deleted() OWNER TO %s"):gsub(
+      "%%s", name)))
+    local write, delete = "INSERT INTO item (n) VALUES (1)", "DELETE FROM forge_change_log"
+    assert.is_nil((log:query(write)))
+    assert.is_nil((log:query(delete)))
+    local writes = finds(log, "owner", "error", "lacks INSERT ON public.forge_change_log; USAGE ON SEQUENCE")
+    assert.is_truthy(writes.message:find(name .. " owns forge_capture_insert", 1, true))
+    must(log, writes.advice .. "; " .. finds(log, "owner", "error", "every trim fails").advice)
+    fine(log, "owner")
+    must(log, write)
+    must(log, delete)
+    gone()
+  end)
+
+  it("finds who else may write to the log", function()
+    local name, gone = role(log)
+    breaks(log, "grants", "warning", "GRANT INSERT ON forge_change_log TO PUBLIC", "everybody has the rights INSERT")
+    breaks(log, "grants", "warning", ("GRANT UPDATE, TRUNCATE ON forge_change_log TO %s"):format(name), name)
+    breaks(log, "grants", "warning", ("GRANT UPDATE ON SEQUENCE forge_change_log_seq_seq TO %s"):format(name), "_seq_seq")
+    breaks(log, "grants", "warning", ("GRANT INSERT ON forge_change_log_state TO %s"):format(name), "forge_change_log_state")
+    must(log, "GRANT SELECT ON forge_change_log TO PUBLIC")
+    must(log, finds(log, "grants", "note", "everybody has the rights SELECT").advice:match("([^,]+), unless"))
+    fine(log, "grants")
+    must(log, ("GRANT DELETE ON forge_change_log TO %s"):format(name))
+    finds(log, "grants", "note", name .. " has the rights DELETE on public.forge_change_log")
+    gone()
+  end)
+
+  it("finds that hstore is gone, another one, or was never there", function()
+    fine(log, "hstore")
+    must(log, "DROP EXTENSION hstore")
+    must(log, finds(log, "hstore", "warning", "hstore was dropped").advice:match("^CREATE EXTENSION hstore"))
+    finds(log, "hstore", "warning", "another one than the capture functions")
+    fine(log, "install")
+    assert(log:install())
+    fine(log, "hstore")
+    local without = support.database()
+    local other = connect(without)
+    assert(other:install({ hstore = false }))
+    must(other, finds(other, "hstore", "warning", "no extension hstore").advice:match("^CREATE EXTENSION hstore"))
+    finds(other, "hstore", "warning", "made without the extension")
+    assert(other:install())
+    fine(other, "hstore")
+    other:close()
+    support.drop(without)
+  end)
+end)

@@ -1,0 +1,108 @@
+--- The commands and their options: the one source of the parser, --help, the man page and the completion.
+-- An option is { flags, help, arg = name of its argument (none: a flag), type = see `forgelog.cli.parser`, default, choices,
+-- args = how many, required, alone = not with others that are }.
+-- @module forgelog.cli.commands
+
+local tables = { "table", "a table, as SQL names it", args = "+" }
+
+local schema = { "-s --schema", "where the log is (default: found by the search path)", arg = "<schema>" }
+
+-- What drain and follow share.
+local stream = {
+  { "--since", "where to begin when no position is saved: a seq, a position, 'beginning' (the default) or 'now'",
+    arg = "<position>", type = "since" },
+  { "--limit", "end after so many changes", arg = "<n>", type = "count" },
+  { "--tables", "these tables only, as named in the log", arg = "<table>", args = "+" },
+  { "--format", "text, json (one change a line) or tsv (as COPY reads it); default: text, for --exec json", arg = "<format>",
+    choices = { "text", "json", "tsv" } },
+  { "--name", "keep the position in the database under this name", arg = "<name>", alone = true },
+  { "--position-file", "keep the position in this file", arg = "<file>", alone = true },
+  { "--exec", "give each batch to a shell command on its standard input; where that fails, the batch is not saved and is "
+    .. "tried again", arg = "<command>" },
+  { "--batch", "most changes at once", arg = "<n>", type = "positive", default = 1000 },
+}
+
+local function with(list, ...)
+  local all = {}
+  for i, option in ipairs(list) do all[i] = option end
+  for _, option in ipairs({ ... }) do all[#all + 1] = option end
+  return all
+end
+
+return {
+  name = "forgelog",
+  summary = "the durable, loss-free change feed from PostgreSQL",
+  description = "Sets up, reads, follows, trims and watches over the change log of a PostgreSQL database.",
+  -- before or after the command
+  options = {
+    { "-h --host", "server or folder of its socket", arg = "<host>" },
+    { "-p --port", "its port", arg = "<port>" },
+    { "-U --username", "role", arg = "<role>" },
+    { "-d --dbname", "database, or a connection string or URI", arg = "<dbname>" },
+    { "-w --no-password", "never ask for a password" },
+    { "-W --password", "ask for a password at once" },
+    schema,
+    { "--timeout", "longest time that a statement may take", arg = "<duration>", type = "duration" },
+    { "--color", "when to colour", arg = "<when>", choices = { "auto", "always", "never" }, default = "auto" },
+    { "--verbose", "with an error also its kind, SQLSTATE and detail" },
+  },
+  { "install", "create the log and its functions, or bring them up to date", {
+    { "--no-hstore", "do without that extension (capture of UPDATEs takes twice as long)" },
+  } },
+  { "watch", "have the changes of tables logged", {
+    tables,
+    { "--ignore", "columns: an UPDATE of nothing else is not logged", arg = "<columns>", type = "list" },
+    { "--no-notify", "never wake followers: for tables written under two-phase commit" },
+  }, examples = { "forgelog watch orders customers --ignore updated_at" } },
+  { "unwatch", "have them logged no longer", { tables } },
+  { "watched", "the tables that are watched, and whether their triggers are as they should be", {
+    { "--json", "as JSON" },
+  } },
+  { "drain", "print what is settled after a position, in ascending seq, and end", with(stream,
+    { "--settle", "longest wait for transactions that were open before", arg = "<duration>", type = "duration", default = "5s" }),
+    examples = { "forgelog drain --since 1000 --format json | jq .row_id",
+      "forgelog drain --name search --exec 'curl -sf --data-binary @- http://localhost:8000/changes'" } },
+  { "follow", "print changes as they are committed, until Ctrl-C", with(stream,
+    { "--poll", "time between looks when nothing wakes it", arg = "<duration>", type = "duration", default = "1s" },
+    { "--no-listen", "behind a pooler in transaction mode: poll only, and take no session lock" }),
+    examples = { "forgelog follow --since now", "forgelog follow --name mailer --exec ./send-mails" } },
+  { "trim", "delete old changes, in short transactions, one trimmer at a time", {
+    { "--older-than", "age from which changes are deleted, such as 90s, 15m, 1h, 7d", arg = "<duration>", type = "age",
+      required = true },
+    { "--min-rows", "newest changes kept whatever their age", arg = "<n>", type = "count", default = 1000 },
+    { "--keep-consumers", "keep what a named consumer has not read yet" },
+    { "--every", "trim again and again, until Ctrl-C", arg = "<duration>", type = "interval" },
+    { "--dry-run", "only say what would be deleted" },
+    { "--quiet", "say nothing when all went well" },
+  }, examples = { "forgelog trim --older-than 7d --keep-consumers" } },
+  { "status", "what the log holds, who writes, who reads, and who holds whom up", {
+    { "--json", "as JSON", alone = true },
+    { "--prometheus", "in Prometheus' text format", alone = true },
+    { "--watch", "again and again, until Ctrl-C", alone = true },
+    { "--interval", "time between two looks of --watch", arg = "<duration>", type = "interval", default = "2s" },
+  }, examples = { "forgelog status --watch",
+    "forgelog status --prometheus >forgelog.prom.new && mv forgelog.prom.new forgelog.prom" } },
+  { "doctor", "check all that makes the feed lose its promise or its speed, and say what to do", {
+    { "--older-than", "age of changes that a trim should have deleted", arg = "<duration>", type = "duration", default = "24h" },
+    { "--json", "as JSON" },
+    { "--quiet", "only what is wrong" },
+  } },
+  { "position", "the position to go on from after a reload that begins now", {
+    { "--settle", "longest wait for transactions that were open before", arg = "<duration>", type = "duration", default = "5s" },
+  }, examples = { "position=$(forgelog position) && ./reload && forgelog follow --since \"$position\"" } },
+  { "forget", "remove the saved position of named consumers", {
+    { "name", "the consumer's name", args = "+" },
+  } },
+  { "completion", "a shell's completion script", {
+    { "shell", "bash or zsh", choices = { "bash", "zsh" } },
+  }, examples = { "source <(forgelog completion bash)" }, offline = true },
+  { "man", "this command's man page, as roff", {}, examples = { "forgelog man | man -l -" }, offline = true },
+  status = {
+    { "0", "done; also when a signal ended what only a signal ends" },
+    { "1", "failed" },
+    { "2", "wrong usage" },
+    { "3", "doctor: warnings" },
+    { "4", "doctor: something makes the promise fail" },
+    { "130, 143", "a signal came before it was done" },
+  },
+}

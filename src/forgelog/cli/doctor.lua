@@ -1,0 +1,58 @@
+--- forgelog doctor: what log:diagnose() found, worst news in red, and an exit status for monitoring.
+-- @module forgelog.cli.doctor
+local terminal = require "forgelog.cli.terminal"
+local units = require "forgelog.cli.units"
+
+local COLORS = { ok = "green", note = "dim", warning = "yellow", error = "red" }
+local STATUS = { ok = 0, note = 0, warning = 3, error = 4 }
+local MARK = "%-7s" -- as wide as the widest severity
+
+local function wrong(finding) return STATUS[finding.severity] > 0 end
+
+local function filter(list, test)
+  local chosen = {}
+  for _, finding in ipairs(list) do
+    if test(finding) then chosen[#chosen + 1] = finding end
+  end
+  return chosen
+end
+
+local function print_all(context, findings)
+  local width = 0
+  for _, finding in ipairs(findings) do width = math.max(width, #finding.check) end
+  local indent = (" "):rep(#MARK:format("") + width + 4)
+  for _, finding in ipairs(findings) do
+    context.out(("%s  %-" .. width .. "s  %s\n"):format(context.color(COLORS[finding.severity], MARK:format(finding.severity)),
+      finding.check, terminal.safe(finding.message)))
+    if finding.advice then context.out(indent, context.color("bold", terminal.safe(finding.advice)), "\n") end
+  end
+end
+
+local function tally(context, findings)
+  local parts = {}
+  for i, severity in ipairs({ "error", "warning", "note", "ok" }) do
+    local count = #filter(findings, function(finding) return finding.severity == severity end)
+    local text = severity == "ok" and count .. " ok" or units.many(count, severity)
+    parts[i] = count > 0 and context.color(COLORS[severity], text) or text
+  end
+  context.out(table.concat(parts, ", "), "\n")
+end
+
+--- Looks and tells.
+-- @param context of `forgelog.cli`
+-- @param options `older_than`, `json`, `quiet`
+-- @return the exit status: 0, 3 with a warning, 4 with an error
+return function(context, options)
+  local findings, err = context:connect():diagnose({ older_than = options.older_than })
+  if not findings then error(err, 0) end
+  local status = 0
+  for _, finding in ipairs(findings) do status = math.max(status, STATUS[finding.severity]) end
+  local shown = options.quiet and filter(findings, wrong) or findings
+  if options.json then
+    context.out(context.json(shown), "\n")
+  else
+    print_all(context, shown)
+    if not options.quiet then tally(context, findings) end
+  end
+  return status
+end
