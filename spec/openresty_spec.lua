@@ -2,6 +2,7 @@
 if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
 
 local contract = require "support.contract"
+local exposition = require "support.exposition"
 local load = require "support.load"
 local nginx = require "support.nginx"
 local service = require "support.service"
@@ -160,23 +161,89 @@ describe("forgelog.cache", function()
 end)
 
 describe("examples/openresty", function()
-  it("answers from its cache until a row is changed", function()
+  local running, base
+
+  local function get(path)
+    local ok, text = support.run("curl -sf " .. base .. path)
+    return ok and text or ""
+  end
+
+  -- The status, the type and the text of an answer.
+  local function answer(path)
+    local _, text = support.run(("curl -s -w '\\n%%{http_code} %%{content_type}' %s%s"):format(base, path))
+    local body, status, kind = text:match("^(.*)\n(%d+) ([^\n]*)$")
+    return tonumber(status), kind, body
+  end
+
+  before_each(function()
     local port = math.random(20000, 30000)
+    base = "http://127.0.0.1:" .. port
     local settings = db:gsub("^host=(%S+) port=(%S+) user=(%S+) dbname=(%S+)$", "PGHOST=%1 PGPORT=%2 PGUSER=%3 PGDATABASE=%4")
-    local running = support.start(("%s exec %s/examples/openresty/run %d 20"):format(settings, os.getenv("FORGELOG_ROOT"), port))
-    finally(function()
-      running:kill("QUIT")
-      running:wait()
-    end)
-    local function get(path)
-      local ok, text = support.run(("curl -sf http://127.0.0.1:%d%s"):format(port, path))
-      return ok and text or ""
-    end
+    running = support.start(("%s exec %s/examples/openresty/run %d 60"):format(settings, os.getenv("FORGELOG_ROOT"), port))
     support.wait_until(function() return get("/status"):find('"fresh": true', 1, true) end, "the example to be fresh", 10)
+  end)
+  after_each(function()
+    running:kill("QUIT")
+    running:wait()
+  end)
+
+  it("answers from its cache until a row is changed", function()
     for _ = 1, 20 do assert.truthy(get("/product/1"):find('"price":10}', 1, true)) end
     assert.is_true(tonumber(get("/status"):match('"hit rate": "([%d.]+)')) >= 80)
     support.psql("UPDATE product SET price = 99 WHERE id = 1", db)
     support.wait_until(function() return get("/product/1"):find('"price":99}', 1, true) end, "the new price", 1)
     assert.truthy(get("/"):find("setInterval", 1, true))
+  end)
+
+  -- What /metrics says now, read strictly.
+  local function scrape()
+    local status, kind, text = answer("/metrics")
+    assert.equal(200, status, text)
+    assert.equal("text/plain; version=0.0.4", kind)
+    return exposition.parse(text)
+  end
+
+  it("tells Prometheus how the log is doing, whoever holds the horizon", function()
+    local other = load.connect(db)
+    load.must(other, "BEGIN; UPDATE product SET price = price WHERE id = 2")
+    local started = load.now()
+    local shown = scrape()
+    assert.is_true(load.now() - started < load.at_most(2))
+    assert.equal(1, shown:value("forgelog_open_writers"))
+    assert.equal(0, shown:value("forgelog_horizon_known")) -- it was open before this worker looked
+    assert.is_nil(shown:sample("forgelog_horizon_seq"))
+    load.must(other, "COMMIT")
+    for _ = 1, 20 do shown = scrape() end
+    assert.equal(0, shown:value("forgelog_open_writers"))
+    assert.equal(writer:max_seq(), shown:value("forgelog_horizon_seq"))
+    assert.equal(1, shown:value("forgelog_table_healthy", { table = "product" }))
+
+    load.must(other, "BEGIN; UPDATE product SET price = price + 1 WHERE id = 2")
+    load.must(writer, "UPDATE product SET price = price + 1 WHERE id = 3")
+    support.wait_until(function()
+      shown = scrape()
+      return shown:value("forgelog_above_horizon") == 2
+    end, "a worker that saw it begin")
+    assert.equal(writer:max_seq() - 2, shown:value("forgelog_horizon_seq"))
+    load.must(other, "ROLLBACK")
+    other:close()
+  end)
+
+  it("answers many scrapes at a time, and 503 in one line while there is no database", function()
+    local one = ("curl -s -o /dev/null -w '%%{http_code}\\n' %s/metrics"):format(base)
+    local _, output = support.run(("for i in $(seq 30); do %s & done; wait"):format(one))
+    assert.equal(("200\n"):rep(30), output)
+    local name = db:match("dbname=(%S+)")
+    support.psql("ALTER DATABASE " .. name .. " ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid)"
+      .. " FROM pg_stat_activity WHERE datname = '" .. name .. "'")
+    for _ = 1, 5 do
+      local status, _, text = answer("/metrics")
+      assert.equal(503, status)
+      assert.matches("^forgelog: connect: [^\n]+\n$", text)
+    end
+    support.psql("ALTER DATABASE " .. name .. " ALLOW_CONNECTIONS true")
+    scrape()
+    writer:close()
+    writer = load.connect(db)
   end)
 end)

@@ -1,5 +1,6 @@
 -- Rows of the table product as JSON, kept in shared memory until somebody changes them.
 local forgelog = require "forgelog"
+local metrics = require "forgelog.metrics"
 local counts = ngx.shared.counts
 local shop, idle = {}, {} -- idle: connections of this worker that no request uses now
 
@@ -10,18 +11,31 @@ local cache = require("forgelog.cache").new({
 
 function shop.start() cache:start() end
 
-local function query(...)
-  local log = table.remove(idle) or assert(forgelog.connect())
-  local rows, err = log:query(...)
-  if rows then idle[#idle + 1] = log else log:close() end
-  if not rows and err.kind == "lost" and #idle > 0 then return query(...) end
-  return assert(rows, tostring(err))
+-- Calls work(log, ...) with a connection that no other request of this worker uses meanwhile: a log is for one coroutine at
+-- a time. One that broke while it was idle is replaced.
+local function with_log(work, ...)
+  while true do
+    local kept = table.remove(idle)
+    local log, err = kept, nil
+    if not log then log, err = forgelog.connect(nil, { timeout = 5 }) end
+    if not log then return nil, err end
+    local result, why = work(log, ...)
+    if result then
+      idle[#idle + 1] = log
+      return result
+    end
+    log:close()
+    if not (kept and why.kind == "lost") then return nil, why end
+  end
 end
+
+local function query(log, ...) return log:query(...) end
 
 local function load(id)
   counts:incr("misses", 1, 0)
-  local row = query("SELECT row_to_json(p)::text AS json FROM product p WHERE id = $1", id)[1]
-  return row and row.json
+  local rows, err = with_log(query, "SELECT row_to_json(p)::text AS json FROM product p WHERE id = $1", id)
+  if not rows then error(tostring(err), 0) end
+  return rows[1] and rows[1].json
 end
 
 function shop.product(id)
@@ -38,8 +52,19 @@ function shop.status()
     requests > 0 and 100 * (1 - misses / requests) or 0, stats.lag_seconds or 0, stats.resyncs or 0))
 end
 
+-- For Prometheus. A kept connection has seen most writers begin; for one that has not, `settle` is as long as it waits.
+local function look(log) return log:status({ settle = 0.2 }) end
+
+function shop.metrics()
+  local status, err = with_log(look)
+  if status then return ngx.print(metrics(status)) end
+  ngx.status = 503 -- luacheck: ignore 122
+  ngx.say((tostring(err):gsub("%s+", " ")))
+end
+
 function shop.page()
   ngx.say([[<!doctype html><title>forgelog</title><body style="font: 1em monospace"><pre id="rows"></pre><pre id="status"></pre>
+<a href="/metrics">/metrics</a>
 <script>setInterval(async () => {
   const ask = async path => await (await fetch(path)).text()
   rows.textContent = (await Promise.all([1, 2, 3, 4, 5].map(id => ask('/product/' + id)))).join('')
