@@ -48,9 +48,10 @@ describe("forgelog trim", function()
   it("keeps the newest rows, and what consumers have not read", function()
     assert.equal("0 ", (select(1, trim("--older-than 1h --quiet"))) .. " " .. select(2, trim("--older-than 1h --quiet")))
     assert.equal(1, log:min_seq())
-    local _, output, errors = trim("--older-than 1h --min-rows 45 --keep-consumers")
+    local errors
+    local _, output = trim("--older-than 1h --min-rows 45 --keep-consumers")
     assert.matches("^deleted 5 changes older than 1h, seq 1 to 5,", output)
-    _, output, errors = trim("--older-than 1h --min-rows 0 --keep-consumers --dry-run")
+    _, output = trim("--older-than 1h --min-rows 0 --keep-consumers --dry-run")
     assert.matches("^would delete 5 changes older than 1h, seq 6 to 10,.*\nkept 20 changes for a %(at 1:10%)\n$", output)
     _, output, errors = trim("--older-than 1h --min-rows 0 --keep-consumers")
     assert.matches("^deleted 5 changes older than 1h, seq 6 to 10,.*\nkept 20 changes for a %(at 1:10%)\n$", output)
@@ -136,7 +137,8 @@ describe("forgelog trim", function()
       deleted = deleted + by[i]
       busy = busy + select(2, node.stdout:gsub("another session is trimming", ""))
     end
-    support.note("two nodes deleted %d and %d of %d, %d times busy, holders of the lock at once: %d", by[1], by[2], last, busy, most)
+    support.note("two nodes deleted %d and %d of %d, %d times busy, holders of the lock at once: %d", by[1], by[2], last,
+      busy, most)
     assert.equal(last - log:query("SELECT count(*) AS n FROM forge_change_log")[1].n, deleted)
     assert.is_true(deleted > 60000 and busy > 0)
     assert.equal(1, most)

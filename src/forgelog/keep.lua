@@ -19,13 +19,18 @@ function keep.patiently(self, call, ...)
 end
 
 --- Claims a name for this session, so that one consumer of it runs at a time; it ends with its holder.
--- @return true; or nil and an error, 55P03 while another session has it
+-- @return true, and whether a pooler stands before the server, where the claim may outlive this session; or nil and an
+-- error, 55P03 while another session has it
 function keep.claim(log, name)
   local ok, err = drive.run(log, "begin", "claim", name)
   if not ok then return nil, err end
-  if log._core:rows()[1].got then return true end
+  local row = log._core:rows()[1]
+  if row.got then return true, row.pid ~= log._core:known().backend end
   return nil, core.error("query", ("another consumer named %s is running"):format(name), "55P03")
 end
+
+--- Gives a claim back before the session ends.
+function keep.release(log, name) drive.run(log, "begin", "unclaim", name) end
 
 --- Removes the position that a consumer has saved in the table store, unless it runs: it then begins anew, and holds no
 -- trim. (`consumer.forget`)
@@ -38,7 +43,7 @@ function keep.forget(log, name)
   if not ok then return nil, err end
   ok, err = drive.run(log, "begin", "forget", name)
   local row = ok and log._core:rows()[1]
-  drive.run(log, "begin", "unclaim", name)
+  keep.release(log, name)
   if not ok then return nil, err end
   return row and row.position or false
 end
@@ -47,8 +52,9 @@ local function claim(self, log)
   local name = self._options.name
   if not name or self._options.listen == false then return true end
   local ok, err = keep.claim(log, name)
-  if err and err.sqlstate == "55P03" then err.retryable = not self._refuse or self._feed ~= nil end
-  return ok, err
+  if ok then return true end
+  if err.sqlstate == "55P03" then err.retryable = not self._refuse or self._feed ~= nil end
+  return nil, err
 end
 
 -- What something raised, as an error of ours.

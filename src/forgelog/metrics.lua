@@ -155,7 +155,8 @@ local function write(family, status, lines)
 end
 
 --- The status of a log as Prometheus reads it. Every metric is a gauge named forgelog_..., in seconds, bytes or changes, with
--- the label `schema`; numbers that are not known are left out, and metrics without any number are too.
+-- the label `schema` (and `database` where the status tells it); numbers that are not known are left out, and metrics without
+-- any number are too.
 -- @tparam table status what `Log:status` returned
 -- @treturn string the text, each line of it ended
 -- @function metrics

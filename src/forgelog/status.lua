@@ -28,7 +28,8 @@ local function describe_log(log, into)
   local rows, err = query(log, "status")
   if not rows then return nil, err end
   local row = rows[1]
-  into.at, into.server_version, into.bytes, into.dead_rows = row.now, row.server_version, row.bytes, row.dead_rows
+  into.at, into.server_version, into.database = row.now, row.server_version, row.database
+  into.bytes, into.dead_rows = row.bytes, row.dead_rows
   local span = into.max_seq and into.max_seq - into.min_seq + 1 or 0
   into.rows = row.rows_exact and row.rows or math.min(math.max(row.estimate or span, row.rows), span)
   into.rows_exact, into.oldest_age = row.rows_exact, row.oldest_age
@@ -112,11 +113,11 @@ end
 -- @param log the log
 -- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection has not seen begin, without which
 -- the horizon cannot be known; default 1)
--- @return a table: `at` (Unix seconds by the server's clock), `schema`, `server_version`, `standby`, `installed` (false: a
--- plain log, without exact gap test and consumers); `rows`, `rows_exact` (false: an estimate), `min_seq`, `max_seq`,
--- `trimmed_to`, `oldest_age` (seconds), `write_rate` (seqs given per second, over the last minute), `retention` (seconds
--- that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with indexes), `dead_rows`; `horizon`,
--- `above_horizon` (an upper bound of changes), or `horizon_error` (why it cannot be known), `writers` (as of
+-- @return a table: `at` (Unix seconds by the server's clock), `database`, `schema`, `server_version`, `standby`, `installed`
+-- (false: a plain log, without exact gap test and consumers); `rows`, `rows_exact` (false: an estimate), `min_seq`,
+-- `max_seq`, `trimmed_to`, `oldest_age` (seconds), `write_rate` (seqs given per second, over the last minute), `retention`
+-- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with indexes), `dead_rows`;
+-- `horizon`, `above_horizon` (an upper bound of changes), or `horizon_error` (why it cannot be known), `writers` (as of
 -- `Log:horizon`); `consumers` of the table store, sorted by name: `name`, `position`, `seq`, `updated_at`, `lag_changes`
 -- (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change it has not been handed out), `gap` (false or the
 -- reason why it must resync), `pid` and `application_name` of the session that runs it; or none and `consumers_error`;

@@ -7,13 +7,14 @@ local retry = require "forgelog.retry"
 local terminal = require "forgelog.cli.terminal"
 
 local SLICE = 0.5 -- seconds of one wait for changes
+local NO_RIGHT = "42501" -- to save the position: no try gives it
 local TRIES = 10 -- of a drain's command with one batch
 
 local act = {}
 
 local function must(value, err)
   if value == nil and err then error(err, 0) end
-  return value
+  return value, err
 end
 
 -- Where the position is kept: by the name in the database, in the file, or nowhere but here.
@@ -79,7 +80,8 @@ local function begin(context, log, options)
   local store = beginning_at(find_store(options), options.since, context.note)
   if options.name then
     must(log:min_seq()) -- finds the log, and so the store beside it
-    must(keep.claim(log, options.name))
+    local _, pooled = must(keep.claim(log, options.name))
+    if pooled then keep.release(log, options.name) end -- of two at once one then fails to save
   end
   local saved = must(store.load(log, options.name))
   local upto, err = log:position({ settle = options.settle })
@@ -156,7 +158,7 @@ local function follow(context, options, following, over)
     context.grace = false
     if over.err then error(over.err, 0) end
     if handled and left then left = left - handled end
-    if not handled and not following:passes(err) then error(err, 0) end
+    if not handled and (err.sqlstate == NO_RIGHT or not following:passes(err)) then error(err, 0) end
     context.check_signal()
     if not options.exec then context.check_reader() end
   end

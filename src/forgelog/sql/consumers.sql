@@ -1,4 +1,4 @@
--- The consumers that keep their position in the table store of @schema@: what each has not been handed out (`rows`, counted
+-- The consumers that keep their position in the table store: what each has not been handed out (`rows`, counted
 -- up to 10,001; `most`, an upper bound) and since when, and which session runs it. `handed` are the ranges above its seq.
 SELECT c.name, c.position, p.seq, extract(epoch FROM c.updated_at)::float8 AS updated_at,
        waiting.rows, greatest(newest.seq - greatest(p.seq, $1::bigint)

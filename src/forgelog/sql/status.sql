@@ -1,7 +1,7 @@
--- How the log in @schema@ is doing. Of its rows no more than 100,001 are looked at: beyond that their number is the
--- planner's estimate. `recent` is a seq at the beginning of the last @window@ seconds, `since` how long ago that was.
+-- How the log is doing. Of its rows no more than 100,001 are looked at: beyond that their number is the planner's
+-- estimate. `recent` is a seq at the beginning of the window over which the write rate is taken, `since` how long ago.
 SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8 AS now,
-       pg_catalog.current_setting('server_version') AS server_version,
+       pg_catalog.current_setting('server_version') AS server_version, pg_catalog.current_database() AS database,
        few.rows, few.rows <= 100000 AS rows_exact,
        (CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN c.reltuples / c.relpages
              * (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int)
