@@ -46,6 +46,31 @@ describe("a consumer", function()
     end
   end
 
+  it("saves its position where changes come for others only, and handles no more than it is asked to", function()
+    local ahead = 0 -- of a clock that is set forward, so that no time has to pass
+    local waiter = { wait = core.poll, now = function() return core.now() + ahead end }
+    local one, seen = make { name = "quiet", position = consumer.table(), tables = { "nosuch" }, wait = waiter }
+    add(5)
+    assert.equal(0, settle(one))
+    local function saved() return (must(log, "SELECT position FROM forge_change_log_consumers")[1] or {}).position end
+    assert.is_nil(saved())
+    ahead = 11
+    assert.equal(0, settle(one))
+    assert.matches("^%d+:5$", saved())
+    assert.same({}, seen.errors)
+    local two, other = make {}
+    assert.equal(2, two:step(5, 2))
+    assert.equal(3, two:step(5))
+    assert.same({ 2, 3 }, other.batches)
+    -- away with a saved position, but not while its consumer runs
+    local position, err = consumer.forget(log, "quiet")
+    assert.same({ nil, "55P03" }, { position, err.sqlstate })
+    one:close()
+    assert.matches("^%d+:5$", consumer.forget(log, "quiet"))
+    assert.is_nil(saved())
+    assert.is_false(consumer.forget(log, "quiet"))
+  end)
+
   it("hands batches to its handler from the beginning on, and says how it stands", function()
     add(25)
     local one, seen = make { batch = 10 }

@@ -30,23 +30,19 @@ end
 local Context = {}
 Context.__index = Context
 
---- Writes to standard output; raises where nobody reads it.
-function Context.out(...)
-  local ok, why, code = io.stdout:write(...)
+-- What became of writing to standard output; raises where it failed.
+local function written(ok, why, code)
   if ok then return end
   if code == EPIPE then error(CLOSED, 0) end
   if core.caught() then error(INTERRUPTED, 0) end
   error("standard output: " .. tostring(why), 0)
 end
 
---- Has all that was written reach its reader.
-function Context.flush()
-  local ok, why, code = io.stdout:flush()
-  if ok then return end
-  if code == EPIPE then error(CLOSED, 0) end
-  if core.caught() then error(INTERRUPTED, 0) end
-  error("standard output: " .. tostring(why), 0)
-end
+--- Writes to standard output; raises where nobody reads it.
+function Context.out(...) written(io.stdout:write(...)) end
+
+--- Has all that was written reach its reader; raises likewise.
+function Context.flush() written(io.stdout:flush()) end
 
 --- Raises once standard output is a pipe that nobody reads any more, also where nothing is written to it.
 function Context.check_reader()

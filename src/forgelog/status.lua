@@ -34,11 +34,11 @@ local function describe_log(log, into)
   into.rows = row.rows_exact and row.rows or math.min(math.max(row.estimate or span, row.rows), span)
   into.rows_exact, into.oldest_age = row.rows_exact, row.oldest_age
   into.write_rate = 0
-  if row.recent then
+  if row.recent and into.max_seq then -- without, the first change came while this looks
     -- a log that begins within the window, new or trimmed, has been written to for no longer than it shows
     local seconds = row.oldest_age > WINDOW and WINDOW or math.max(row.since, 1)
     into.write_rate = math.max(into.max_seq - row.recent + 1, 0) / seconds
-    into.retention = into.rows / into.write_rate
+    into.retention = into.write_rate > 0 and into.rows / into.write_rate or nil -- 0: all of them written since max_seq
   end
   return true
 end

@@ -116,30 +116,50 @@ local function remember(past, now)
   end
 end
 
+-- As many lines as the terminal has room for below the head: where it scrolls it cannot be drawn over.
+local function fit(text, columns, rows)
+  local lines, room = {}, rows - 3
+  for line in text:gmatch("([^\n]*)\n") do
+    local bare = line:gsub("\27%[%d*m", ""):gsub("[\128-\191]", "")
+    room = room - math.max(1, math.ceil(#bare / columns))
+    if room < 0 then
+      lines[math.max(#lines, 1)] = "..."
+      break
+    end
+    lines[#lines + 1] = line
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
 -- Redraws on a terminal, from its upper left corner; elsewhere one follows the other.
-local function redraw(context, text, columns)
+local function redraw(context, text)
+  local columns, rows = core.terminal(1)
   if not columns then return context.out(text, "\n") end
+  if columns > 0 and rows > 0 then text = fit(text, columns, rows) end
   local head = ("%s  every %s, Ctrl-C ends it"):format(os.date("%H:%M:%S"), units.duration(context.options.interval))
   context.out("\27[H", context.color("dim", head), "\27[K\n\n", (text:gsub("\n", "\27[K\n")), "\27[J")
 end
 
+-- Looks, over a new connection where the last one was lost; nil, told, where that may pass by itself.
+local function look_again(context)
+  local ok, now = pcall(function() return look(context.log or context:connect()) end)
+  if ok then return now end
+  if type(now) ~= "table" or not now.retryable then error(now, 0) end
+  context:failed(now)
+  if context.log then context.log:close() end
+  context.log = nil
+end
+
 local function watch(context)
   local past = { rates = {}, lags = {}, max_seq = 0, width = 20 }
-  local log, columns = context:connect(), core.terminal(1)
-  if columns then context.out("\27[2J") end
+  context:connect()
+  if core.terminal(1) then context.out("\27[2J") end
   while true do
-    local ok, now = pcall(look, log)
-    if ok then
+    local now = look_again(context)
+    if now then
       remember(past, now)
-      redraw(context, draw(context, now, past), columns)
+      redraw(context, draw(context, now, past))
       context.flush()
-    elseif type(now) == "table" and now.retryable then
-      context:failed(now)
-      log:close()
-      local again, fresh = pcall(context.connect, context)
-      if again then log = fresh elseif not fresh.retryable then error(fresh, 0) end
-    else
-      error(now, 0)
     end
     context:sleep(context.options.interval)
   end

@@ -18,7 +18,10 @@ end
 
 --- Text of which no byte can move a terminal's cursor or hide something.
 function terminal.safe(text)
-  return (text:gsub("[%c\127]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
+  local function hex(bytes)
+    return (bytes:gsub(".", function(byte) return ("\\x%02x"):format(byte:byte()) end))
+  end
+  return (text:gsub("[%c\127]", hex):gsub("\194[\128-\159]", hex))
 end
 
 local function utf8_locale()
@@ -47,7 +50,6 @@ function terminal.progress(total, what, beside)
   local columns = core.terminal(2)
   if not columns or total <= 0 or not beside and core.terminal(1) then return function() end end
   local began, drawn = core.now(), nil
-  local width = math.max(10, math.min(40, columns - 45))
   return function(done)
     local now = core.now()
     if not done then return drawn and io.stderr:write("\r\27[K") end
@@ -55,8 +57,10 @@ function terminal.progress(total, what, beside)
     drawn = now
     local part = math.min(done / total, 1)
     local left = part > 0 and (now - began) * (1 - part) / part or 0
-    io.stderr:write(("\r\27[K[%s%s] %3d %%  %.0f of %.0f %s, %.0f s left"):format(("="):rep(math.floor(part * width)),
-      (" "):rep(width - math.floor(part * width)), math.floor(part * 100), done, total, what, left))
+    local words = ("%3d %%  %.0f of %.0f %s, %.0f s left"):format(math.floor(part * 100), done, total, what, left)
+    local width = math.max(5, math.min(40, columns - #words - 4)) -- a line that wraps could not be drawn over
+    local full = math.floor(part * width)
+    io.stderr:write("\r\27[K[", ("="):rep(full), (" "):rep(width - full), "] ", words)
     io.stderr:flush()
   end
 end

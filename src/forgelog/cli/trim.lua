@@ -23,7 +23,7 @@ local function behind(log, seq)
   end
   local names = {}
   for _, one in ipairs(list) do
-    if one.seq < seq then names[#names + 1] = ("%s (at %s)"):format(one.name, one.position) end
+    if one.seq and one.seq < seq then names[#names + 1] = ("%s (at %s)"):format(one.name, one.position) end
   end
   return names[1] and table.concat(names, ", ")
 end
@@ -33,6 +33,13 @@ local function remaining(log)
   if not now.first then return "the log is empty" end
   return ("%s%s remain, %s"):format(now.rows > 100000 and "more than " or "", units.count(math.min(now.rows, 100000)),
     range(now.first, now.last))
+end
+
+-- What was deleted, as text.
+local function account(options, done)
+  local text = ("%s %s older than %s"):format(options.dry_run and "would delete" or "deleted", units.many(done.deleted, "change"),
+    options.older_than[2])
+  return done.first and ("%s, %s"):format(text, range(done.first, done.last)) or text
 end
 
 -- Runs the trim; counts into `done`, and draws a bar where it takes long.
@@ -50,32 +57,30 @@ local function delete(context, log, before, done)
     progress(deleted)
     return not core.caught()
   end
-  local deleted, why = context:unbroken(log.trim, log, before, opts)
+  local ran, deleted, why = pcall(context.unbroken, context, log.trim, log, before, opts)
   progress()
+  if not ran then
+    if context.interrupted(deleted) and not options.quiet then
+      context.out(account(options, done), "; what became of the batch at hand is not known\n")
+    end
+    error(deleted, 0)
+  end
   if not deleted and done.deleted > 0 then why.advice = ("%d changes were deleted before"):format(done.deleted) end
   must(deleted, why)
   return why
 end
 
--- What was deleted, as text.
-local function account(options, done)
-  local text = ("%s %s older than %s"):format(options.dry_run and "would delete" or "deleted", units.many(done.deleted, "change"),
-    options.older_than[2])
-  return done.first and ("%s, %s"):format(text, range(done.first, done.last)) or text
-end
-
 -- What consumers have to do with it.
-local function tell_consumers(context, log, before, done)
+local function tell_consumers(context, log, before, done, why)
   local options, more = context.options, { deleted = 0 }
   local left = done.last and behind(log, done.last)
   if left then context.note(options.dry_run and "would be left behind: %s" or "left behind, must resync: %s", left) end
-  if not options.keep_consumers or options.quiet then return end
+  if not options.keep_consumers or options.quiet or why then return end
   must(log:trim(before, { min_rows = options.min_rows, dry_run = true, on_batch = function(deleted, _, last)
     more.deleted, more.last = deleted - (options.dry_run and done.deleted or 0), last
   end }))
-  if more.deleted > 0 then
-    context.out(("kept %s for %s\n"):format(units.many(more.deleted, "change"), behind(log, more.last) or "?"))
-  end
+  local whom = more.deleted > 0 and behind(log, more.last) -- nobody: written since, which moves the floor of rows
+  if whom then context.out(("kept %s for %s\n"):format(units.many(more.deleted, "change"), whom)) end
 end
 
 -- One round; says what it did.
@@ -89,7 +94,7 @@ local function trim(context)
     context.out(account(options, done), why == "busy" and ": another session is trimming\n"
       or (", in %.1f s; %s\n"):format(must(status.remains(log)).now - started, remaining(log)))
   end
-  tell_consumers(context, log, before, done)
+  tell_consumers(context, log, before, done, why)
   if why == "stopped" then context.interrupt() end
 end
 
