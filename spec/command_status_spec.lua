@@ -1,10 +1,11 @@
 -- forgelog status, as the installed command.
 local command = require "support.command"
 local forgelog = require "forgelog"
+local load = require "support.load"
 local support = require "support"
 local terminal = require "support.terminal"
 
-local db, log, following
+local db, log, following, screen
 before_each(function()
   db = support.database()
   log = assert(forgelog.connect(db))
@@ -15,6 +16,10 @@ after_each(function()
     following:kill("KILL")
     following:wait()
     following = nil
+  end
+  if screen then
+    screen:close()
+    screen = nil
   end
   log:close()
   support.drop(db)
@@ -61,8 +66,18 @@ describe("forgelog status", function()
       assert.equal(now[name], told[name], name)
     end
     assert.same({}, told.writers)
+    assert.same(now.tables, told.tables)
+    for _, name in ipairs({ "writers", "consumers" }) do
+      assert.truthy(status("--json"):find('"' .. name .. '":[]', 1, true), name)
+    end
     assert.equal("orders", told.tables[1].name)
     shows("\n# TYPE forgelog_seq_max gauge\nforgelog_seq_max{[^}\n]*schema=\"public\"} 20\n", "--prometheus")
+    shows("^# HELP forgelog_", "--prometheus")
+    for _, wrong in ipairs({ "--json --prometheus", "--watch --json", "--watch --interval 0", "--watch --interval soon" }) do
+      local code, output, errors = command.run(db, "status " .. wrong)
+      assert.equal("2 ", code .. " " .. output, wrong)
+      assert.matches("^forgelog: [^\n]+; hint: forgelog status %-%-help\n$", errors)
+    end
   end)
 
   it("names who holds the horizon", function()
@@ -75,6 +90,10 @@ describe("forgelog status", function()
     assert(writer:query("PREPARE TRANSACTION 'two phases'"))
     shows("writers      1 open\n +prepared transaction two phases, since ")
     assert(writer:query("ROLLBACK PREPARED 'two phases'"))
+    assert(writer:query("BEGIN; INSERT INTO orders (n) VALUES (1); PREPARE TRANSACTION E'\\x1b[2J\\u009b'"))
+    local shown = status()
+    assert.truthy(shown:find("prepared transaction \\x1b[2J\\xc2\\x9b, ", 1, true), shown) -- no terminal obeys it
+    assert(writer:query("ROLLBACK PREPARED E'\\x1b[2J\\u009b'"))
     writer:close()
     shows("writers      0 open\n")
   end)
@@ -129,7 +148,7 @@ describe("forgelog status", function()
   it("redraws with --watch, with sparklines, until Ctrl-C", function()
     fill()
     assert(log:query("INSERT INTO forge_change_log_consumers (name, position) VALUES ('late', '1:12')"))
-    local screen = terminal.start(command.line(db, "status --watch --interval 0.1s"))
+    screen = terminal.start(command.line(db, "status --watch --interval 0.1s"))
     screen:expect("changes      20; seq 1 to 20")
     assert(log:query("INSERT INTO orders (n) SELECT g FROM generate_series(1, 5) g"))
     screen:expect("changes      25; seq 1 to 25")
@@ -142,6 +161,39 @@ describe("forgelog status", function()
     screen:expect("changes      26; seq 1 to 26")
     screen:type("C-c")
     screen:expect("ended with 0")
-    screen:close()
+  end)
+
+  it("with --watch shows no more than the terminal has room for", function()
+    fill()
+    for i = 1, 20 do
+      assert(log:query("CREATE TABLE t" .. i .. " (id int PRIMARY KEY)"))
+      assert(log:watch("t" .. i))
+    end
+    screen = terminal.start(command.line(db, "status --watch --interval 0.1s"), 60, 24)
+    screen:expect("\n%.%.%.\n")
+    assert(log:query("INSERT INTO orders (n) VALUES (1)"))
+    local shown = screen:expect("changes      21; seq 1 to 21")
+    assert.matches("^%d%d:%d%d:%d%d  every 0%.1 s, Ctrl%-C ends it\n\nlog  ", shown)
+    assert.matches("\n%.%.%.\n%s*$", shown)
+  end)
+
+  it("with --watch appends to a file, and goes on when the server is back", function()
+    local server = support.server()
+    local away, own = load.installed(server.conninfo)
+    following = command.start(away, "status --watch --interval 0.1s")
+    local function looks() return select(2, following:output():gsub("changes      0; the log is empty\n", "")) end
+    support.wait_until(function() return looks() >= 3 end, "three looks")
+    own:close()
+    server:stop()
+    support.wait_until(function() return io.open(following.err):read("*a"):find("No such file", 1, true) end, "word of the loss")
+    local before = looks()
+    server:start()
+    support.wait_until(function() return looks() > before end, "another look")
+    following:kill("TERM")
+    local ok, output = following:wait()
+    assert.is_true(ok)
+    assert.is_nil(output:find("\27", 1, true))
+    following = nil
+    server:stop()
   end)
 end)

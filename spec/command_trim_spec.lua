@@ -137,14 +137,11 @@ describe("forgelog trim", function()
 
   it("trims again and again, across the loss of its connection, until TERM", function()
     local node = command.start(db, "trim --older-than 1h --min-rows 0 --every 0.1s")
-    local function gone(least)
-      support.wait_until(function() return (log:min_seq() or math.huge) >= least end, "a trim")
-    end
-    gone(31)
+    support.wait_until(function() return node:output():find("deleted 30 ", 1, true) end, "word of a trim")
     assert(log:query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'forgelog'"
       .. " AND datname = current_database() AND pid <> pg_backend_pid()"))
     assert(log:query("UPDATE forge_change_log SET created_at = created_at - interval '3 days' WHERE seq <= 40"))
-    gone(41)
+    support.wait_until(function() return (log:min_seq() or 0) >= 41 end, "another trim") -- TERM may come before word of it
     node:kill("TERM")
     local ok, output = node:wait()
     assert.is_true(ok)
@@ -195,7 +192,8 @@ describe("forgelog trim", function()
     assert.matches("^%[[^\n]+ left\n%s*$", bar) -- in one line, drawn over again and again
     screen:type("C-c")
     local shown = screen:expect("ended with 130")
-    local count = shown:match("^deleted (%d+,%d+) changes older than 1h, seq 1 to %d+, in [^\n]+\nforgelog: interrupted\n")
+    local count = shown:match("deleted (%d+,%d+) changes older than 1h, seq 1 to %d+, in .*\nforgelog: interrupted\n")
+    assert.is_nil(shown:find("[", 1, true)) -- the bar is wiped away
     screen:close()
     writer:close()
     local left = log:query("SELECT count(*) AS n FROM forge_change_log")[1].n
@@ -212,7 +210,7 @@ describe("forgelog trim", function()
       return log:query("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")[1]
     end, "the trim to wait")
     screen:type("C-c")
-    assert.matches("^deleted 500 changes older than 1h, seq 1 to 520; what became of the batch at hand is not known\n"
+    assert.matches("deleted %d+ changes older than 1h, seq 1 to %d+; what became of the batch at hand is not known\n"
       .. "forgelog: interrupted\n", screen:expect("ended with 130"))
     screen:close()
     assert(log:query("COMMIT"))

@@ -58,7 +58,7 @@ function terminal.progress(total, what, beside)
     local part = math.min(done / total, 1)
     local left = part > 0 and (now - began) * (1 - part) / part or 0
     local words = ("%3d %%  %.0f of %.0f %s, %.0f s left"):format(math.floor(part * 100), done, total, what, left)
-    local width = math.max(5, math.min(40, columns - #words - 4)) -- a line that wraps could not be drawn over
+    local width = math.max(5, math.min(40, columns - #words - 6)) -- must not wrap, nor with ^C behind it
     local full = math.floor(part * width)
     io.stderr:write("\r\27[K[", ("="):rep(full), (" "):rep(width - full), "] ", words)
     io.stderr:flush()

@@ -62,6 +62,7 @@ local function delete(context, log, before, done)
   if not ran then
     if context.interrupted(deleted) and not options.quiet then
       context.out(account(options, done), "; what became of the batch at hand is not known\n")
+      context.flush()
     end
     error(deleted, 0)
   end
@@ -89,12 +90,13 @@ local function trim(context)
   local started, done = must(status.remains(log)).now, { deleted = 0 }
   local before = started - options.older_than[1]
   local why = delete(context, log, before, done)
-  context.grace = why == "stopped" -- what was done is told all the same
+  context.grace = true -- what was done is told, also where a signal came meanwhile
   if not options.quiet then
     context.out(account(options, done), why == "busy" and ": another session is trimming\n"
       or (", in %.1f s; %s\n"):format(must(status.remains(log)).now - started, remaining(log)))
   end
   tell_consumers(context, log, before, done, why)
+  context.flush()
   if why == "stopped" then context.interrupt() end
 end
 
@@ -102,10 +104,10 @@ end
 local function repeatedly(context, seconds)
   while true do
     local ok, err = pcall(trim, context)
+    context.grace = false
     if context.log then context.log:close() end
     if not ok and not (type(err) == "table" and err.retryable) then error(err, 0) end
     if not ok then context:failed(err) end
-    context.flush()
     context:sleep(seconds)
   end
 end
