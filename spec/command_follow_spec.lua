@@ -14,8 +14,9 @@ before_each(function()
   running = {}
 end)
 after_each(function()
+  command.stop()
   for _, process in ipairs(running) do
-    process:kill("KILL")
+    if process.pipe then process:kill("KILL") end
     process:wait()
   end
   log:close()
@@ -83,6 +84,7 @@ describe("forgelog follow", function()
       local alive = true
       while alive do
         local following = support.start("exec " .. command.line(db, "follow --batch 20 --format json " .. place) .. " >>" .. out)
+        running[#running + 1] = following
         support.wait_until(function()
           alive = os.execute("kill -0 " .. load.process.pid .. " 2>/dev/null") == (_VERSION == "Lua 5.1" and 0 or true)
           return not alive or lines_in(out) > before + 50

@@ -12,11 +12,7 @@ before_each(function()
   assert(log:query("CREATE TABLE orders (id bigserial PRIMARY KEY, n int)"))
 end)
 after_each(function()
-  if following then
-    following:kill("KILL")
-    following:wait()
-    following = nil
-  end
+  command.stop()
   if screen then
     screen:close()
     screen = nil

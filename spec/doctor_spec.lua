@@ -85,7 +85,7 @@ describe("diagnose", function()
       local name, severity, sql, text = ...
       breaks(log, name, severity, sql, text, "forgelog install")
     end
-    mends("install", "warning", "COMMENT ON FUNCTION forge_capture_insert() IS 'forgelog 0'", "older version")
+    mends("install", "warning", "COMMENT ON FUNCTION forge_capture_insert() IS 'forgelog 0'", "of another version: functions")
     mends("install", "error", "DROP FUNCTION forge_key(oid)", "forge_key")
     mends("install", "warning", "DROP INDEX forge_change_log_created_at_idx", "index on created_at")
     mends("install", "warning", "DROP TABLE forge_change_log_consumers", "forge_change_log_consumers")

@@ -42,9 +42,21 @@ function command.run(db, arguments)
   return status, output, errors
 end
 
+local started = {}
+
 --- Starts it in the background: see `support.start`.
 function command.start(db, arguments)
-  return support.start("exec " .. command.line(db, arguments))
+  started[#started + 1] = support.start("exec " .. command.line(db, arguments))
+  return started[#started]
+end
+
+--- Kills all that were started and still run: for after_each, since one that goes on would keep the suite waiting.
+function command.stop()
+  for _, each in ipairs(started) do
+    if each.pipe then each:kill("KILL") end
+    each:wait()
+  end
+  started = {}
 end
 
 return command

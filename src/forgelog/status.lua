@@ -1,6 +1,7 @@
 --- How the log is doing: what it holds, who writes, who reads, and what holds whom up.
 -- @module forgelog.status
 local check = require "forgelog.check"
+local core = require "forgelog.core"
 local database = require "forgelog.database"
 local watched = require "forgelog.watched"
 
@@ -91,7 +92,11 @@ local function describe_consumers(log, into)
     return err.sqlstate == "42501", err
   end
   for _, row in ipairs(rows) do
-    row.gap, err = log:gap(row.position)
+    if core.position(row.position) then
+      row.gap = "unreadable" -- what is saved is no position
+    else
+      row.gap, err = log:gap(row.position)
+    end
     if row.gap == nil then return nil, err end
   end
   into.consumers = rows

@@ -94,9 +94,9 @@ local function trim(context)
   if not options.quiet then
     context.out(account(options, done), why == "busy" and ": another session is trimming\n"
       or (", in %.1f s; %s\n"):format(must(status.remains(log)).now - started, remaining(log)))
+    context.flush()
   end
   tell_consumers(context, log, before, done, why)
-  context.flush()
   if why == "stopped" then context.interrupt() end
 end
 
@@ -106,6 +106,7 @@ local function repeatedly(context, seconds)
     local ok, err = pcall(trim, context)
     context.grace = false
     if context.log then context.log:close() end
+    context.flush()
     if not ok and not (type(err) == "table" and err.retryable) then error(err, 0) end
     if not ok then context:failed(err) end
     context:sleep(seconds)
