@@ -3,6 +3,7 @@
 local check = require "forgelog.check"
 local core = require "forgelog.core"
 local database = require "forgelog.database"
+local drive = require "forgelog.drive"
 local watched = require "forgelog.watched"
 
 local status = {}
@@ -10,18 +11,14 @@ local status = {}
 local WINDOW = 60 -- seconds over which the write rate is taken
 local SETTLE = 1 -- seconds to wait for writers that this connection has not seen begin
 
--- What SQL files are filled in with.
-local function places(log)
-  local name, err = database.schema(log)
-  if not name then return nil, err end
-  local quoted = '"' .. name:gsub('"', '""') .. '"'
-  return { schema = quoted, schema_text = quoted:gsub("'", "''"), window = WINDOW }
-end
-
+-- Runs a SQL file, filled in with where the last look of this connection found the log; without one it looks.
 local function query(log, file, ...)
-  local values, err = places(log)
-  if not values then return nil, err end
-  return log:query(database.sql(file, values), ...)
+  if log._core:known().schema == "" then
+    local ok, err = drive.run(log, "begin", "look")
+    if not ok then return nil, err end
+  end
+  local quoted = log._core:known().schema
+  return log:query(database.sql(file, { schema = quoted, schema_text = quoted:gsub("'", "''"), window = WINDOW }), ...)
 end
 
 -- Numbers of the log itself, into `into`.
@@ -103,17 +100,6 @@ local function describe_consumers(log, into)
   return true
 end
 
-local function describe_tables(log, into)
-  local names, about = watched.watched(log)
-  if not names then return nil, about end
-  into.tables = {}
-  for i, name in ipairs(names) do
-    into.tables[i] = about[name]
-    into.tables[i].name = name
-  end
-  return true
-end
-
 --- How the log is doing. It reads little of the log, whatever that holds, and waits for short writers only.
 -- @param log the log
 -- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection has not seen begin, without which
@@ -139,7 +125,8 @@ function status.status(log, opts)
   if ok then ok, err = describe_log(log, into) end
   if ok then ok, err = describe_writers(log, into, opts.settle or SETTLE) end
   if ok then ok, err = describe_consumers(log, into) end
-  if ok then ok, err = describe_tables(log, into) end
+  if ok then into.tables, err = watched.list(log) end
+  ok = ok and into.tables
   if not ok then return nil, err end
   return into
 end

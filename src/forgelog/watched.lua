@@ -89,4 +89,19 @@ function watched.watched(log)
   return names, about
 end
 
+--- The same as one list; for status and the command line.
+-- @local
+-- @param log the log
+-- @return a sorted list of what `watched` tells, each with its `name`; or nil and an error
+function watched.list(log)
+  local names, about = watched.watched(log)
+  if not names then return nil, about end
+  local list = {}
+  for i, name in ipairs(names) do
+    list[i] = about[name]
+    list[i].name = name
+  end
+  return list
+end
+
 return watched

@@ -1,5 +1,6 @@
 --- forgelog install, watch, unwatch, watched: each says what was done, and what was there already.
 -- @module forgelog.cli.tables
+local watched = require "forgelog.watched"
 
 local act = {}
 
@@ -57,12 +58,7 @@ function act.unwatch(context, options)
 end
 
 function act.watched(context, options)
-  local names, about = must(context:connect():watched())
-  local list = {}
-  for i, name in ipairs(names) do
-    list[i] = about[name]
-    list[i].name = name
-  end
+  local list = must(watched.list(context:connect()))
   if options.json then return context.out(context.json(list), "\n") end
   for _, one in ipairs(list) do
     context.out(("%-24s  %-9s  %s%s%s\n"):format(one.name, one.level,
