@@ -42,7 +42,8 @@ end
 
 --- Starts one.
 -- @tparam table parts `http` (directives inside http; `listen unix:$socket` there), `main` (directives outside, such as
--- worker_processes), `files` (more files in its folder, by name; `$name` is replaced by vars.name), `vars`
+-- worker_processes), `files` (more files in its folder, by name; `$name` is replaced by vars.name), `vars`, `network` (true:
+-- on the network of spec/support/network)
 function nginx.start(parts)
   local self = setmetatable({ dir = process.path("nginx") }, nginx)
   assert(os.execute("mkdir -p " .. quote(self.dir .. "/tmp")))
@@ -54,7 +55,8 @@ function nginx.start(parts)
   for name, text in pairs(parts.files or {}) do self:write(name, fill(text)) end
   -- it ends with the suite, however that ends
   local watch = ("{ tail --pid=%s -s 0.5 -f /dev/null; kill -TERM -$$; } &"):format(process.id())
-  self.process = process.start(("%s exec nginx -p %s -c nginx.conf"):format(watch, quote(self.dir)))
+  local network = parts.network and quote(root .. "/spec/support/network") .. " " or ""
+  self.process = process.start(("%s exec %snginx -p %s -c nginx.conf"):format(watch, network, quote(self.dir)))
   support.wait_until(function()
     return self:get("/up") or self:log():find("%[emerg%]") and error(self:log(), 0)
   end, "nginx to answer", 10)

@@ -4,6 +4,7 @@
 #include "result.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,18 @@ bool fl_session_connect(struct fl_session *session, const char *conninfo) {
   return true;
 }
 
+/* Whether the socket is ready for what the connection attempt waits for, or is none any more. */
+static bool ready(const struct fl_session *session) {
+  struct pollfd waited = {PQsocket(session->conn), 0, 0};
+  if (waited.fd < 0) return true;
+  waited.events = session->events[0] == 'r' ? POLLIN : POLLOUT;
+  return poll(&waited, 1, 0) > 0;
+}
+
+/* PQconnectPoll must not be called before the socket is ready: it would take a connection that is still under way for made,
+   and wait inside libpq, or give up hosts that it has not tried yet. A step that comes early goes on waiting. */
 static enum fl_step step_connect(struct fl_session *session) {
+  if (!ready(session)) return wait_for(session, session->events);
   switch (PQconnectPoll(session->conn)) {
     case PGRES_POLLING_READING: return wait_for(session, "r");
     case PGRES_POLLING_WRITING: return wait_for(session, "w");
