@@ -43,7 +43,7 @@ end
 local function idle(log, writer, seconds)
   local feed = log:follow(assert(log:position()))
   assert(not feed:next(0.5))
-  local backend = log._core:known().backend
+  local backend = log.connection:fact("backend")
   assert(writer:query("SELECT pg_stat_statements_reset()"))
   local server, client = processor(backend), processor("self")
   assert(not feed:next(seconds))

@@ -112,7 +112,8 @@ function bench.fill(log, changes, age)
            CASE g % 4 WHEN 0 THEN NULL ELSE 'abalance' END,
            now() - $2::float8 * interval '1 second' + g * interval '1 microsecond'
       FROM generate_series(1, $1::bigint) g]], changes, age or 0))
-  bench.psql("VACUUM ANALYZE forge_change_log; CHECKPOINT", log._conninfo)
+  assert(log:query("VACUUM ANALYZE forge_change_log"))
+  assert(log:query("CHECKPOINT"))
 end
 
 --- Reads a log into Lua tables in a fresh process: see reader.lua.

@@ -1,7 +1,9 @@
--- A cache that is never stale for longer than a change takes to arrive: rows of "products" by id, dropped as they change.
--- lua5.4 examples/cache.lua [conninfo] <IDS     prints "hit" or "miss" and the row for each id it reads
--- A gap empties it: whatever it holds may have changed. The position stays in memory, as the cache does.
--- Needs a table "products" with the key "id" that is watched: log:install(), log:watch("products").
+-- A cache that is never stale for longer than a change takes to arrive: rows of "products" by id,
+-- dropped as they change.
+-- lua5.4 examples/cache.lua [conninfo] <IDS     prints "hit" or "miss" and the row for each id
+-- A gap empties it, since any row in it may have changed. The position is kept in memory, like the
+-- cache. It needs a watched table "products" with the key "id": log:install(),
+-- log:watch("products").
 local consumer = require "forgelog.consumer"
 local forgelog = require "forgelog"
 
@@ -13,14 +15,15 @@ local feed = consumer.new {
   tables = { "products" },
   on_changes = function(changes)
     for _, change in ipairs(changes) do
-      if change.op == "TRUNCATE" then rows = {} else rows[change.row_id] = nil end
+      -- A TRUNCATE names no row.
+      if change.row_id then rows[change.row_id] = nil else rows = {} end
     end
   end,
   on_resync = function() rows = {} end,
   on_error = function(err) io.stderr:write("cache: ", tostring(err), "\n") end,
 }
 
--- Handles what has come; true when nothing is left that is known to have changed.
+-- Handles the changes that have come; true when the cache is up to date.
 local function catch_up()
   while true do
     local handled, err = feed:step(0)
@@ -28,12 +31,13 @@ local function catch_up()
   end
 end
 
--- A row is read after the feed was asked, so a change that comes later than the row drops it again. While the feed is not
--- connected, nothing may be taken from the cache.
+-- A row is read after the feed was asked, so a change that comes later than the row drops it again.
+-- While the feed is not connected, nothing is taken from the cache.
 local function get(log, id)
   local fresh = catch_up()
   if fresh and rows[id] then return "hit", rows[id] end
-  local row = assert(log:query("SELECT to_jsonb(p)::text AS body FROM products p WHERE id::text = $1", id))[1]
+  local sql = "SELECT to_jsonb(p)::text AS body FROM products p WHERE id::text = $1"
+  local row = assert(log:query(sql, id))[1]
   rows[id] = row and row.body
   return "miss", rows[id] or "none"
 end

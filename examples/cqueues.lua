@@ -1,5 +1,6 @@
--- A feed beside another task, under cqueues: lua cqueues.lua [conninfo [seconds]]. Prints each change of the log, and a dot
--- every second that shows that nothing blocks.
+-- A feed beside another task, under cqueues. Prints each change of the log, and a dot every second,
+-- which shows that nothing blocks.
+-- lua5.4 examples/cqueues.lua [conninfo [seconds]]
 local cqueues = require "cqueues"
 local forgelog = require "forgelog"
 

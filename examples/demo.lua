@@ -1,10 +1,11 @@
--- Follows pgbench's own load through the log while it is trimmed, and counts what arrives; a reader with a plain
--- "WHERE seq > cursor" runs beside it for comparison.
--- lua examples/demo.lua [seconds [clients [scale]]]; the database is the environment's (PGHOST, PGDATABASE ...), and
--- pgbench's tables in it are made anew.
+-- Follows pgbench's own load through the log while it is trimmed, and counts the changes that
+-- arrive. For comparison, a reader with a plain "WHERE seq > cursor" runs beside it.
+-- lua5.4 examples/demo.lua [seconds [clients [scale]]]
+-- It uses the database of the environment (PGHOST, PGDATABASE ...), and recreates pgbench's tables.
 local forgelog = require "forgelog"
 
-local seconds, clients, scale = tonumber(arg[1] or 15), tonumber(arg[2] or 8), tonumber(arg[3] or 10)
+local seconds, clients = tonumber(arg[1] or 15), tonumber(arg[2] or 8)
+local scale = tonumber(arg[3] or 10)
 local tables = { "pgbench_accounts", "pgbench_branches", "pgbench_tellers", "pgbench_history" }
 
 local function run(command)
@@ -41,14 +42,16 @@ local function drain(log, tally)
 end
 
 local function drain_naively(log, tally)
-  local rows = assert(log:query("SELECT seq, table_name FROM forge_change_log WHERE seq > $1 ORDER BY seq", tally.cursor))
-  for _, change in ipairs(rows) do receive(tally, change) end
+  local sql = "SELECT seq, table_name FROM forge_change_log WHERE seq > $1 ORDER BY seq"
+  for _, change in ipairs(assert(log:query(sql, tally.cursor))) do receive(tally, change) end
 end
 
--- Each transaction of pgbench's makes one change in each of its four tables and one row in the history.
+-- Each transaction of pgbench makes one change in each of its four tables, one of them a new row of
+-- the history.
 local function committed(log)
-  local row = assert(log:query(
-    "SELECT count(*) AS transactions, extract(epoch FROM clock_timestamp())::float8 AS now FROM pgbench_history"))[1]
+  local row = assert(log:query([[
+    SELECT count(*) AS transactions, extract(epoch FROM clock_timestamp())::float8 AS now
+      FROM pgbench_history]]))[1]
   return row.transactions, row.now
 end
 
@@ -86,8 +89,8 @@ local function follow(log, naive, plain, careful)
     if now - reported >= 1 then
       reported = now
       trimmed = trimmed + assert(log:trim(now - 3, { min_rows = 1000 }))
-      show("%4.0f s   committed %d   delivered %d   lag %.0f ms   trimmed %d", now - start, transactions * #tables,
-        careful.total, newest and (now - newest) * 1000 or 0, trimmed)
+      show("%4.0f s   committed %d   delivered %d   lag %.0f ms   trimmed %d", now - start,
+        transactions * #tables, careful.total, newest and (now - newest) * 1000 or 0, trimmed)
     end
     assert(log:query("SELECT pg_sleep(0.01)"))
   end
@@ -109,12 +112,14 @@ drain_naively(naive, plain)
 
 if on_terminal then print() end
 local changes, in_history = transactions * #tables, committed(log)
-print(("committed %d changes in %d transactions (pgbench's count; rows in pgbench_history: %d)"):format(changes,
-  transactions, in_history))
-print(("forgelog  delivered %d   lost %d   twice %d   %.0f changes/s, trimmed %d meanwhile"):format(careful.total,
-  lost(careful, transactions), careful.twice, changes / seconds, trimmed))
-print(("naive     delivered %d   lost %d   twice %d   (WHERE seq > cursor ORDER BY seq)"):format(plain.total,
-  lost(plain, transactions), plain.twice))
+local function say(format, ...) print(format:format(...)) end
+say("committed %d changes in %d transactions (pgbench's count; rows in pgbench_history: %d)",
+  changes, transactions, in_history)
+say("forgelog  delivered %d   lost %d   twice %d   %.0f changes/s, trimmed %d meanwhile",
+  careful.total, lost(careful, transactions), careful.twice, changes / seconds, trimmed)
+say("naive     delivered %d   lost %d   twice %d   (WHERE seq > cursor ORDER BY seq)", plain.total,
+  lost(plain, transactions), plain.twice)
 log:close()
 naive:close()
-os.exit(in_history == transactions and lost(careful, transactions) == 0 and careful.twice == 0 and 0 or 1)
+local right = in_history == transactions and lost(careful, transactions) == 0 and careful.twice == 0
+os.exit(right and 0 or 1)

@@ -1,5 +1,6 @@
--- A feed beside another task, under libuv: lua luv.lua [conninfo [seconds]]. Prints each change of the log, and a dot every
--- second that shows that nothing blocks.
+-- A feed beside another task, under libuv. Prints each change of the log, and a dot every second,
+-- which shows that nothing blocks.
+-- lua5.4 examples/luv.lua [conninfo [seconds]]
 local forgelog = require "forgelog"
 local uv = require "luv"
 

@@ -44,9 +44,11 @@ local function main()
   local log = must(forgelog.connect(options.conninfo, { schema = options.schema, timeout = 300 }))
   local started = server_time(log)
   local deleted, busy = log:trim(started - options.hours * 3600, { min_rows = options.min_rows })
-  if not deleted then error(("%s (%d changes were deleted before)"):format(tostring(busy), busy.deleted or 0), 0) end
-  local report = ("deleted %d changes older than %g hours in %.1f s; %s"):format(deleted, options.hours,
-    server_time(log) - started, remaining(log))
+  if not deleted then
+    error(("%s (%d changes were deleted before)"):format(tostring(busy), busy.deleted or 0), 0)
+  end
+  local report = ("deleted %d changes older than %g hours in %.1f s; %s"):format(deleted,
+    options.hours, server_time(log) - started, remaining(log))
   log:close()
   return report, busy
 end

@@ -1,12 +1,14 @@
--- A resync policy: keeps the table "orders_copy" the same as "orders", from the log while it can, by a reload when it cannot.
--- The position stands beside the copy and is committed with it, so each change takes effect exactly once.
+-- A resync policy: keeps the table "orders_copy" the same as "orders", from the log while it can,
+-- by a reload when it cannot. The position is kept beside the copy and commits with it, so each
+-- change takes effect exactly once.
 -- lua5.4 examples/resync.lua [conninfo]       run it as often as the copy has to be fresh
--- Needs a table "orders" with the key "id bigint" that is watched: log:install(), log:watch("orders").
+-- It needs a watched table "orders" with the key "id bigint": log:install(), log:watch("orders").
 local forgelog = require "forgelog"
 
 local tables = [[
   CREATE TABLE IF NOT EXISTS orders_copy (id bigint PRIMARY KEY, body jsonb NOT NULL);
-  CREATE TABLE IF NOT EXISTS orders_copy_position (one boolean PRIMARY KEY DEFAULT true CHECK (one), position text NOT NULL);
+  CREATE TABLE IF NOT EXISTS orders_copy_position (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one), position text NOT NULL);
   INSERT INTO orders_copy_position (position) VALUES ('none') ON CONFLICT DO NOTHING]]
 
 local put = [[
@@ -19,18 +21,23 @@ local function must(value, ...)
   return value, ...
 end
 
--- The position first, the rows after it: a change between the two is applied again, which does no harm; the other way
--- round it would be missed.
+-- Copies the whole table; returns the number of rows.
+local function copy_all(log)
+  must(log:query("DELETE FROM orders_copy"))
+  local _, rows = must(log:query("INSERT INTO orders_copy SELECT id, to_jsonb(o) FROM orders o"))
+  return rows
+end
+
+-- The position first, the rows after it: a change between the two is applied again, which does no
+-- harm. In the other order it would be missed.
 local function reload(log)
   local position = must(log:position())
-  must(log:query("DELETE FROM orders_copy"))
-  local _, count = must(log:query("INSERT INTO orders_copy SELECT id, to_jsonb(o) FROM orders o"))
-  return position, count
+  return position, copy_all(log)
 end
 
 local function apply(log, change)
-  if change.op == "TRUNCATE" then -- perhaps of one partition
-    must(log:query("DELETE FROM orders_copy c WHERE NOT EXISTS (SELECT FROM orders o WHERE o.id = c.id)"))
+  if not change.row_id then -- a TRUNCATE, perhaps of one partition
+    copy_all(log)
   elseif change.op == "DELETE" then
     must(log:query("DELETE FROM orders_copy WHERE id = $1", change.row_id))
   else
@@ -38,7 +45,7 @@ local function apply(log, change)
   end
 end
 
--- Applies what came after a position; returns the new position, and how many changes there were.
+-- Applies the changes after a position; returns the new position, and how many changes there were.
 local function follow(log, position)
   local timeline, count = position:match("^%d+"), 0
   for change in log:drain(position) do
@@ -48,8 +55,9 @@ local function follow(log, position)
   return position, count
 end
 
--- The policy: a gap is answered by a reload, any other failure ends the run. Where reloading is dear, this is the place to
--- ask somebody first, or to reload in the background while the old copy serves on.
+-- The policy: after a gap it reloads; any other failure ends the run. If a reload is expensive,
+-- this is the place to ask somebody first, or to reload in the background while the old copy is in
+-- use.
 local function refresh(log, saved)
   local reason = "no copy yet"
   if saved ~= "none" then
@@ -60,13 +68,15 @@ local function refresh(log, saved)
     reason = "gap (" .. err.reason .. ")"
   end
   local position, count = reload(log)
-  return position, ("%s: reloaded %d rows, going on after position %s"):format(reason, count, position)
+  local done = "%s: reloaded %d rows, going on after position %s"
+  return position, done:format(reason, count, position)
 end
 
 local function main()
   local log = must(forgelog.connect(arg[1]))
   must(log:query(tables))
-  -- In READ COMMITTED each statement sees what was committed before it. The lock lets one run at a time work on the copy.
+  -- In READ COMMITTED each statement sees all that was committed before it. FOR UPDATE lets one run
+  -- at a time work on the copy.
   must(log:query("BEGIN ISOLATION LEVEL READ COMMITTED"))
   local saved = must(log:query("SELECT position FROM orders_copy_position FOR UPDATE"))[1].position
   local position, done = refresh(log, saved)

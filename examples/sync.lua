@@ -1,10 +1,12 @@
--- Incremental sync: prints what changed in the table "orders" since the last run, each row once, as it is now:
+-- Incremental sync: prints what changed in the table "orders" since the last run, each row once, as
+-- it is now. Pipe the lines to whatever keeps the copy:
 --   PUT <id> <row as JSON>      DELETE <id>      TRUNCATE
--- The first run prints the whole table. Pipe the lines to whatever keeps the copy. The position is kept in a file, saved only
--- after the lines were written: a run that dies half-way repeats some of them, but never leaves one out.
+-- The first run prints the whole table. The position is kept in a file, which is saved only after
+-- the lines were written: a run that dies half-way repeats some of them, but never leaves one out.
 -- lua5.4 examples/sync.lua [conninfo [position-file]]
--- Needs a table "orders", not partitioned, with the key "id", that is watched: log:install(), log:watch("orders").
--- Exit status: 0 done, 1 failed, 3 a gap: changes were trimmed unseen. Then remove the position file to begin anew.
+-- It needs a watched table "orders" with the key "id": log:install(), log:watch("orders").
+-- Exit status: 0 done, 1 failed, 3 a gap (changes were trimmed unseen). After a gap, remove the
+-- position file to begin again.
 local forgelog = require "forgelog"
 
 local LIMIT = 1000 -- changes between two savings of the position
@@ -24,7 +26,8 @@ local function load_position()
   return position or error(file_name .. " is empty", 0)
 end
 
--- Written aside and renamed: whoever reads the file finds the old position or the new one, never half of it.
+-- Written aside and renamed: a reader of the file finds the old position or the new one, never half
+-- of it.
 local function save_position(position)
   must(io.stdout:flush())
   local aside = file_name .. ".new"
@@ -38,38 +41,49 @@ local function say(...)
   must(io.write(table.concat({ ... }, "\t"), "\n"))
 end
 
--- The position first, the rows after it: a change between the two comes twice, the other way round it would never come.
-local function begin(log)
-  local position = must(log:position())
+local function print_table(log)
   say("TRUNCATE")
-  for _, row in ipairs(must(log:query("SELECT id::text, to_jsonb(o)::text AS body FROM orders o"))) do
+  local rows = must(log:query("SELECT id::text, to_jsonb(o)::text AS body FROM orders o"))
+  for _, row in ipairs(rows) do
     say("PUT", row.id, row.body)
   end
+end
+
+-- The position first, the rows after it: a change between the two comes twice. In the other order
+-- it would never come.
+local function begin(log)
+  local position = must(log:position())
+  print_table(log)
   return position
 end
 
--- A change names its row and does not carry it, so that many changes of one row cost one look at it.
+-- A change names its row and does not carry it, so that many changes of one row cost one query.
 local function print_row(log, id)
   local rows = must(log:query("SELECT to_jsonb(o)::text AS body FROM orders o WHERE id = $1", id))
   if rows[1] then say("PUT", id, rows[1].body) else say("DELETE", id) end
 end
 
--- Prints what up to LIMIT changes after a position amount to; returns how many there were, and the last one's seq.
+-- Prints the outcome of up to LIMIT changes after a position; returns how many there were, and the
+-- seq of the last one.
 local function sync(log, position)
-  local count, last, ids, seen = 0, nil, {}, {}
+  local count, last, ids, seen, whole = 0, nil, {}, {}, false
   for change in log:drain(position, { limit = LIMIT }) do
+    local id = change.row_id
     count, last = count + 1, change.seq
     if change.table_name == "orders" then
-      if change.op == "TRUNCATE" then
-        say("TRUNCATE")
-        ids, seen = {}, {}
-      elseif not seen[change.row_id] then
-        seen[change.row_id] = true
-        ids[#ids + 1] = change.row_id
+      if not id then
+        whole = true -- a TRUNCATE, perhaps of one partition
+      elseif not seen[id] then
+        seen[id] = true
+        ids[#ids + 1] = id
       end
     end
   end
-  for _, id in ipairs(ids) do print_row(log, id) end
+  if whole then
+    print_table(log)
+  else
+    for _, id in ipairs(ids) do print_row(log, id) end
+  end
   return count, last
 end
 
@@ -83,7 +97,7 @@ local function main()
   repeat
     local count, last = sync(log, position)
     if last then
-      -- "timeline:seq": the timeline tells a server that was replaced by a standby without its last changes.
+      -- "timeline:seq": by the timeline a failover is detected.
       position = ("%s:%d"):format(position:match("^%d+"), last)
       save_position(position)
     end

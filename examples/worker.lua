@@ -1,7 +1,8 @@
 -- A worker that does something for each change, and trims the log on a schedule beside its feed.
--- lua5.4 examples/worker.lua [--every SECONDS] [--hours N] [--min-rows N] [conninfo]      runs until it is killed
--- The trim keeps what is younger than --hours: a consumer that is away for longer has to resync. Of many workers that trim
--- one does at a time, so each may have its own schedule.
+-- lua5.4 examples/worker.lua [--every SECONDS] [--hours N] [--min-rows N] [conninfo]
+-- It runs until it is killed. The trim keeps changes that are younger than --hours: a consumer that
+-- is away for longer has to resync. Of many workers one trims at a time, so each may have its own
+-- schedule.
 local argparse = require "argparse"
 local consumer = require "forgelog.consumer"
 local forgelog = require "forgelog"
@@ -19,20 +20,25 @@ local worker = consumer.new {
   position = consumer.table(),
   on_changes = function(changes)
     for _, change in ipairs(changes) do
-      print(change.seq, change.table_name, change.op, change.row_id or "", change.changed_cols or "")
+      local columns = change.changed_cols or ""
+      print(change.seq, change.table_name, change.op, change.row_id or "", columns)
     end
     assert(io.flush())
   end,
-  on_resync = function(reason) io.stderr:write("worker: ", reason, ": nothing to catch up with here\n") end,
+  on_resync = function(reason)
+    io.stderr:write("worker: ", reason, ": nothing to catch up with here\n")
+  end,
   on_error = function(err) io.stderr:write("worker: ", tostring(err), "\n") end,
 }
 
--- On a connection of its own: a long trim does not keep the feed waiting for longer than a batch of it takes.
+-- On a connection of its own, so that an error of the trim leaves the feed alone. The feed waits
+-- while it runs.
 local function trim()
   local log, err = forgelog.connect(options.conninfo, { timeout = 60 })
   local deleted, busy
   if log then
-    local now = assert(log:query("SELECT extract(epoch FROM clock_timestamp())::float8 AS now"))[1].now
+    local sql = "SELECT extract(epoch FROM clock_timestamp())::float8 AS now"
+    local now = assert(log:query(sql))[1].now
     deleted, busy = log:trim(now - options.hours * 3600, { min_rows = options.min_rows })
     log:close()
   end

@@ -11,8 +11,8 @@ local cache = require("forgelog.cache").new({
 
 function shop.start() cache:start() end
 
--- Calls work(log, ...) with a connection that no other request of this worker uses meanwhile: a log is for one coroutine at
--- a time. One that broke while it was idle is replaced.
+-- Calls work(log, ...) with a connection that no other request of this worker uses meanwhile: a log
+-- serves one coroutine at a time. A connection that broke while it was idle is replaced.
 local function with_log(work, ...)
   while true do
     local kept = table.remove(idle)
@@ -33,7 +33,8 @@ local function query(log, ...) return log:query(...) end
 
 local function load(id)
   counts:incr("misses", 1, 0)
-  local rows, err = with_log(query, "SELECT row_to_json(p)::text AS json FROM product p WHERE id = $1", id)
+  local sql = "SELECT row_to_json(p)::text AS json FROM product p WHERE id = $1"
+  local rows, err = with_log(query, sql, id)
   if not rows then error(tostring(err), 0) end
   return rows[1] and rows[1].json
 end
@@ -46,24 +47,29 @@ function shop.product(id)
 end
 
 function shop.status()
-  local stats, requests, misses = cache:stats(), counts:get("requests") or 0, counts:get("misses") or 0
-  local format = '{"worker": %d, "fresh": %s, "requests": %d, "hit rate": "%.1f %%", "lag": "%.3f s", "resyncs": %d}'
-  ngx.say(format:format(ngx.worker.id(), tostring(stats.fresh), requests,
-    requests > 0 and 100 * (1 - misses / requests) or 0, stats.lag_seconds or 0, stats.resyncs or 0))
+  local stats = cache:stats()
+  local requests, misses = counts:get("requests") or 0, counts:get("misses") or 0
+  local hit_rate = requests > 0 and 100 * (1 - misses / requests) or 0
+  local format = '{"worker": %d, "fresh": %s, "requests": %d, "hit rate": "%.1f %%", '
+    .. '"lag": "%.3f s", "resyncs": %d}'
+  ngx.say(format:format(ngx.worker.id(), tostring(stats.fresh), requests, hit_rate,
+    stats.lag_seconds or 0, stats.resyncs or 0))
 end
 
--- For Prometheus. A kept connection has seen most writers begin; for one that has not, `settle` is as long as it waits.
-local function look(log) return log:status({ settle = 0.2 }) end
+-- For Prometheus. A kept connection has seen most writers begin. For the others it waits up to
+-- `settle` seconds.
+local function get_status(log) return log:status({ settle = 0.2 }) end
 
 function shop.metrics()
-  local status, err = with_log(look)
+  local status, err = with_log(get_status)
   if status then return ngx.print(metrics(status)) end
   ngx.status = 503 -- luacheck: ignore 122
   ngx.say((tostring(err):gsub("%s+", " ")))
 end
 
 function shop.page()
-  ngx.say([[<!doctype html><title>forgelog</title><body style="font: 1em monospace"><pre id="rows"></pre><pre id="status"></pre>
+  ngx.say([[<!doctype html><title>forgelog</title><body style="font: 1em monospace">
+<pre id="rows"></pre><pre id="status"></pre>
 <a href="/metrics">/metrics</a>
 <script>setInterval(async () => {
   const ask = async path => await (await fetch(path)).text()

@@ -1,10 +1,12 @@
-/* Every allocation failed in turn: the n-th alone, and all from the n-th on, for n = 1, 2, 3 ... until none is left
-   to fail. Each time the operation must end well or with an error, never with less than there is, and leave the log
-   usable or closed; and when the Lua state is closed, every block must be free again.
+/* Every allocation failed in turn: the n-th alone, and all from the n-th on, for n = 1, 2, 3 ...
+   until none is left to fail. Each time the operation must end well or with an error, never with
+   less than there is, and leave the log usable or closed; and when the Lua state is closed, every
+   block must be free again.
 
-   Two kinds of allocations, each in rounds of its own: those of Lua, through the allocator given to lua_newstate,
-   and those of malloc, calloc, realloc and strdup as the core and libpq (and libc for them) call them: this program
-   defines these functions, in front of libc's. What the operations are stands in alloc.lua. */
+   Two kinds of allocations, each in rounds of its own: those of Lua, through the allocator given to
+   lua_newstate, and those of malloc, calloc, realloc and strdup as the core and libpq (and libc for
+   them) call them: this program defines these functions, in front of libc's. What the operations
+   are stands in alloc.lua. */
 #define _GNU_SOURCE
 #include "tap.h"
 
@@ -56,7 +58,9 @@ static struct {
 static char early[16384] __attribute__((aligned(16)));
 static size_t early_used;
 
-EARLY static bool is_early(const void *block) { return (const char *)block >= early && (const char *)block < early + sizeof early; }
+EARLY static bool is_early(const void *block) {
+  return (const char *)block >= early && (const char *)block < early + sizeof early;
+}
 
 EARLY static void *early_block(size_t size) {
   void *block = early + early_used;
@@ -77,14 +81,16 @@ EARLY static bool find_real(void) {
   return true;
 }
 
-/* Blocks of ours that are not yet free, so that what others allocated in other ways is not counted. Kept inverted:
-   a leak checker shall not take this table for an owner. */
+/* Blocks of ours that are not yet free, so that what others allocated in other ways is not counted.
+   Kept inverted: a leak checker shall not take this table for an owner. */
 #define SLOTS (1u << 17)
 #define EMPTY ((uintptr_t)0)
 #define DEAD ((uintptr_t)1)
 static uintptr_t blocks[SLOTS];
 
-EARLY static size_t slot_of(const void *block) { return ((uintptr_t)block >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 47; }
+EARLY static size_t slot_of(const void *block) {
+  return ((uintptr_t)block >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 47;
+}
 
 EARLY static void *enter(void *block) {
   size_t slot = slot_of(block);
@@ -196,7 +202,8 @@ static const char *text_of(lua_State *L) {
 static bool ended_well;
 
 /* Prepares, runs with the n-th allocation failing, checks. The complaint, or NULL. */
-static const char *run_in(lua_State *L, const char *scenario, struct layer *layer, long n, bool forever) {
+static const char *run_in(lua_State *L, const char *scenario, struct layer *layer, long n,
+                          bool forever) {
   static char complaint[512];
   int ended;
   push_function(L, scenario, "check");
@@ -227,7 +234,9 @@ static bool once(const char *scenario, struct layer *layer, long n, bool forever
   const char *complaint;
   complaint = run_in(L, scenario, layer, n, forever);
   lua_close(L);
-  if (complaint) return note("%s, %s %s %ld: %s", scenario, layer->name, forever ? "from" : "number", n, complaint);
+  if (complaint)
+    return note("%s, %s %s %ld: %s", scenario, layer->name, forever ? "from" : "number", n,
+                complaint);
   if (c_layer.live == c_before && lua_layer.live == lua_before) return true;
   return note("%s, %s %s %ld: %ld blocks of malloc and %ld of Lua are left", scenario, layer->name,
               forever ? "from" : "number", n, c_layer.live - c_before, lua_layer.live - lua_before);
@@ -243,20 +252,26 @@ static void in_turn(const char *scenario, struct layer *layer, bool forever) {
     complaints += !once(scenario, layer, n, forever);
     times++;
   } while (layer->failed > 0 && n < 20000 && complaints < 3);
-  ok(complaints == 0 && n > 5 && layer->failed == 0 && ended_well, "%s: %ld allocations of %s failed, %s", scenario, times - 1, layer->name,
+  ok(complaints == 0 && n > 5 && layer->failed == 0 && ended_well,
+     "%s: %ld allocations of %s failed, %s", scenario, times - 1, layer->name,
      forever ? "with all that follow" : "each alone");
 }
 
 static bool prepare_log(void) {
   PGconn *conn = PQconnectdb("");
-  PGresult *result = PQexec(conn,
-      "SET client_min_messages = warning; DROP SCHEMA IF EXISTS alloc_spec CASCADE; CREATE SCHEMA alloc_spec;"
-      "CREATE TABLE alloc_spec.forge_change_log (seq bigserial PRIMARY KEY, table_name text NOT NULL, op text NOT NULL,"
+  PGresult *result = PQexec(
+      conn,
+      "SET client_min_messages = warning; DROP SCHEMA IF EXISTS alloc_spec CASCADE; CREATE SCHEMA "
+      "alloc_spec;"
+      "CREATE TABLE alloc_spec.forge_change_log (seq bigserial PRIMARY KEY, table_name text NOT "
+      "NULL, op text NOT NULL,"
       " row_id text, changed_cols text, created_at timestamptz NOT NULL DEFAULT clock_timestamp());"
       "CREATE TABLE alloc_spec.forge_change_log_state"
-      " (one boolean PRIMARY KEY DEFAULT true CHECK (one), trimmed_to bigint NOT NULL, version int NOT NULL);"
+      " (one boolean PRIMARY KEY DEFAULT true CHECK (one), trimmed_to bigint NOT NULL, version int "
+      "NOT NULL);"
       "INSERT INTO alloc_spec.forge_change_log_state (trimmed_to, version) VALUES (0, 1);"
-      "INSERT INTO alloc_spec.forge_change_log (table_name, op, row_id) SELECT 't', 'INSERT', 'r' || g % 4"
+      "INSERT INTO alloc_spec.forge_change_log (table_name, op, row_id) SELECT 't', 'INSERT', 'r' "
+      "|| g % 4"
       " FROM generate_series(1, 140) g; ALTER DATABASE postgres SET search_path = alloc_spec");
   bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
   if (!done) note("%s", PQerrorMessage(conn));
@@ -265,7 +280,8 @@ static bool prepare_log(void) {
   return done;
 }
 
-/* Whether our malloc is the one that is called: valgrind puts its own in front unless told otherwise. */
+/* Whether our malloc is the one that is called: valgrind puts its own in front unless told
+ * otherwise. */
 static bool intercepts(void) {
   void *(*volatile allocate)(size_t) = malloc;
   long before = c_layer.live;

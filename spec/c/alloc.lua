@@ -1,15 +1,24 @@
--- What alloc.c runs while allocations fail. Each scenario: prepare(layer), then run(context) under failures and protected,
--- then check(context, ended, ...) with memory again: a complaint or nil, and whether the operation ended well.
+-- What alloc.c runs while allocations fail. Each scenario: prepare(layer), then run(context) under
+-- failures and protected, then check(context, ended, ...) with memory again: a complaint or nil,
+-- and whether the operation ended well.
 local forgelog = require "forgelog"
-require "forgelog.trim" -- what is loaded when it is first used is not what fails here
+local sql = require "forgelog.connection.sql"
+
+-- What is loaded when it is first used is not what fails here.
+require "forgelog.trim"
 require "forgelog.wait.poll"
+for name in ("connection.cancel trim.floor trim.lock trim.unlock trim.batch"):gmatch("%S+") do
+  sql.needs_schema(name)
+  sql.statement(name, name:find("^trim%.[fb]") and "alloc_spec" or "")
+end
 
 -- libgcc, which LuaJIT tells what it has compiled, does not survive that its memory runs out.
 local jit = rawget(_G, "jit")
 if jit then jit.off() end
 
 local ROWS = 140 -- more than a first chunk has
--- libpq takes a COPY that it has no memory to begin for one that has not come yet: the timeout ends such a wait.
+-- libpq takes a COPY that it has no memory to begin for one that has not come yet: the timeout ends
+-- such a wait.
 local OPTIONS = { schema = "alloc_spec", timeout = 1 }
 
 local function connect()
@@ -30,8 +39,8 @@ end
 local function half(log)
   local rows, err = log:query("SELECT 42 AS answer")
   if rows then return rows[1].answer ~= 42 and "the next query answers nonsense" or nil end
-  if err.kind == "lost" and log._core:state() == "closed" then return nil, true end
-  return ("neither usable nor closed: %s (%s)"):format(tostring(err), log._core:state())
+  if err.kind == "lost" and log.connection:state() == "closed" then return nil, true end
+  return ("neither usable nor closed: %s (%s)"):format(tostring(err), log.connection:state())
 end
 
 -- Runs `go_on` with the log where it is usable still.
@@ -47,7 +56,8 @@ local connecting = {}
 function connecting.prepare() return {} end
 
 function connecting.run(context)
-  local log, err = forgelog.connect({ application_name = "alloc 'spec'" }, { schema = "alloc_spec", timeout = 10 })
+  local log, err = forgelog.connect({ application_name = "alloc 'spec'" },
+    { schema = "alloc_spec", timeout = 10 })
   context.log = log
   return log, err
 end
@@ -63,14 +73,17 @@ local query = {}
 function query.prepare() return { log = connect() } end
 
 function query.run(context)
-  local rows, err = context.log:query([[SELECT g AS n, g * $1::float8 AS f, g % 2 = 0 AS even, repeat('x', g) AS t, $2::text AS s,
+  local rows, err = context.log:query([[
+    SELECT g AS n, g * $1::float8 AS f, g % 2 = 0 AS even, repeat('x', g) AS t, $2::text AS s,
     $3::bool AS b, $4::text AS none FROM generate_series(1, 20) g]], 1.5, "it's", true, nil)
   if not rows then return rows, err end
-  return rows, select(2, context.log:query("CREATE TEMP TABLE a (x int); INSERT INTO a VALUES (1), (2)"))
+  return rows, select(2,
+    context.log:query("CREATE TEMP TABLE a (x int); INSERT INTO a VALUES (1), (2)"))
 end
 
 local function row_wrong(row, n)
-  return row.n ~= n or row.f ~= n * 1.5 or row.even ~= (n % 2 == 0) or row.t ~= ("x"):rep(n) or row.s ~= "it's"
+  return row.n ~= n or row.f ~= n * 1.5 or row.even ~= (n % 2 == 0) or row.t ~= ("x"):rep(n)
+    or row.s ~= "it's"
     or row.b ~= true or row.none ~= nil
 end
 
@@ -81,16 +94,20 @@ function query.check(context, ended, rows, written)
   for n = 1, 20 do
     if row_wrong(rows[n], n) then return "row " .. n .. " is wrong" end
   end
-  if type(written) ~= "table" and written ~= 2 then return "2 rows written, said " .. tostring(written) end
+  if type(written) ~= "table" and written ~= 2 then return "2 rows written, said "
+    .. tostring(written) end
   return afterwards(context), written == 2
 end
 
 -- All that is handed out, for checks: without a hole, and whole where the drain has ended well.
 local function holes(seqs, from, whole)
   for i = 1, #seqs do
-    if seqs[i] ~= from + i then return ("seq %s where %d is next"):format(tostring(seqs[i]), from + i) end
+    if seqs[i] ~= from + i then return ("seq %s where %d is next"):format(tostring(seqs[i]),
+      from + i) end
   end
-  if whole and from + #seqs ~= ROWS then return ("ended well after %d of %d changes"):format(from + #seqs, ROWS) end
+  if whole
+    and from + #seqs ~= ROWS then return ("ended well after %d of %d changes"):format(from + #seqs,
+    ROWS) end
 end
 
 local function collect(log, since, options)
@@ -109,7 +126,8 @@ end
 function drain.run(context)
   local seqs = context.seqs
   for change in context.log:drain(context.since) do
-    if change.table_name ~= "t" or change.op ~= "INSERT" or change.row_id ~= "r" .. change.seq % 4 then
+    if change.table_name ~= "t" or change.op ~= "INSERT" or change.row_id ~= "r"
+      .. change.seq % 4 then
       context.wrong = change.seq
     end
     seqs[#seqs + 1] = change.seq
@@ -121,7 +139,8 @@ function drain.check(context, ended, err)
   if context.wrong then return "change " .. context.wrong .. " is wrong" end
   local complaint = not ended and strange(err) or holes(seqs, context.since, ended)
   local last = context.since + #seqs
-  return complaint or afterwards(context, function(log) return holes(collect(log, last), last, true) end), ended
+  return complaint
+    or afterwards(context, function(log) return holes(collect(log, last), last, true) end), ended
 end
 
 -- The same after a position with ranges, and for some tables.
@@ -150,7 +169,8 @@ local tick = {}
 function tick.prepare()
   local context = { log = connect(), writer = connect() }
   context.horizon = assert(context.log:horizon()) -- numbers that were rolled back may count
-  assert(context.writer:query("BEGIN; INSERT INTO forge_change_log (table_name, op) VALUES ('t', 'INSERT')"))
+  assert(context.writer:query(
+    "BEGIN; INSERT INTO forge_change_log (table_name, op) VALUES ('t', 'INSERT')"))
   return context
 end
 
@@ -170,12 +190,14 @@ function tick.check(context, ended, horizon, writers, gap, largest)
     complaint = strange(horizon)
   elseif not horizon then
     complaint = strange(writers)
-  elseif horizon ~= context.horizon or #writers ~= 1 or not writers[1].pid or gap ~= false or largest ~= ROWS then
+  elseif horizon ~= context.horizon or #writers ~= 1 or not writers[1].pid or gap ~= false
+    or largest ~= ROWS then
     complaint = "horizon, gap or max_seq tell something else"
   end
   complaint = complaint or afterwards(context, function(log)
     local again, holders = log:horizon()
-    if again ~= context.horizon or #holders ~= 1 then return "the next horizon is " .. tostring(again) end
+    if again ~= context.horizon or #holders ~= 1 then return "the next horizon is "
+      .. tostring(again) end
   end)
   assert(context.writer:query("ROLLBACK")) -- answered, the writer is gone for the next one
   context.writer:close()
@@ -196,15 +218,19 @@ end
 
 local function trimmed(log)
   local rows = assert(log:query("SELECT (SELECT count(*) FROM forge_change_log) AS left, " ..
-    "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks"))
+    "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS "
+      .. "locks"))
   return ROWS - rows[1].left, rows[1].locks
 end
 
 local function trim_complaint(log, ended, count, err)
   if not log:query("SELECT 1") then assert(log:query("ROLLBACK; BEGIN")) end
   local gone = trimmed(log)
-  if ended and count and (gone ~= count or count ~= ROWS - 10) then return ("%d trimmed, said %d"):format(gone, count) end
-  if ended and not count and err.deleted and err.deleted > gone then return ("%d trimmed, said %d"):format(gone, err.deleted) end
+  if ended and count
+    and (gone ~= count or count ~= ROWS - 10) then return ("%d trimmed, said %d"):format(gone,
+    count) end
+  if ended and not count and err.deleted
+    and err.deleted > gone then return ("%d trimmed, said %d"):format(gone, err.deleted) end
   -- the next one that ends well leaves no lock behind; those of the transaction go with it
   local again, why = log:trim(4e9, { min_rows = 10 })
   if not again or why then return "the next trim: " .. tostring(why) end
@@ -215,8 +241,10 @@ end
 
 function trim.check(context, ended, count, err)
   local complaint = not ended and strange(count) or ended and not count and strange(err) or nil
-  complaint = complaint or afterwards(context, function(log) return trim_complaint(log, ended, count, err) end)
+  complaint = complaint
+    or afterwards(context, function(log) return trim_complaint(log, ended, count, err) end)
   return complaint, ended and count ~= nil
 end
 
-return { connect = connecting, query = query, drain = drain, ranges = ranges, tick = tick, trim = trim }
+return { connect = connecting, query = query, drain = drain, ranges = ranges, tick = tick,
+  trim = trim }

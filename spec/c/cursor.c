@@ -1,4 +1,5 @@
-/* A reader's place in the log: its text, its ranges, and what it does when there are too many of them. */
+/* A reader's place in the log: its text, its ranges, and what it does when there are too many of
+ * them. */
 #include "cursor.h"
 
 #include "tap.h"
@@ -10,7 +11,8 @@
 /* ---- text ---- */
 
 static const char *const texts[] = {
-    "0:0", "1:0", "1:15", "4294967295:9223372036854775806", "1:15:17", "1:15:17-20", "1:15:17-20,22", "1:15:17,19,21-9223372036854775806",
+    "0:0",     "1:0",        "1:15",          "4294967295:9223372036854775806",
+    "1:15:17", "1:15:17-20", "1:15:17-20,22", "1:15:17,19,21-9223372036854775806",
 };
 
 static void test_round_trips(void) {
@@ -22,7 +24,8 @@ static void test_round_trips(void) {
     memset(&cursor, 0, sizeof cursor);
     wrong = fl_cursor_parse(&cursor, texts[i]);
     if (!wrong) fl_cursor_print(&cursor, text);
-    ok(!wrong && strcmp(text, texts[i]) == 0 && cursor.next == cursor.base, "%s is read and written", texts[i]);
+    ok(!wrong && strcmp(text, texts[i]) == 0 && cursor.next == cursor.base,
+       "%s is read and written", texts[i]);
     fl_cursor_free(&cursor);
     free(text);
   }
@@ -51,18 +54,73 @@ static void test_readings(void) {
     ok(!fl_cursor_parse(&cursor, readings[i].text) && cursor.timeline == readings[i].timeline &&
            cursor.base == readings[i].base && fl_cursor_has(&cursor, readings[i].has) &&
            !fl_cursor_has(&cursor, readings[i].has_not),
-       "%s has %lld and not %lld", readings[i].text, (long long)readings[i].has, (long long)readings[i].has_not);
+       "%s has %lld and not %lld", readings[i].text, (long long)readings[i].has,
+       (long long)readings[i].has_not);
     fl_cursor_free(&cursor);
   }
 }
 
 static const char *const malformed[] = {
-    "", " ", "x", "-1", "+1", "1.5", "1e3", "0x10", "15 ", " 15", "15\n", "1:", ":1", ":", "::", "1::", "1::3", "1:2:", "1:2:,",
-    "1:2:3,", "1:2:,3", "1:2:3,,5", "1:2:3-", "1:2:-3", "1:2:3--5", "1:2:3-5-7", "1:2:3-5,", "1:2:3;5", "1:2:3 ,5", "1:2:3:4",
-    "1:2:x", "1:2:3x", "1:-2", "-1:2", "1:2:-3-5", "1 :2", "1: 2", "nil", "1:2:5-4", "1:2:2", "1:2:1", "1:2:1-5", "1:2:0",
-    "1:2:5,4", "1:2:5,5", "1:2:5-7,7", "1:2:5-7,6-9", "1:2:9,3-4", "9223372036854775807", "9223372036854775808",
-    "18446744073709551616", "99999999999999999999999999", "1:9223372036854775807", "1:2:9223372036854775807",
-    "1:2:3-9223372036854775807", "1:2:3-9223372036854775808", "4294967296:1", "9999999999:1", "15:16:17:18", "\xef\xbc\x91",
+    "",
+    " ",
+    "x",
+    "-1",
+    "+1",
+    "1.5",
+    "1e3",
+    "0x10",
+    "15 ",
+    " 15",
+    "15\n",
+    "1:",
+    ":1",
+    ":",
+    "::",
+    "1::",
+    "1::3",
+    "1:2:",
+    "1:2:,",
+    "1:2:3,",
+    "1:2:,3",
+    "1:2:3,,5",
+    "1:2:3-",
+    "1:2:-3",
+    "1:2:3--5",
+    "1:2:3-5-7",
+    "1:2:3-5,",
+    "1:2:3;5",
+    "1:2:3 ,5",
+    "1:2:3:4",
+    "1:2:x",
+    "1:2:3x",
+    "1:-2",
+    "-1:2",
+    "1:2:-3-5",
+    "1 :2",
+    "1: 2",
+    "nil",
+    "1:2:5-4",
+    "1:2:2",
+    "1:2:1",
+    "1:2:1-5",
+    "1:2:0",
+    "1:2:5,4",
+    "1:2:5,5",
+    "1:2:5-7,7",
+    "1:2:5-7,6-9",
+    "1:2:9,3-4",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551616",
+    "99999999999999999999999999",
+    "1:9223372036854775807",
+    "1:2:9223372036854775807",
+    "1:2:3-9223372036854775807",
+    "1:2:3-9223372036854775808",
+    "4294967296:1",
+    "9999999999:1",
+    "15:16:17:18",
+    "\xef\xbc\x91",
 };
 
 static void test_malformed(void) {
@@ -73,13 +131,15 @@ static void test_malformed(void) {
     memset(&cursor, 0, sizeof cursor);
     fl_cursor_parse(&cursor, "1:2:4,6");
     if (!fl_cursor_parse(&cursor, malformed[i])) fine = note("'%s' is accepted", malformed[i]);
-    if (cursor.ranges || cursor.count || cursor.base) fine = note("'%s' leaves something behind", malformed[i]);
+    if (cursor.ranges || cursor.count || cursor.base)
+      fine = note("'%s' leaves something behind", malformed[i]);
     fl_cursor_free(&cursor);
   }
   ok(fine, "%zu malformed texts are refused, and leave nothing behind", i);
 }
 
-/* Whatever bytes come: they are refused, or what is read from them is written and read the same again. */
+/* Whatever bytes come: they are refused, or what is read from them is written and read the same
+ * again. */
 static void test_noise(long count) {
   static const char letters[] = "0123456789:,-:,-:,-12345 x";
   uint64_t seed = 7;
@@ -98,7 +158,8 @@ static void test_noise(long count) {
       fl_cursor_print(&cursor, first);
       if (fl_cursor_parse(&again, first)) fine = note("'%s' is written as '%s'", text, first);
       fl_cursor_print(&again, second);
-      if (strcmp(first, second) != 0) fine = note("'%s' turns from '%s' into '%s'", text, first, second);
+      if (strcmp(first, second) != 0)
+        fine = note("'%s' turns from '%s' into '%s'", text, first, second);
     }
     fl_cursor_free(&cursor);
     fl_cursor_free(&again);
@@ -113,7 +174,8 @@ static bool well_formed(const struct fl_cursor *cursor) {
   size_t i;
   int64_t above = cursor->base;
   for (i = 0; i < cursor->count; i++) {
-    if (cursor->ranges[i].first <= above || cursor->ranges[i].last < cursor->ranges[i].first) return false;
+    if (cursor->ranges[i].first <= above || cursor->ranges[i].last < cursor->ranges[i].first)
+      return false;
     above = cursor->ranges[i].last + 1; /* never touching */
   }
   return true;
@@ -127,11 +189,12 @@ static bool same_marks(const struct fl_cursor *cursor, const bool *handed) {
 }
 
 /* What settling promises to hold afterwards: nothing below the new base is still to come. */
-static void settle_by_marks(struct fl_cursor *cursor, bool *handed, int64_t settled, int64_t next, int64_t back) {
+static void settle_by_marks(struct fl_cursor *cursor, bool *handed, int64_t settled, int64_t next,
+                            int64_t back) {
   int64_t base = settled < next ? settled : next, seq;
   if (back < base) base = back;
   cursor->next = next;
-  cursor->back = back;
+  cursor->rescan_from = back;
   fl_cursor_settle(cursor, settled);
   for (seq = 1; seq <= base && seq <= NUMBERS; seq++) handed[seq] = true;
 }
@@ -149,10 +212,11 @@ static bool compare_run(uint64_t seed, int steps) {
     if (seq > NUMBERS) seq = NUMBERS;
     if (pick(&seed, 60) == 0) {
       int64_t next = 1 + pick(&seed, NUMBERS);
-      settle_by_marks(&cursor, handed, pick(&seed, around + 1), next, pick(&seed, 3) ? INT64_MAX : pick(&seed, NUMBERS));
+      settle_by_marks(&cursor, handed, pick(&seed, around + 1), next,
+                      pick(&seed, 3) ? INT64_MAX : pick(&seed, NUMBERS));
     } else {
       int64_t base = cursor.base;
-      fine = fl_cursor_hand(&cursor, seq) && cursor.base == base;
+      fine = fl_cursor_deliver(&cursor, seq) && cursor.base == base;
       handed[seq] = true;
     }
     fine = fine && well_formed(&cursor);
@@ -171,7 +235,8 @@ static bool compare_run(uint64_t seed, int steps) {
 static void test_against_marks(long runs) {
   long run;
   bool fine = true;
-  for (run = 1; fine && run <= runs; run++) fine = compare_run((uint64_t)run * 7919, 1500) || note("seed %ld * 7919", run);
+  for (run = 1; fine && run <= runs; run++)
+    fine = compare_run((uint64_t)run * 7919, 1500) || note("seed %ld * 7919", run);
   ok(fine, "%ld runs against one mark for each seq, saved and restored now and then", run - 1);
 }
 
@@ -186,16 +251,18 @@ static void test_too_many_to_save(void) {
   memset(&cursor, 0, sizeof cursor);
   fl_cursor_parse(&cursor, "4294967295:9000000000000000000");
   for (i = 0; i < FL_RANGES_SAVED; i++, seq -= 3) { /* the longest text there is */
-    fl_cursor_hand(&cursor, seq);
-    fl_cursor_hand(&cursor, seq - 1);
+    fl_cursor_deliver(&cursor, seq);
+    fl_cursor_deliver(&cursor, seq - 1);
   }
   fl_cursor_print(&cursor, text);
-  ok(!fl_cursor_parse(&restored, text) && restored.count == FL_RANGES_SAVED && strlen(text) < FL_POSITION_SIZE,
+  ok(!fl_cursor_parse(&restored, text) && restored.count == FL_RANGES_SAVED &&
+         strlen(text) < FL_POSITION_SIZE,
      "%d ranges are saved, in %zu bytes", FL_RANGES_SAVED, strlen(text));
-  fl_cursor_hand(&cursor, seq);
+  fl_cursor_deliver(&cursor, seq);
   fl_cursor_print(&cursor, text);
   ok(strcmp(text, "4294967295:9000000000000000000") == 0, "one more, and only the base is");
-  ok(!fl_cursor_parse(&restored, text) && !fl_cursor_has(&restored, INT64_MAX - 1), "from which everything is handed out again");
+  ok(!fl_cursor_parse(&restored, text) && !fl_cursor_has(&restored, INT64_MAX - 1),
+     "from which everything is handed out again");
   fl_cursor_free(&restored);
   fl_cursor_free(&cursor);
   free(text);
@@ -208,21 +275,26 @@ static void test_too_many_to_keep(void) {
   memset(&cursor, 0, sizeof cursor);
   fl_cursor_parse(&cursor, "1:7");
   for (seq = 9; seq <= last; seq += 2) {
-    fine &= fl_cursor_hand(&cursor, seq) && fl_cursor_has(&cursor, seq) && cursor.count <= FL_RANGES_KEPT;
-    if (cursor.count == FL_RANGES_KEPT) fine &= fl_cursor_has(&cursor, 9) && !fl_cursor_has(&cursor, 10);
+    fine &= fl_cursor_deliver(&cursor, seq) && fl_cursor_has(&cursor, seq) &&
+            cursor.count <= FL_RANGES_KEPT;
+    if (cursor.count == FL_RANGES_KEPT)
+      fine &= fl_cursor_has(&cursor, 9) && !fl_cursor_has(&cursor, 10);
   }
-  ok(fine && cursor.base == 7, "%d ranges are kept, and more leave the base where it was", FL_RANGES_KEPT);
+  ok(fine && cursor.base == 7, "%d ranges are kept, and more leave the base where it was",
+     FL_RANGES_KEPT);
   for (seq = 8; seq <= last + 1; seq++) {
     if (seq % 2 == 0) fine &= !fl_cursor_has(&cursor, seq);
     if (seq % 2 == 1) forgotten += !fl_cursor_has(&cursor, seq);
   }
-  ok(fine && forgotten >= FL_RANGES_KEPT, "what was not handed out is not taken for it; %lld that were are forgotten",
+  ok(fine && forgotten >= FL_RANGES_KEPT,
+     "what was not handed out is not taken for it; %lld that were are forgotten",
      (long long)forgotten);
   cursor.next = last;
-  cursor.back = 11;
+  cursor.rescan_from = 11;
   fl_cursor_settle(&cursor, last);
-  ok(cursor.base == 11 && cursor.count > 0, "the base goes no further than the writers that have gone");
-  cursor.back = INT64_MAX;
+  ok(cursor.base == 11 && cursor.count > 0,
+     "the base goes no further than the writers that have gone");
+  cursor.rescan_from = INT64_MAX;
   fl_cursor_settle(&cursor, last);
   ok(cursor.base == last && cursor.count <= 1, "and up to all that is settled once they were read");
   fl_cursor_free(&cursor);
@@ -237,8 +309,9 @@ static void test_long_text(void) {
   memset(&cursor, 0, sizeof cursor);
   at += sprintf(at, "1:2:4");
   for (i = 1; i < ranges; i++) at += sprintf(at, ",%d", 4 + 2 * i);
-  ok(!fl_cursor_parse(&cursor, text) && cursor.count <= FL_RANGES_KEPT && cursor.base == 2 && cursor.next == 2 &&
-         fl_cursor_has(&cursor, 4 + 2 * (ranges - 1)) && !fl_cursor_has(&cursor, 5),
+  ok(!fl_cursor_parse(&cursor, text) && cursor.count <= FL_RANGES_KEPT && cursor.base == 2 &&
+         cursor.next == 2 && fl_cursor_has(&cursor, 4 + 2 * (ranges - 1)) &&
+         !fl_cursor_has(&cursor, 5),
      "a position of %d ranges is read", ranges);
   fl_cursor_free(&cursor);
   free(text);

@@ -9,7 +9,8 @@
 #define MOST_TICKS 8
 
 struct tick {
-  const char *writers; /* "3/7" or, prepared, "-1/900p", as the core reads them from pg_locks; NULL: no tick */
+  const char *writers; /* "3/7" or, prepared, "-1/900p", as the core reads them from pg_locks; NULL:
+                          no tick */
   int64_t top;
   int64_t settled, gone_low; /* expected */
 };
@@ -24,8 +25,10 @@ static const struct scene scenes[] = {
     {"an empty log", {{"", 0, 0, NONE}, {"3/7", 0, 0, NONE}, {"3/7", 4, 0, NONE}, {"", 6, 6, 0}}},
     {"the writers of the first tick hold everything until they have gone",
      {{"3/7", 50, 0, NONE}, {"3/7", 60, 0, NONE}, {"", 70, 70, 0}}},
-    {"after them the tops of the ticks hold", {{"3/7", 50, 0, NONE}, {"4/2", 60, 50, 0}, {"4/2", 70, 50, NONE}, {"", 80, 80, 50}}},
-    {"one of the first two goes: the other holds", {{"3/7 4/2", 50, 0, NONE}, {"4/2", 60, 0, 0}, {"", 60, 60, 0}}},
+    {"after them the tops of the ticks hold",
+     {{"3/7", 50, 0, NONE}, {"4/2", 60, 50, 0}, {"4/2", 70, 50, NONE}, {"", 80, 80, 50}}},
+    {"one of the first two goes: the other holds",
+     {{"3/7 4/2", 50, 0, NONE}, {"4/2", 60, 0, 0}, {"", 60, 60, 0}}},
     {"a writer holds the top of the tick before the one that saw it",
      {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/7", 30, 10, NONE}, {"", 40, 40, 10}}},
     {"the oldest of several holds",
@@ -37,20 +40,44 @@ static const struct scene scenes[] = {
       {"5/1", 60, 30, 20},
       {"", 70, 70, 30}}},
     {"the younger goes first: what has gone may have committed, what is open holds",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/7 4/2", 30, 10, NONE}, {"3/7", 40, 10, 20}, {"", 50, 50, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"3/7 4/2", 30, 10, NONE},
+      {"3/7", 40, 10, 20},
+      {"", 50, 50, 10}}},
     {"a backend's next transaction is another writer",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/8", 30, 20, 10}, {"3/9", 40, 30, 20}, {"", 40, 40, 30}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"3/8", 30, 20, 10},
+      {"3/9", 40, 30, 20},
+      {"", 40, 40, 30}}},
     {"the same local number in another backend is another writer",
      {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"4/7", 30, 20, 10}, {"", 40, 40, 20}}},
     {"a savepoint rolled back lets the lock go; taken again it is a new writer",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"", 30, 30, 10}, {"3/7", 40, 30, NONE}, {"", 50, 50, 30}}},
-    {"a writer that came and went between two ticks was never seen", {{"", 10, 10, NONE}, {"", 30, 30, NONE}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"", 30, 30, 10},
+      {"3/7", 40, 30, NONE},
+      {"", 50, 50, 30}}},
+    {"a writer that came and went between two ticks was never seen",
+     {{"", 10, 10, NONE}, {"", 30, 30, NONE}}},
     {"a writer named twice is one",
-     {{"", 10, 10, NONE}, {"3/7 3/7", 20, 10, NONE}, {"3/7 4/2 3/7 4/2 4/2", 30, 10, NONE}, {"4/2", 40, 20, 10}, {"", 50, 50, 20}}},
+     {{"", 10, 10, NONE},
+      {"3/7 3/7", 20, 10, NONE},
+      {"3/7 4/2 3/7 4/2 4/2", 30, 10, NONE},
+      {"4/2", 40, 20, 10},
+      {"", 50, 50, 20}}},
     {"the order of the list means nothing",
-     {{"", 10, 10, NONE}, {"9/1 3/7", 20, 10, NONE}, {"4/2 3/7 9/1", 30, 10, NONE}, {"9/1 4/2", 40, 10, 10}, {"4/2", 50, 20, 10}}},
+     {{"", 10, 10, NONE},
+      {"9/1 3/7", 20, 10, NONE},
+      {"4/2 3/7 9/1", 30, 10, NONE},
+      {"9/1 4/2", 40, 10, 10},
+      {"4/2", 50, 20, 10}}},
     {"the largest numbers",
-     {{"", 10, 10, NONE}, {"2147483647/4294967295", 20, 10, NONE}, {"2147483647/4294967294", INT64_MAX, 20, 10}, {"", INT64_MAX, INT64_MAX, 20}}},
+     {{"", 10, 10, NONE},
+      {"2147483647/4294967295", 20, 10, NONE},
+      {"2147483647/4294967294", INT64_MAX, 20, 10},
+      {"", INT64_MAX, INT64_MAX, 20}}},
     {"one prepared keeps its name and its bound while its backend goes on (since PostgreSQL 14.1)",
      {{"", 10, 10, NONE},
       {"3/7", 20, 10, NONE},
@@ -59,20 +86,42 @@ static const struct scene scenes[] = {
       {"3/8", 50, 30, 10},
       {"", 60, 60, 30}}},
     {"one prepared while pg_locks was being read stands there twice under one name",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/7 3/7p", 30, 10, NONE}, {"3/7p", 40, 10, NONE}, {"", 50, 50, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"3/7 3/7p", 30, 10, NONE},
+      {"3/7p", 40, 10, NONE},
+      {"", 50, 50, 10}}},
     {"a restart of the server changes the name of one prepared, and keeps its bound",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/7p", 30, 10, NONE}, {"-1/900p", 40, 10, 10}, {"", 50, 50, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"3/7p", 30, 10, NONE},
+      {"-1/900p", 40, 10, 10},
+      {"", 50, 50, 10}}},
     {"also where somebody else has its old name by then",
-     {{"", 10, 10, NONE}, {"3/7p", 20, 10, NONE}, {"-1/900p 3/7", 30, 10, NONE}, {"-1/900p", 40, 10, 10}, {"", 50, 50, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7p", 20, 10, NONE},
+      {"-1/900p 3/7", 30, 10, NONE},
+      {"-1/900p", 40, 10, 10},
+      {"", 50, 50, 10}}},
     {"PREPARE changes a writer's name, and keeps its bound (before PostgreSQL 14.1)",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/7", 30, 10, NONE}, {"-1/900p", 40, 10, 10}, {"-1/900p", 50, 10, NONE}, {"", 60, 60, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"3/7", 30, 10, NONE},
+      {"-1/900p", 40, 10, 10},
+      {"-1/900p", 50, 10, NONE},
+      {"", 60, 60, 10}}},
     {"one prepared that nobody saw before has the bound of a new writer",
      {{"", 10, 10, NONE}, {"-1/900p", 20, 10, NONE}, {"-1/900p", 30, 10, NONE}, {"", 40, 40, 10}}},
-    {"one prepared before the first tick holds everything", {{"-1/900p", 50, 0, NONE}, {"-1/900p", 60, 0, NONE}, {"", 70, 70, 0}}},
+    {"one prepared before the first tick holds everything",
+     {{"-1/900p", 50, 0, NONE}, {"-1/900p", 60, 0, NONE}, {"", 70, 70, 0}}},
     {"a writer of the first tick that is prepared holds everything still",
      {{"3/7", 50, 0, NONE}, {"-1/900p", 60, 0, 0}, {"-1/900p", 70, 0, NONE}, {"", 80, 80, 0}}},
     {"of two that go, one prepared may be either",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/7 4/2", 30, 10, NONE}, {"-1/900p", 40, 10, 10}, {"", 50, 50, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"3/7 4/2", 30, 10, NONE},
+      {"-1/900p", 40, 10, 10},
+      {"", 50, 50, 10}}},
     {"two prepared at once have the lower bound each",
      {{"", 10, 10, NONE},
       {"3/7", 20, 10, NONE},
@@ -98,9 +147,18 @@ static const struct scene scenes[] = {
       {"-1/901p -1/902p", 70, 30, 50},
       {"-1/902p", 80, 50, 30}}},
     {"a new session's writer does not take over what a prepared one has",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"-1/900p 3/8", 30, 10, 10}, {"3/8", 40, 20, 10}, {"", 50, 50, 20}}},
-    {"one prepared while pg_locks was being read stands there under both names, and keeps its bound",
-     {{"", 10, 10, NONE}, {"3/7", 20, 10, NONE}, {"3/7 -1/900p", 40, 10, NONE}, {"-1/900p", 50, 10, 10}, {"", 60, 60, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"-1/900p 3/8", 30, 10, 10},
+      {"3/8", 40, 20, 10},
+      {"", 50, 50, 20}}},
+    {"one prepared while pg_locks was being read stands there under both names, and keeps its "
+     "bound",
+     {{"", 10, 10, NONE},
+      {"3/7", 20, 10, NONE},
+      {"3/7 -1/900p", 40, 10, NONE},
+      {"-1/900p", 50, 10, 10},
+      {"", 60, 60, 10}}},
     {"the same with a tick that shows nothing new in between the two names",
      {{"", 10, 10, NONE},
       {"3/7", 20, 10, NONE},
@@ -111,7 +169,12 @@ static const struct scene scenes[] = {
       {"5/1", 70, 30, 10},
       {"", 80, 80, 30}}},
     {"a log that was emptied: neither top nor horizon go back",
-     {{"", 10, 10, NONE}, {"3/7", 0, 10, NONE}, {"3/7 4/2", 0, 10, NONE}, {"", 0, 10, 10}, {"4/3", 12, 10, NONE}, {"", 13, 13, 10}}},
+     {{"", 10, 10, NONE},
+      {"3/7", 0, 10, NONE},
+      {"3/7 4/2", 0, 10, NONE},
+      {"", 0, 10, 10},
+      {"4/3", 12, 10, NONE},
+      {"", 13, 13, 10}}},
     {"a trim takes the highest: what was seen stays seen",
      {{"", 100, 100, NONE}, {"3/7", 40, 100, NONE}, {"4/2", 120, 100, 100}, {"", 121, 121, 100}}},
 };
@@ -131,10 +194,10 @@ static bool name_writers(struct fl_horizon *horizon, const char *text) {
 }
 
 static bool as_expected(const struct fl_horizon *horizon, const struct tick *tick, int number) {
-  if (horizon->settled == tick->settled && horizon->gone_low == tick->gone_low) return true;
-  return note("tick %d (%s): settled %lld instead of %lld, gone_low %lld instead of %lld", number + 1, tick->writers,
-              (long long)horizon->settled, (long long)tick->settled, (long long)horizon->gone_low,
-              (long long)tick->gone_low);
+  if (horizon->seq == tick->settled && horizon->gone_low == tick->gone_low) return true;
+  return note("tick %d (%s): settled %lld instead of %lld, gone_low %lld instead of %lld",
+              number + 1, tick->writers, (long long)horizon->seq, (long long)tick->settled,
+              (long long)horizon->gone_low, (long long)tick->gone_low);
 }
 
 static void test_scenes(void) {
@@ -171,11 +234,13 @@ static void test_begin_again(void) {
   fl_horizon_begin(&horizon);
   name_writers(&horizon, "5/5 6/6");
   tick_once(&horizon, "3/7 4/2", 30);
-  ok(horizon.ticks == 3 && horizon.open.count == 2 && horizon.settled == 10, "a tick begun again forgets what it was told");
+  ok(horizon.ticks == 3 && horizon.open.count == 2 && horizon.seq == 10,
+     "a tick begun again forgets what it was told");
   fl_horizon_free(&horizon);
-  ok(horizon.ticks == 0 && horizon.settled == 0 && !horizon.open.list && !horizon.next.list, "freed, it is as new");
+  ok(horizon.ticks == 0 && horizon.seq == 0 && !horizon.open.list && !horizon.next.list,
+     "freed, it is as new");
   tick_once(&horizon, "3/7", 30);
-  ok(horizon.settled == 0 && horizon.gone_low == NONE, "and a first tick is a first tick again");
+  ok(horizon.seq == 0 && horizon.gone_low == NONE, "and a first tick is a first tick again");
   fl_horizon_free(&horizon);
 }
 
@@ -188,9 +253,10 @@ static void test_reconnected(void) {
   fl_horizon_reconnected(&horizon);
   tick_once(&horizon, "3/7p -1/900p", 30);
   tick_once(&horizon, "-1/900p", 40);
-  ok(horizon.settled == 10, "after a restart one prepared keeps its bound, though another has its name");
+  ok(horizon.seq == 10,
+     "after a restart one prepared keeps its bound, though another has its name");
   tick_once(&horizon, "", 50);
-  ok(horizon.settled == 50 && horizon.gone_low == 10, "until it has gone");
+  ok(horizon.seq == 50 && horizon.gone_low == 10, "until it has gone");
   fl_horizon_free(&horizon);
 }
 
@@ -207,13 +273,14 @@ static void test_ended(void) {
   memset(&horizon, 0, sizeof horizon);
   tick_once(&horizon, "", 10);
   tick_with_xid(&horizon, true, 20);
-  ok(horizon.gone_low == NONE && horizon.settled == 10, "a writer under way holds the horizon");
+  ok(horizon.gone_low == NONE && horizon.seq == 10, "a writer under way holds the horizon");
   tick_with_xid(&horizon, false, 30);
-  ok(horizon.gone_low == 10 && horizon.settled == 10, "ended, it counts as gone, and holds the horizon until its lock has gone");
+  ok(horizon.gone_low == 10 && horizon.seq == 10,
+     "ended, it counts as gone, and holds the horizon until its lock has gone");
   tick_once(&horizon, "3/7", 40);
-  ok(horizon.gone_low == 10 && horizon.settled == 10, "also where its xid's lock has gone first");
+  ok(horizon.gone_low == 10 && horizon.seq == 10, "also where its xid's lock has gone first");
   tick_once(&horizon, "", 50);
-  ok(horizon.gone_low == 10 && horizon.settled == 50, "then everything is settled");
+  ok(horizon.gone_low == 10 && horizon.seq == 50, "then everything is settled");
   tick_once(&horizon, "3/8", 60);
   tick_once(&horizon, "3/8", 70);
   ok(horizon.gone_low == NONE, "one that never had an xid has not ended");
@@ -224,14 +291,16 @@ static void test_awaited(void) {
   struct fl_horizon horizon;
   memset(&horizon, 0, sizeof horizon);
   tick_once(&horizon, "3/7 4/2", 50);
-  ok(fl_horizon_awaited(&horizon, 1, 50) == 2, "the writers of the first tick are awaited");
-  ok(fl_horizon_awaited(&horizon, 1, 0) == 0, "but by nobody who wants nothing");
-  ok(fl_horizon_awaited(&horizon, 2, 50) == 0, "nor by one who knew them before");
+  ok(fl_horizon_pending(&horizon, 1, 50) == 2, "the writers of the first tick are awaited");
+  ok(fl_horizon_pending(&horizon, 1, 0) == 0, "but by nobody who wants nothing");
+  ok(fl_horizon_pending(&horizon, 2, 50) == 0, "nor by one who knew them before");
   tick_once(&horizon, "4/2 5/1", 60);
-  ok(fl_horizon_awaited(&horizon, 1, 50) == 1, "one of them has gone, and the new one has only seqs above");
-  ok(fl_horizon_awaited(&horizon, 2, 60) == 1, "the new one is awaited for what its tick saw");
+  ok(fl_horizon_pending(&horizon, 1, 50) == 1,
+     "one of them has gone, and the new one has only seqs above");
+  ok(fl_horizon_pending(&horizon, 2, 60) == 1, "the new one is awaited for what its tick saw");
   tick_once(&horizon, "5/1", 70);
-  ok(fl_horizon_awaited(&horizon, 1, 50) == 0 && fl_horizon_awaited(&horizon, 1, 70) == 1, "all of the first have gone");
+  ok(fl_horizon_pending(&horizon, 1, 50) == 0 && fl_horizon_pending(&horizon, 1, 70) == 1,
+     "all of the first have gone");
   fl_horizon_free(&horizon);
 }
 
@@ -245,13 +314,15 @@ static void test_many(void) {
     int id;
     fl_horizon_begin(&horizon);
     for (id = 10000 * (tick + 1); id > 10000 * tick; id -= 10)
-      fine &= fl_horizon_writer(&horizon, id % 997, (uint32_t)(id / 10000 * 10000 > id - 5000 ? tick / 10 : tick / 20), false);
+      fine &= fl_horizon_writer(&horizon, id % 997,
+                                (uint32_t)(id / 10000 * 10000 > id - 5000 ? tick / 10 : tick / 20),
+                                false);
     fl_horizon_end(&horizon, 100 * (tick + 1));
-    fine &= horizon.settled <= 100 * tick && horizon.open.count <= 1000;
+    fine &= horizon.seq <= 100 * tick && horizon.open.count <= 1000;
   }
   fl_horizon_begin(&horizon);
   fl_horizon_end(&horizon, 20000);
-  ok(fine && horizon.settled == 20000 && horizon.gone_low < 10000, "a thousand writers at a time");
+  ok(fine && horizon.seq == 20000 && horizon.gone_low < 10000, "a thousand writers at a time");
   fl_horizon_free(&horizon);
 }
 

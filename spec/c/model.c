@@ -1,5 +1,6 @@
-/* Writers, ticks and readers by chance: whatever the order of events, each reader is handed every committed
-   change once, and a drain nothing that is not settled. The database is played: see world.h. */
+/* Writers, ticks and readers by chance: whatever the order of events, each reader is handed every
+   committed change once, and a drain nothing that is not settled. The database is played: see
+   world.h. */
 #include "horizon.h"
 #include "reader.h"
 #include "stream.h"
@@ -23,15 +24,15 @@ static struct connection connections[CONNECTIONS];
 
 /* What one statement sees: all that is visible when it begins. */
 static void fetch(struct fl_reader *reader, int most) {
-  int64_t seq = fl_reader_ask(reader, most), goal = reader->cursor.goal;
-  struct fl_bytes *out = &reader->following.bytes;
+  int64_t seq = fl_reader_request(reader, most), goal = reader->cursor.until;
+  struct fl_bytes *out = &reader->prefetched.bytes;
   int rows = 0;
   did.reads++;
   put_header(out, 0);
   put_marker(out, world.trimmed);
-  while (++seq <= goal && seq <= world.last && rows < reader->following.asked) {
+  while (++seq <= goal && seq <= world.last && rows < reader->prefetched.limit) {
     if (!world.visible[seq]) continue;
-    put_int16(out, 6);
+    put_int16(out, FL_FIELDS);
     put_number(out, seq);
     put_text(out, "t");
     put_text(out, "INSERT");
@@ -44,17 +45,19 @@ static void fetch(struct fl_reader *reader, int most) {
 }
 
 static bool arrived(struct fl_reader *reader) {
-  int64_t gone;
+  int64_t trimmed_to;
   const char *wrong = NULL;
-  if (reader->abandoned) {
-    fl_reader_lose(reader);
+  if (reader->prefetch == FL_PREFETCH_ABANDONED) {
+    fl_reader_drop_request(reader);
     did.abandoned++;
   } else
-    wrong = fl_reader_arrive(reader, &gone);
+    wrong = fl_reader_receive(reader, &trimmed_to);
   return !wrong || note("%s", wrong);
 }
 
-static bool under_way(const struct fl_reader *reader) { return reader->coming == FL_COMING_ASKED || reader->abandoned; }
+static bool under_way(const struct fl_reader *reader) {
+  return reader->prefetch == FL_PREFETCH_IN_FLIGHT || reader->prefetch == FL_PREFETCH_ABANDONED;
+}
 
 /* Before a connection begins another statement, the one under way has to end. */
 static bool ready(struct connection *connection) {
@@ -73,47 +76,53 @@ static bool tick(struct connection *connection) {
   read_locks(horizon);
   meanwhile(3);
   fl_horizon_end(horizon, top);
-  if (horizon->gone_low < connection->feed.cursor.back) connection->feed.cursor.back = horizon->gone_low;
-  did.held += horizon->settled < horizon->top;
-  return truly_settled(horizon->settled);
+  if (horizon->gone_low < connection->feed.cursor.rescan_from)
+    connection->feed.cursor.rescan_from = horizon->gone_low;
+  did.held += horizon->seq < horizon->high_water;
+  return truly_settled(horizon->seq);
 }
 
 /* Hands out some of what is here. */
-static bool hand_out(struct connection *connection, struct fl_reader *reader, unsigned char *marks) {
-  struct fl_look look = look_at(reader);
+static bool deliver(struct connection *connection, struct fl_reader *reader, unsigned char *marks) {
+  struct fl_peek peek = peek_at(reader);
   struct fl_change change;
   int64_t most = 1 + pick(&world.seed, 30);
-  while (most-- > 0 && fl_reader_look(reader, &look, &change)) {
-    if (!world.committed[change.seq]) return note("seq %lld was never committed", (long long)change.seq);
+  while (most-- > 0 && fl_reader_peek(reader, &peek, &change)) {
+    if (!world.committed[change.seq])
+      return note("seq %lld was never committed", (long long)change.seq);
     if (marks[change.seq]++) return note("seq %lld twice", (long long)change.seq);
-    did.handed++;
+    did.delivered++;
     if (reader == &connection->feed) continue;
-    if (change.seq > connection->horizon.settled) return note("seq %lld is not settled", (long long)change.seq);
-    if (change.seq <= connection->drained) return note("seq %lld is out of order", (long long)change.seq);
+    if (change.seq > connection->horizon.seq)
+      return note("seq %lld is not settled", (long long)change.seq);
+    if (change.seq <= connection->drained)
+      return note("seq %lld is out of order", (long long)change.seq);
     connection->drained = change.seq;
   }
-  fl_reader_hand(reader, &look, connection->horizon.settled);
+  fl_reader_deliver(reader, &peek, connection->horizon.seq);
   return true;
 }
 
-/* Perhaps asks for the next chunk while this one is being handed out; time goes by until it is here. */
+/* Perhaps asks for the next chunk while this one is being handed out; time goes by until it is
+ * here. */
 static bool ask_ahead(struct connection *connection, struct fl_reader *reader) {
   if (!ready(connection)) return false;
-  if (reader->last_chunk || reader->coming != FL_COMING_NOTHING || !one_in(2)) return true;
+  if (reader->last_chunk || reader->prefetch != FL_PREFETCH_NONE || !one_in(2)) return true;
   fetch(reader, 0);
   meanwhile(4);
-  if (one_in(6)) fl_reader_lose(reader); /* the statement was cancelled */
+  if (one_in(6)) fl_reader_drop_request(reader); /* the statement was cancelled */
   return one_in(3) || !under_way(reader) || arrived(reader);
 }
 
 /* One pass, which may be given up anywhere, and in which somebody may tick. */
-static bool pass(struct connection *connection, struct fl_reader *reader, int64_t goal, unsigned char *marks, bool whole) {
-  fl_reader_pass(reader, goal);
+static bool pass(struct connection *connection, struct fl_reader *reader, int64_t goal,
+                 unsigned char *marks, bool whole) {
+  fl_reader_scan(reader, goal);
   for (;;) {
     switch (fl_reader_rows(reader)) {
       case FL_ROWS_OVER: return true;
       case FL_ROWS_HERE:
-        if (!ask_ahead(connection, reader) || !hand_out(connection, reader, marks)) return false;
+        if (!ask_ahead(connection, reader) || !deliver(connection, reader, marks)) return false;
         break;
       case FL_ROWS_WANTED:
         if (!under_way(reader)) {
@@ -131,7 +140,8 @@ static bool pass(struct connection *connection, struct fl_reader *reader, int64_
 }
 
 static bool follow(struct connection *connection, bool whole) {
-  return pass(connection, &connection->feed, connection->horizon.top, connection->fed, whole);
+  return pass(connection, &connection->feed, connection->horizon.high_water, connection->fed,
+              whole);
 }
 
 /* A drain after the last seq that it has given. */
@@ -139,7 +149,7 @@ static bool drain(struct connection *connection, bool whole) {
   char since[24];
   snprintf(since, sizeof since, "%lld", (long long)connection->drained);
   if (fl_cursor_parse(&connection->drain.cursor, since)) return note("%s is no position", since);
-  return pass(connection, &connection->drain, connection->horizon.settled, connection->given, whole);
+  return pass(connection, &connection->drain, connection->horizon.seq, connection->given, whole);
 }
 
 /* WHERE seq > the last one: what everybody writes first. */
@@ -155,9 +165,10 @@ static void read_naively(struct connection *connection) {
 static bool restart(struct connection *connection) {
   char saved[FL_POSITION_SIZE];
   const char *wrong;
-  fl_cursor_settle(&connection->feed.cursor, connection->horizon.settled);
+  fl_cursor_settle(&connection->feed.cursor, connection->horizon.seq);
   fl_cursor_print(&connection->feed.cursor, saved);
-  if (connection->feed.cursor.count > FL_RANGES_SAVED) return true; /* not yet: it would be handed some twice */
+  if (connection->feed.cursor.count > FL_RANGES_SAVED)
+    return true; /* not yet: it would be handed some twice */
   fl_reader_free(&connection->feed);
   fl_reader_free(&connection->drain);
   fl_horizon_free(&connection->horizon);
@@ -205,7 +216,8 @@ static void come_to_rest(void) {
 static bool catch_up(struct connection *connection) {
   if (!tick(connection) || !follow(connection, true) || !drain(connection, true)) return false;
   read_naively(connection);
-  return connection->horizon.settled == connection->horizon.top || note("nobody writes, but not all is settled");
+  return connection->horizon.seq == connection->horizon.high_water ||
+         note("nobody writes, but not all is settled");
 }
 
 /* A quiet hour: all readers have had everything, and retention may take it all. */
@@ -219,8 +231,8 @@ static bool rest(void) {
   return fine;
 }
 
-/* The server is started again: only what was prepared is still there, under other names. Each connection is made
-   anew, and knows what it knew. */
+/* The server is started again: only what was prepared is still there, under other names. Each
+   connection is made anew, and knows what it knew. */
 static void restart_server(void) {
   int i;
   for (i = 0; i < BACKENDS; i++) {
@@ -232,13 +244,14 @@ static void restart_server(void) {
   for (i = 0; i < PREPARED; i++) {
     struct writer *writer = &world.prepared[i];
     if (writer->phase == LEAVING) step_prepared(i);
-    if (writer->phase == OPEN && writer->backend > 0) world.backends[writer->backend - 3].local = writer->local - 1;
+    if (writer->phase == OPEN && writer->backend > 0)
+      world.backends[writer->backend - 3].local = writer->local - 1;
     rename_prepared(writer); /* and its old name is soon given again */
   }
   for (i = 0; i < CONNECTIONS; i++) {
     fl_horizon_reconnected(&connections[i].horizon);
-    fl_reader_lose(&connections[i].feed);
-    fl_reader_lose(&connections[i].drain);
+    fl_reader_drop_request(&connections[i].feed);
+    fl_reader_drop_request(&connections[i].drain);
   }
   did.crashes++;
 }
@@ -267,11 +280,13 @@ static bool act(void) {
 
 /* ---- a run ---- */
 
-static bool all_handed(struct connection *connection) {
+static bool all_delivered(struct connection *connection) {
   int64_t seq;
   for (seq = 1; seq <= world.last; seq++) {
-    if (connection->fed[seq] != world.committed[seq]) return note("the feed was handed seq %lld %d times", (long long)seq, connection->fed[seq]);
-    if (connection->given[seq] != world.committed[seq]) return note("the drain gave seq %lld %d times", (long long)seq, connection->given[seq]);
+    if (connection->fed[seq] != world.committed[seq])
+      return note("the feed was handed seq %lld %d times", (long long)seq, connection->fed[seq]);
+    if (connection->given[seq] != world.committed[seq])
+      return note("the drain gave seq %lld %d times", (long long)seq, connection->given[seq]);
     did.lost_naively += world.committed[seq] && !connection->seen[seq];
   }
   return true;
@@ -288,7 +303,7 @@ static void begin(uint64_t seed) {
   world.pace = 1 + (int)(seed % 4) * 3;
   for (i = 0; i < CONNECTIONS; i++) {
     fl_cursor_parse(&connections[i].feed.cursor, "1:0");
-    connections[i].feed.remembers = true;
+    connections[i].feed.live = true;
   }
 }
 
@@ -302,7 +317,7 @@ static bool run(uint64_t seed, int actions) {
   }
   come_to_rest();
   for (i = 0; i < CONNECTIONS; i++) {
-    fine = fine && catch_up(&connections[i]) && all_handed(&connections[i]);
+    fine = fine && catch_up(&connections[i]) && all_delivered(&connections[i]);
     fl_reader_free(&connections[i].feed);
     fl_reader_free(&connections[i].drain);
     fl_horizon_free(&connections[i].horizon);
@@ -313,15 +328,21 @@ static bool run(uint64_t seed, int actions) {
 int main(void) {
   long runs = scaled(100), number;
   bool fine = true;
-  for (number = 1; fine && number <= runs; number++) fine = run((uint64_t)number, 1500) || note("seed %ld", number);
-  ok(fine, "%ld runs of %d readers each: every committed change once to each feed and each drain", number - 1, CONNECTIONS);
-  note("%ld steps of writers; %ld commits (%ld prepared), %ld rollbacks, %ld to a savepoint", did.steps, did.commits,
-       did.prepares, did.rollbacks, did.savepoints);
-  note("%ld ticks, %ld of them held back; %ld statements, %ld changes handed out, %ld trimmed, log emptied %ld times, %ld restarts"
-       " (%ld of the server), %ld statements abandoned", did.ticks,
-       did.held, did.reads, did.handed, did.trimmed, did.emptied, did.restarts + did.crashes, did.crashes, did.abandoned);
-  ok(did.steps > 1000 * runs && did.prepares > 0 && did.rollbacks > 0 && did.savepoints > 0 && did.held > 0 &&
-         did.handed > 0 && did.trimmed > 0 && did.emptied > 0 && did.restarts > 0 && did.crashes > 0 && did.abandoned > 0,
+  for (number = 1; fine && number <= runs; number++)
+    fine = run((uint64_t)number, 1500) || note("seed %ld", number);
+  ok(fine, "%ld runs of %d readers each: every committed change once to each feed and each drain",
+     number - 1, CONNECTIONS);
+  note("%ld steps of writers; %ld commits (%ld prepared), %ld rollbacks, %ld to a savepoint",
+       did.steps, did.commits, did.prepares, did.rollbacks, did.savepoints);
+  note(
+      "%ld ticks, %ld of them held back; %ld statements, %ld changes handed out, %ld trimmed, log "
+      "emptied %ld times, %ld restarts"
+      " (%ld of the server), %ld statements abandoned",
+      did.ticks, did.held, did.reads, did.delivered, did.trimmed, did.emptied,
+      did.restarts + did.crashes, did.crashes, did.abandoned);
+  ok(did.steps > 1000 * runs && did.prepares > 0 && did.rollbacks > 0 && did.savepoints > 0 &&
+         did.held > 0 && did.delivered > 0 && did.trimmed > 0 && did.emptied > 0 &&
+         did.restarts > 0 && did.crashes > 0 && did.abandoned > 0,
      "all of it happened");
   ok(did.lost_naively > 0, "a naive reader beside them lost %ld", did.lost_naively);
   return tap_end();

@@ -28,18 +28,21 @@ static inline struct fl_slice slice(const char *text) {
   return made;
 }
 
-static inline void place(struct sample *sample) { sample->places[sample->placed++] = sample->bytes.length; }
+static inline void place(struct sample *sample) {
+  sample->places[sample->placed++] = sample->bytes.length;
+}
 
 static inline void add_text(struct sample *sample, const char *text) {
   place(sample);
   put_text(&sample->bytes, text);
 }
 
-static inline void add_change(struct sample *sample, int64_t seq, const char *const text[4], int64_t created_at) {
+static inline void add_change(struct sample *sample, int64_t seq, const char *const text[4],
+                              int64_t created_at) {
   struct fl_change *change = &sample->rows[sample->count];
   int column;
   place(sample);
-  put_int16(&sample->bytes, 6);
+  put_int16(&sample->bytes, FL_FIELDS);
   place(sample);
   put_number(&sample->bytes, seq);
   for (column = 0; column < 4; column++) add_text(sample, text[column]);
@@ -54,9 +57,9 @@ static inline void add_change(struct sample *sample, int64_t seq, const char *co
   sample->ends[sample->count++] = sample->bytes.length;
 }
 
-static inline void add_marker(struct sample *sample, int64_t gone) {
-  put_marker(&sample->bytes, gone);
-  sample->rows[sample->count].seq = gone;
+static inline void add_marker(struct sample *sample, int64_t trimmed_to) {
+  put_marker(&sample->bytes, trimmed_to);
+  sample->rows[sample->count].seq = trimmed_to;
   sample->rows[sample->count].table_name = sample->rows[sample->count].op = slice(NULL);
   sample->rows[sample->count].row_id = sample->rows[sample->count].changed_cols = slice(NULL);
   sample->rows[sample->count].created_at = EPOCH;
@@ -121,13 +124,14 @@ static inline void make_samples(void) {
 }
 
 static inline bool same_text(const struct fl_slice *a, const struct fl_slice *b) {
-  return a->length == b->length && (a->length <= 0 || memcmp(a->data, b->data, (size_t)a->length) == 0);
+  return a->length == b->length &&
+         (a->length <= 0 || memcmp(a->data, b->data, (size_t)a->length) == 0);
 }
 
 static inline bool same_change(const struct fl_change *a, const struct fl_change *b) {
-  return a->seq == b->seq && a->created_at == b->created_at && same_text(&a->table_name, &b->table_name) &&
-         same_text(&a->op, &b->op) && same_text(&a->row_id, &b->row_id) &&
-         same_text(&a->changed_cols, &b->changed_cols);
+  return a->seq == b->seq && a->created_at == b->created_at &&
+         same_text(&a->table_name, &b->table_name) && same_text(&a->op, &b->op) &&
+         same_text(&a->row_id, &b->row_id) && same_text(&a->changed_cols, &b->changed_cols);
 }
 
 static inline void free_samples(void) {

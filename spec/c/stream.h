@@ -1,4 +1,4 @@
-/* The bytes of COPY ... (FORMAT binary), made by hand, and a look at what a reader made of them. */
+/* The bytes of COPY ... (FORMAT binary), made by hand, and a peek at what a reader made of them. */
 #ifndef FORGELOG_STREAM_H
 #define FORGELOG_STREAM_H
 
@@ -45,18 +45,18 @@ static inline void put_header(struct fl_bytes *out, size_t extension) {
 }
 
 /* The row each read begins with. */
-static inline void put_marker(struct fl_bytes *out, int64_t gone) {
+static inline void put_marker(struct fl_bytes *out, int64_t trimmed_to) {
   int column;
-  put_int16(out, 6);
-  put_number(out, gone);
-  for (column = 0; column < 5; column++) put_text(out, NULL);
+  put_int16(out, FL_FIELDS);
+  put_number(out, trimmed_to);
+  for (column = 0; column < FL_FIELDS - 1; column++) put_text(out, NULL);
 }
 
 static inline void put_end(struct fl_bytes *out) { put_int16(out, 0xffff); }
 
-static inline struct fl_look look_at(const struct fl_reader *reader) {
-  struct fl_look look = {reader->chunk.stream, 0, reader->cursor.next};
-  return look;
+static inline struct fl_peek peek_at(const struct fl_reader *reader) {
+  struct fl_peek peek = {reader->chunk.stream, 0, reader->cursor.next};
+  return peek;
 }
 
 #endif

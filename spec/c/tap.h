@@ -1,4 +1,5 @@
-/* What each C spec needs: TAP output, a generator of chance that repeats itself, and the scale of the loads. */
+/* What each C spec needs: TAP output, a generator of chance that repeats itself, and the scale of
+ * the loads. */
 #ifndef FORGELOG_TAP_H
 #define FORGELOG_TAP_H
 
@@ -55,6 +56,8 @@ static inline uint64_t chance(uint64_t *seed) {
 }
 
 /* A number from 0 to below - 1. */
-static inline int64_t pick(uint64_t *seed, int64_t below) { return (int64_t)(chance(seed) >> 11) % below; }
+static inline int64_t pick(uint64_t *seed, int64_t below) {
+  return (int64_t)(chance(seed) >> 11) % below;
+}
 
 #endif

@@ -1,6 +1,7 @@
-/* The database as the readers of the log know it, played by a model that keeps, on purpose, the unpleasant parts:
-   pg_locks is read in pieces, a commit is visible before its lock is let go, PREPARE or a restart after it changes
-   a writer's name, a savepoint rolled back lets the lock go. */
+/* The database as the readers of the log know it, played by a model that keeps, on purpose, the
+   unpleasant parts: pg_locks is read in pieces, a commit is visible before its lock is let go,
+   PREPARE or a restart after it changes a writer's name, a savepoint rolled back lets the lock go.
+ */
 #ifndef FORGELOG_WORLD_H
 #define FORGELOG_WORLD_H
 
@@ -11,7 +12,7 @@
 
 #define BACKENDS 9
 #define PREPARED 6
-#define MOST_OPEN 48   /* seqs of one writer */
+#define MOST_OPEN 48    /* seqs of one writer */
 #define MOST_SEQS 40000 /* of one run */
 
 enum phase {
@@ -20,7 +21,11 @@ enum phase {
   LEAVING /* committed or rolled back, and visible so; the lock is still there */
 };
 
-enum lock { UNLOCKED, FAST, SHARED }; /* where pg_locks finds it: with the backend, or in the one table */
+enum lock {
+  UNLOCKED,
+  FAST,
+  SHARED
+}; /* where pg_locks finds it: with the backend, or in the one table */
 
 struct writer {
   enum phase phase;
@@ -30,7 +35,7 @@ struct writer {
   int64_t seqs[MOST_OPEN];
   int count;
   uint32_t id; /* of the transaction, once it is prepared */
-  int saved; /* seqs at the savepoint; -1: there is none */
+  int saved;   /* seqs at the savepoint; -1: there is none */
   enum lock saved_lock;
 };
 
@@ -42,16 +47,16 @@ struct world {
   int64_t trimmed;
   uint32_t next_id;
   bool keeps_names; /* of prepared ones: as PostgreSQL does since 14.1, until it is restarted */
-  int patient;  /* backends with long transactions */
-  int pace;     /* how much happens between what the readers do */
-  bool quiet;   /* nothing happens any more */
+  int patient;      /* backends with long transactions */
+  int pace;         /* how much happens between what the readers do */
+  bool quiet;       /* nothing happens any more */
   bool visible[MOST_SEQS + 1], committed[MOST_SEQS + 1];
 };
 
 static struct world world;
 static struct {
   long steps, commits, rollbacks, savepoints, prepares, ticks, held;
-  long reads, handed, abandoned, trimmed, emptied, restarts, crashes, lost_naively;
+  long reads, delivered, abandoned, trimmed, emptied, restarts, crashes, lost_naively;
 } did;
 
 static bool one_in(int64_t chances) { return pick(&world.seed, chances) == 0; }
@@ -63,7 +68,8 @@ static void set_top(void) {
 
 static void make_visible(struct writer *writer) {
   int i;
-  for (i = 0; i < writer->count; i++) world.visible[writer->seqs[i]] = world.committed[writer->seqs[i]] = true;
+  for (i = 0; i < writer->count; i++)
+    world.visible[writer->seqs[i]] = world.committed[writer->seqs[i]] = true;
   did.commits += writer->count > 0;
   set_top();
 }
@@ -101,7 +107,8 @@ static void prepare(struct writer *writer) {
 
 static void write_rows(struct writer *writer) {
   int rows = 1 + (int)pick(&world.seed, 3);
-  while (rows-- > 0 && writer->count < MOST_OPEN && world.last < MOST_SEQS) writer->seqs[writer->count++] = ++world.last;
+  while (rows-- > 0 && writer->count < MOST_OPEN && world.last < MOST_SEQS)
+    writer->seqs[writer->count++] = ++world.last;
 }
 
 static void use_savepoint(struct writer *writer) {
@@ -189,13 +196,17 @@ static bool may_still_commit(const struct writer *writer, int64_t upto) {
 static bool truly_settled(int64_t settled) {
   int i;
   for (i = 0; i < BACKENDS; i++)
-    if (may_still_commit(&world.backends[i], settled)) return note("settled %lld, but backend %d may commit below", (long long)settled, i);
+    if (may_still_commit(&world.backends[i], settled))
+      return note("settled %lld, but backend %d may commit below", (long long)settled, i);
   for (i = 0; i < PREPARED; i++)
-    if (may_still_commit(&world.prepared[i], settled)) return note("settled %lld, but one prepared may commit below", (long long)settled);
+    if (may_still_commit(&world.prepared[i], settled))
+      return note("settled %lld, but one prepared may commit below", (long long)settled);
   return settled <= world.last;
 }
 
-static uint32_t name_of(const struct writer *writer) { return writer->phase == LEAVING ? 0 : writer->local; }
+static uint32_t name_of(const struct writer *writer) {
+  return writer->phase == LEAVING ? 0 : writer->local;
+}
 
 /* First the backends one by one, then the common table in one piece. */
 static void read_locks(struct fl_horizon *horizon) {
@@ -203,13 +214,16 @@ static void read_locks(struct fl_horizon *horizon) {
   for (i = 0; i < BACKENDS; i++) {
     struct writer *writer = &world.backends[i];
     if (writer->lock == FAST) fl_horizon_writer(horizon, writer->backend, name_of(writer), false);
-    if (writer->phase == OPEN && writer->count > 0 && one_in(20)) prepare(writer); /* now it stands there twice */
+    if (writer->phase == OPEN && writer->count > 0 && one_in(20))
+      prepare(writer); /* now it stands there twice */
     if (one_in(3)) step_world();
   }
   for (i = 0; i < BACKENDS; i++)
-    if (world.backends[i].lock == SHARED) fl_horizon_writer(horizon, world.backends[i].backend, name_of(&world.backends[i]), false);
+    if (world.backends[i].lock == SHARED)
+      fl_horizon_writer(horizon, world.backends[i].backend, name_of(&world.backends[i]), false);
   for (i = 0; i < PREPARED; i++)
-    if (world.prepared[i].lock != UNLOCKED) fl_horizon_writer(horizon, world.prepared[i].backend, world.prepared[i].local, true);
+    if (world.prepared[i].lock != UNLOCKED)
+      fl_horizon_writer(horizon, world.prepared[i].backend, world.prepared[i].local, true);
 }
 
 #endif

@@ -1,4 +1,5 @@
---- The documents as specs read them: their blocks of code, and what it takes to run them.
+--- The documents as specs read them: their blocks of code, and what it takes to run them. `db` is a
+-- conninfo; where it names no database, the program that runs has no PGDATABASE.
 -- @module support.docs
 local command = require "support.command"
 local process = require "support.process"
@@ -17,7 +18,8 @@ function docs.read(name)
   return text
 end
 
---- The fenced blocks of a document in their order: `language` ("" where none is given), `text`, `line` it begins at.
+--- The fenced blocks of a document in their order: `language` ("" where none is given), `text`, and
+-- the `line` at which it begins.
 function docs.blocks(name)
   local list, block, number = {}, nil, 0
   for line in docs.read(name):gmatch("(.-)\n") do
@@ -36,7 +38,7 @@ function docs.blocks(name)
   return list
 end
 
---- The block of a language that has a plain text in it.
+--- The block of a language that contains `part`.
 function docs.find(blocks, language, part)
   for _, block in ipairs(blocks) do
     if block.language == language and block.text:find(part, 1, true) then
@@ -47,7 +49,7 @@ function docs.find(blocks, language, part)
   error("there is no " .. language .. " block with " .. part, 2)
 end
 
---- What nothing has asked for by `find`, as "line: text".
+--- The blocks that `find` has never returned, as "line: text".
 function docs.unknown(blocks)
   local list = {}
   for _, block in ipairs(blocks) do
@@ -56,41 +58,50 @@ function docs.unknown(blocks)
   return list
 end
 
---- Lua's words for the environment that a database's conninfo stands for.
+local VARIABLES = { host = "PGHOST", port = "PGPORT", user = "PGUSER", dbname = "PGDATABASE" }
+
+--- Words for the shell: the environment that a conninfo stands for.
 function docs.environment(db)
   return (db:gsub("(%w+)=(%S+)", function(keyword, value)
-    return ({ host = "PGHOST", port = "PGPORT", user = "PGUSER", dbname = "PGDATABASE" })[keyword] .. "=" .. quote(value)
+    return VARIABLES[keyword] .. "=" .. quote(value)
   end))
 end
 
---- A shell script that begins where a reader's shell is: the installed command on PATH, the database in the environment.
+--- A shell script that begins where a reader's shell is: the installed command on PATH, the server
+-- in the environment.
 -- @string db conninfo of support.database
 -- @string text the block
 -- @string[opt] folder to run in
 function docs.script(db, text, folder)
-  return ("unset LUA_PATH LUA_CPATH; export %s PATH=%s/bin:$PATH\ncd %s\nset -eo pipefail\n%s\n"):format(docs.environment(db),
-    quote(command.prefix()), quote(folder or os.getenv("FORGELOG_TMP")), text)
+  return table.concat({
+    "unset LUA_PATH LUA_CPATH PGDATABASE",
+    ("export %s PATH=%s/bin:$PATH"):format(docs.environment(db), quote(command.prefix())),
+    "cd " .. quote(folder or os.getenv("FORGELOG_TMP")),
+    "set -eo pipefail",
+    text .. "\n",
+  }, "\n")
 end
 
 --- Runs a block of sh to its end; raises where it fails.
 -- @return what it wrote to standard output and to standard error
 function docs.sh(db, text, folder)
-  local ok, output, errors = support.run("exec bash " .. quote(process.file(docs.script(db, text, folder))))
+  local script = process.file(docs.script(db, text, folder))
+  local ok, output, errors = support.run("exec bash " .. quote(script))
   if not ok then error(errors .. output .. "\nin: " .. text, 2) end
   return output, errors
 end
 
---- Words for the shell that run a Lua program beside the database.
+--- Words for the shell that run a Lua program on the database.
 -- @param ... its arguments
 function docs.program(db, text, ...)
-  local words = { "env -C", quote(os.getenv("FORGELOG_TMP")), docs.environment(db), quote(os.getenv("FORGELOG_LUA")),
-    quote(process.file(text .. "\n")) }
+  local words = { "env -C", quote(os.getenv("FORGELOG_TMP")), "-u PGDATABASE", docs.environment(db),
+    quote(os.getenv("FORGELOG_LUA")), quote(process.file(text .. "\n")) }
   for i = 1, select("#", ...) do words[#words + 1] = quote((select(i, ...))) end
   return table.concat(words, " ")
 end
 
 --- Runs a block of Lua in a program of its own to its end; raises where it fails.
--- @string prelude what goes before it, such as what a shorter piece takes for granted
+-- @string prelude what goes before it, such as the variables that a shorter piece uses
 -- @param ... arguments of the program
 -- @return what it printed
 function docs.lua(db, text, prelude, ...)
@@ -100,11 +111,17 @@ function docs.lua(db, text, prelude, ...)
 end
 
 local VARYING = {
-  { "%d%d%d%d%-%d%d%-%d%d[ T]%d%d:%d%d:%d%d[%d.]*Z?", "(time)" }, { "(created_at\":)[%d.]+", "%1(time)" },
-  { "pid %d+", "pid (n)" }, { "%d+%.?%d* ([kM]?B)", "(n) %1" }, { "%d+%.%d+", "(n)" }, { "[ \t]+", " " }, { " ?\n", "\n" },
+  { "%d%d%d%d%-%d%d%-%d%d[ T]%d%d:%d%d:%d%d[%d.]*Z?", "(time)" },
+  { "(created_at\":)[%d.]+", "%1(time)" },
+  { "pid %d+", "pid (n)" },
+  { "%d+%.?%d* ([kM]?B)", "(n) %1" },
+  { "%d+%.%d+", "(n)" },
+  { "%d+ s%f[%W]", "(n) s" },
+  { "[ \t]+", " " },
+  { " ?\n", "\n" },
 }
 
---- Output without what is another one each time: times, durations, sizes, how wide a column is.
+--- Output without what differs from run to run: times, durations, sizes, the width of a column.
 function docs.plain(text)
   for _, pair in ipairs(VARYING) do text = text:gsub(pair[1], pair[2]) end
   return (text:gsub("%s+$", ""))

@@ -1,4 +1,5 @@
---- A strict reader of Prometheus' text exposition format 0.0.4, for what forgelog writes: gauges without timestamps.
+--- A strict reader of Prometheus' text exposition format 0.0.4, as far as forgelog uses it: gauges
+-- without timestamps.
 -- @module support.exposition
 
 local exposition = {}
@@ -9,7 +10,8 @@ local UNESCAPED = { ["\\\\"] = "\\", ["\\n"] = "\n", ['\\"'] = '"' }
 -- Undoes escapes; raises at one that is not among `allowed`.
 local function unescape(text, allowed)
   return (text:gsub("\\.?", function(escape)
-    return allowed:find(escape:sub(2), 1, true) and #escape == 2 and UNESCAPED[escape] or error("a wrong escape in " .. text, 0)
+    local known = #escape == 2 and allowed:find(escape:sub(2), 1, true)
+    return known and UNESCAPED[escape] or error("a wrong escape in " .. text, 0)
   end))
 end
 
@@ -31,7 +33,8 @@ local function read_labels(text)
     assert(name and not labels[name], "not a label, or one given twice: " .. text:sub(at))
     labels[name], at = quoted(text, behind)
     local separator = text:sub(at, at)
-    assert(separator == "" or separator == "," and at < #text, "more behind a label: " .. text:sub(at))
+    local ends, goes_on = separator == "", separator == "," and at < #text
+    assert(ends or goes_on, "more behind a label: " .. text:sub(at))
     at = at + 1
   end
   return labels
@@ -60,10 +63,12 @@ end
 
 local function read_sample(self, line)
   local name, rest = line:match("^(" .. NAME .. ")(.*)$")
-  assert(name and name == self.current and self.families[name].type, "a sample out of place: " .. line)
+  assert(name and name == self.current and self.families[name].type,
+    "a sample out of place: " .. line)
   local labels, value = rest:match("^{(.*)} (%S+)$")
   assert(value, "not a sample: " .. line)
-  assert(value:match("^%-?%d+%.?%d*$") or value:match("^%-?%d%.?%d*e[+-]%d+$"), "not a number: " .. value)
+  local plain, scientific = value:match("^%-?%d+%.?%d*$"), value:match("^%-?%d%.?%d*e[+-]%d+$")
+  assert(plain or scientific, "not a number: " .. value)
   local sample = { labels = read_labels(labels), text = value, value = tonumber(value) }
   local id = identity(name, sample.labels)
   assert(not self.seen[id], "a sample twice: " .. id)
@@ -72,8 +77,8 @@ local function read_sample(self, line)
 end
 
 --- Reads a whole text; raises at the first thing that is wrong.
--- @return `names` of the families in their order, `families` by name: `help`, `type`, `samples` (each with `labels`,
--- `text` and `value`)
+-- @return an object with the `names` of the families in their order, and `families` by name:
+-- `help`, `type`, `samples` (each with `labels`, `text` and `value`)
 function exposition.parse(text)
   local self = setmetatable({ names = {}, families = {}, seen = {} }, { __index = exposition })
   assert(text == "" or text:sub(-1) == "\n", "the last line has no end")
@@ -85,11 +90,14 @@ function exposition.parse(text)
       read_sample(self, line)
     end
   end
-  for _, name in ipairs(self.names) do assert(#self.families[name].samples > 0, "a family without samples: " .. name) end
+  for _, name in ipairs(self.names) do
+    assert(#self.families[name].samples > 0, "a family without samples: " .. name)
+  end
   return self
 end
 
---- The sample of a family with these labels and perhaps others; nil where there is none, raises where there are several.
+--- The sample of a family with these labels, and perhaps others; nil where there is none. Raises
+-- where there are several.
 function exposition:sample(name, labels)
   local found
   for _, sample in ipairs((self.families[name] or { samples = {} }).samples) do
@@ -103,7 +111,7 @@ function exposition:sample(name, labels)
   return found
 end
 
---- Its value.
+--- The value of that sample.
 function exposition:value(name, labels)
   local sample = self:sample(name, labels)
   return sample and sample.value

@@ -1,8 +1,9 @@
---- What the specs of the live feed share: following a log under load, and when changes came after their commits.
+--- What the specs of the live feed share: following a log under load, and how long after its commit
+-- each change came.
 -- @module support.feeds
 
 local core = require "forgelog.core"
-local load = require "support.load"
+local logs = require "support.logs"
 local support = require "support"
 
 local feeds = {}
@@ -12,9 +13,11 @@ function feeds.clock(log)
   local best, offset = math.huge, nil
   for _ = 1, 20 do
     local before = core.now()
-    local server = load.must(log, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now")[1].now
+    local server = logs.server_time(log)
     local after = core.now()
-    if after - before < best then best, offset = after - before, server - (before + after) / 2 end
+    if after - before < best then
+      best, offset = after - before, server - (before + after) / 2
+    end
   end
   return offset
 end
@@ -25,7 +28,10 @@ function feeds.percentile(list, share)
   return list[math.max(1, math.ceil(#list * share))]
 end
 
---- Takes everything from a feed until nothing came for that many seconds; each seq is added to the list.
+--- Takes everything from a feed until nothing came for that many seconds.
+-- @param seqs the list to which each seq is added; returned
+-- @param[opt=0.3] quiet seconds
+-- @param[opt] each called with each change
 function feeds.take_all(feed, seqs, quiet, each)
   while true do
     local changes, err = feed:batch(1000, quiet or 0.3)
@@ -40,7 +46,8 @@ function feeds.take_all(feed, seqs, quiet, each)
   end
 end
 
---- Takes from a feed as long as `busy()` and then until all of the log was handed out, or nothing came for a while.
+--- Takes from a feed as long as `busy()`, and then until nothing has come for a second.
+-- The other parameters are those of `feeds.take_all`.
 function feeds.take_while(feed, busy, seqs, each)
   local checked = core.now()
   repeat
@@ -59,44 +66,54 @@ function feeds.take_while(feed, busy, seqs, each)
   return feeds.take_all(feed, seqs, 1, each)
 end
 
---- Compares seqs handed out with those in the log, whatever their order.
+--- Compares the seqs that a feed delivered with those in the log, whatever their order.
 -- @return counts: written, delivered, lost, twice
 function feeds.compare(log, seqs)
-  local result = load.compare(log, seqs)
+  local result = logs.compare(log, seqs)
   result.disordered = 0
   return result
 end
 
---- Whether a background process still runs.
-function feeds.running(process)
-  return (os.execute("kill -0 " .. process.pid .. " 2>/dev/null")) == (_VERSION == "Lua 5.1" and 0 or true)
-end
+feeds.running = support.alive
 
---- A script that runs beside a feed, so as not to hold it up: says, five times a second, whether drain's horizon was held
--- back by a writer open for more than a second; makes a file when all writers have ended.
+--- A script that runs beside a feed, so as not to hold it up. Five times a second it prints "held"
+-- where the horizon of a drain is held back by a writer that has been open for more than a second.
+-- When all writers have ended it makes a file, whose path is its second argument.
 feeds.WATCHER = [[
 local conninfo, over = ...
-local log = assert(require("forgelog").connect(conninfo))
-local sql = "SELECT extract(epoch FROM clock_timestamp())::float8 AS now, EXISTS (SELECT FROM pg_stat_activity"
-  .. " WHERE datname = current_database() AND application_name = 'pgbench') AS busy"
-local state
+local logs = require "support.logs"
+local log = logs.connect(conninfo)
+local busy
 repeat
-  require("forgelog.core").poll(nil, "", 0.2)
+  logs.pause(0.2)
   local horizon, holders = log:horizon()
-  state = log:query(sql)[1]
+  local now = logs.server_time(log)
+  busy = logs.under_way(log)
   for _, holder in ipairs(holders) do
-    if holder.since and holder.since < state.now - 1 and horizon + 100 < log:max_seq() then print("held") break end
+    if holder.since and holder.since < now - 1 and horizon + 100 < log:max_seq() then
+      print("held")
+      break
+    end
   end
-until not state.busy
+until not busy
 assert(io.open(over, "w")):close()
 ]]
 
 --- Ends a backend of another connection, and waits until it has gone.
 function feeds.terminate(by, backend)
-  load.must(by, "SELECT pg_terminate_backend($1::int)", backend)
+  logs.must(by, "SELECT pg_terminate_backend($1::int)", backend)
   support.wait_until(function()
-    return #load.must(by, "SELECT 1 FROM pg_stat_activity WHERE pid = $1::int", backend) == 0
+    return #logs.must(by, "SELECT 1 FROM pg_stat_activity WHERE pid = $1::int", backend) == 0
   end, "the backend's end")
+end
+
+--- Waits without a change until a feed has armed itself: `bell` is "owned" or "armed".
+function feeds.lies_down(feed, bell)
+  support.wait_until(function()
+    local change, err = feed:next(0.05)
+    assert(not change and err.kind == "timeout", tostring(err))
+    return feed:stats().bell == bell
+  end, "the bell to be " .. bell)
 end
 
 return feeds

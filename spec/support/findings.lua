@@ -1,9 +1,16 @@
---- What the specs of log:diagnose() ask of its findings.
+--- What the specs of log:diagnose() ask of its findings: that a check is fine, that it finds what
+-- was broken, and that its advice mends it.
 -- @module support.findings
-local load = require "support.load"
-local support = require "support"
+local logs = require "support.logs"
 
 local findings = {}
+
+--- The database and the log of `logs.installed`; no notice of the server is sent to this log.
+function findings.installed(...)
+  local db, log = logs.installed(...)
+  logs.must(log, "SET client_min_messages = warning")
+  return db, log
+end
 
 --- The findings of a check that are not "ok", and whether it was made at all.
 function findings.wrong(log, name, opts)
@@ -11,14 +18,15 @@ function findings.wrong(log, name, opts)
   for _, finding in ipairs(assert(log:diagnose(opts))) do
     if finding.check == name then
       made = true
-      if finding.severity ~= "ok" then list[#list + 1] = finding end
-      if (finding.severity == "ok") ~= (finding.advice == nil) then error(name .. ": advice is for what is not ok", 2) end
+      local ok = finding.severity == "ok"
+      if not ok then list[#list + 1] = finding end
+      if ok ~= (finding.advice == nil) then error(name .. ": advice is for what is not ok", 2) end
     end
   end
   return list, made
 end
 
-local function told(list)
+local function in_words(list)
   local said = {}
   for i, finding in ipairs(list) do said[i] = finding.severity .. ": " .. finding.message end
   return table.concat(said, "\n")
@@ -28,26 +36,29 @@ end
 function findings.fine(log, name, opts)
   local list, made = findings.wrong(log, name, opts)
   if not made then error(name .. " was not checked", 2) end
-  if #list > 0 then error(name .. " is not fine: " .. told(list), 2) end
+  if #list > 0 then error(name .. " is not fine: " .. in_words(list), 2) end
 end
 
 --- The finding of that check and severity whose message has this text, or raises.
 function findings.finds(log, name, severity, text, opts)
   local list = findings.wrong(log, name, opts)
   for _, finding in ipairs(list) do
-    if finding.severity == severity and finding.message:find(text, 1, true) then return finding end
+    local found = finding.message:find(text, 1, true)
+    if found and finding.severity == severity then return finding end
   end
-  error(("no %s of %s says %q but: %s"):format(severity, name, text, told(list)), 2)
+  error(("no %s of %s says %q but: %s"):format(severity, name, text, in_words(list)), 2)
 end
 
---- Fine, then broken by SQL, then found, then fine again by the advice: SQL, or the command that is named.
+--- A check is fine, then something is broken by SQL, then the check finds that, then it is fine
+-- again once its advice was followed.
+-- @param[opt] command of forgelog that the advice names; the advice is SQL when left out
 -- @return the finding
 function findings.breaks(log, name, severity, sql, text, command)
   findings.fine(log, name)
-  load.must(log, sql)
+  logs.must(log, sql)
   local finding = findings.finds(log, name, severity, text)
   if not command then
-    load.must(log, finding.advice)
+    logs.must(log, finding.advice)
   else
     if not finding.advice:find(command, 1, true) then error("advice: " .. finding.advice, 2) end
     local word, argument = command:match("^forgelog (%l+) ?(.*)$")
@@ -57,20 +68,6 @@ function findings.breaks(log, name, severity, sql, text, command)
   return finding
 end
 
-local roles = 0
-
---- Makes a role with those grants (%s is its name).
--- @return its name; a function that drops it and what it was granted
-function findings.role(log, grants)
-  roles = roles + 1
-  local name = ("forgelog_%s_d%d"):format(support.path("x"):gsub("%W", ""):sub(-12):lower(), roles)
-  load.must(log, ("CREATE ROLE %s LOGIN; %s"):format(name, ((grants or ""):gsub("%%s", name))))
-  return name, function()
-    load.must(log, ("REASSIGN OWNED BY %s TO postgres; DROP OWNED BY %s; DROP ROLE %s"):format(name, name, name))
-  end
-end
-
---- A log of that role.
-function findings.as(db, role, opts) return load.connect((db:gsub("user=%S+", "user=" .. role)), opts) end
+findings.role, findings.as = logs.role, logs.as
 
 return findings

@@ -1,4 +1,5 @@
--- The log as the originating framework leaves it: no state, a row trigger that notifies per row, a trimmer without a lock.
+-- The log as the originating framework leaves it: no state, a row trigger that notifies per row,
+-- and a trimmer without a lock.
 CREATE TABLE IF NOT EXISTS forge_change_log (
   seq bigserial PRIMARY KEY,
   table_name text NOT NULL,
@@ -24,13 +25,15 @@ BEGIN
       FROM jsonb_each(to_jsonb(NEW)) n JOIN jsonb_each(to_jsonb(OLD)) o ON o.key = n.key
      WHERE n.value IS DISTINCT FROM o.value;
   END IF;
-  INSERT INTO forge_change_log (table_name, op, row_id, changed_cols) VALUES (TG_TABLE_NAME, TG_OP, row_id, cols);
+  INSERT INTO forge_change_log (table_name, op, row_id, changed_cols)
+    VALUES (TG_TABLE_NAME, TG_OP, row_id, cols);
   PERFORM pg_notify('forge_changes',
     json_build_object('table', TG_TABLE_NAME, 'op', TG_OP, 'id', row_id, 'cols', cols)::text);
   RETURN NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION forge_trim_change_log(max_age interval DEFAULT '1 hour') RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION forge_trim_change_log(max_age interval DEFAULT '1 hour') RETURNS bigint
+LANGUAGE plpgsql AS $$
 DECLARE
   trimmed bigint;
 BEGIN
@@ -39,7 +42,8 @@ BEGIN
   RETURN trimmed;
 END $$;
 
-CREATE OR REPLACE FUNCTION forge_enable_reactivity(target regclass, mode text DEFAULT 'row') RETURNS void
+CREATE OR REPLACE FUNCTION forge_enable_reactivity(target regclass, mode text DEFAULT 'row')
+RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('DROP TRIGGER IF EXISTS forge_reactivity ON %s', target);
@@ -47,7 +51,8 @@ BEGIN
     'FOR EACH ROW EXECUTE FUNCTION forge_notify_change()', target);
 END $$;
 
-CREATE OR REPLACE FUNCTION forge_disable_reactivity(target regclass) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION forge_disable_reactivity(target regclass) RETURNS void
+LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('DROP TRIGGER IF EXISTS forge_reactivity ON %s', target);
 END $$;

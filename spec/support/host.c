@@ -1,4 +1,5 @@
-/* A small Lua interpreter (script and arguments, or -e): LuaJIT comes without one here, and sanitizers want one of their own. */
+/* A small Lua interpreter (script and arguments, or -e): Debian packages LuaJIT without one, and
+   sanitizers want one of their own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

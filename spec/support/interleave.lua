@@ -1,31 +1,59 @@
---- Every order in which the statements of followers and writers can meet, tried one after another on the real server.
--- A follower is a real feed in a coroutine. It stops before each statement that it sends and whenever it waits, and
--- goes on when it is told to; its clock stands still. A state that was seen before is not gone on from again.
+--- Every order in which the statements of followers and writers can meet, tried one after another
+-- on the real server. A follower is a real feed in a coroutine: it stops before each statement that
+-- it sends and whenever it waits, and goes on when it is told to; its clock stands still. From a
+-- state that was seen before, nothing is tried a second time.
 -- @module support.interleave
 
+local connection = require "forgelog.connection"
 local core = require "forgelog.core"
-local load = require "support.load"
+local logs = require "support.logs"
+local sql = require "forgelog.connection.sql"
 
-local must = load.must
+local must = logs.must
 
 local follower = {}
 follower.__index = follower
 
--- The feed's core, with a gate before every statement.
+-- What a follower is about to do before each of its statements: the core's own operations by their
+-- names, and these files of SQL by theirs.
+local LABELS = {}
+for _, name in ipairs({ "arm", "disarm", "listen", "unlisten" }) do
+  LABELS[sql.statement("feed." .. name, "")] = name == "disarm" and "give back" or name
+end
+
+-- Stops the follower where it is, until it is told to go on, or to end.
+function follower:stop_at(place)
+  if not self.gated then return end
+  coroutine.yield(place)
+  if self.ending then error("the follower ends here", 0) end
+end
+
+-- A handle of the core with a gate before every statement.
 local function gated(self, real)
   local proxy = {}
-  local function gate(method)
-    proxy[method] = function(_, name, ...)
-      if self.gated then coroutine.yield(method == "begin" and name or method) end
-      return real[method](real, name, ...)
-    end
+  function proxy.begin(_, operation)
+    self:stop_at(operation)
+    return real:begin(operation)
   end
-  gate "begin"
-  gate "read"
+  function proxy.query(_, text, ...)
+    self:stop_at(LABELS[text] or "query")
+    return real:query(text, ...)
+  end
   function proxy.notified()
     local heard = self.heard
     self.heard = false
     return real:notified() or heard
+  end
+  function proxy.reader(_, ...)
+    local reader = real:reader(...)
+    return setmetatable({
+      fetch = function(_, most)
+        self:stop_at("read")
+        return reader:fetch(most)
+      end,
+    }, { __index = function(_, name)
+      return function(_, ...) return reader[name](reader, ...) end
+    end })
   end
   return setmetatable(proxy, { __index = function(_, name)
     return function(_, ...) return real[name](real, ...) end
@@ -36,19 +64,29 @@ local function new_follower(db)
   local self = setmetatable({ clock = 0 }, follower)
   local waiter = { now = function() return self.clock end }
   function waiter.wait(fd, events, seconds)
-    if not self.gated or fd and self.real:state() ~= "idle" then return core.poll(fd, events, seconds or 10) end
-    coroutine.yield(fd and "asleep" or "pause")
+    if not self.gated or fd and self.real:state() ~= "idle" then
+      return core.poll(fd, events, seconds or 10)
+    end
+    self:stop_at(fd and "asleep" or "pause")
   end
-  self.log = load.connect(db, { wait = waiter })
-  self.real = self.log._core
-  self.log._core = gated(self, self.real)
+  local new_handle = connection.new_handle
+  function connection.new_handle(...)
+    self.real = new_handle(...)
+    return gated(self, self.real)
+  end
+  self.log = logs.connect(db, { wait = waiter })
+  connection.new_handle = new_handle
   return self
 end
 
--- Leaves no trace of the feed before: to another follower it would be one that died.
+-- Leaves no trace of the last feed, which to another follower would look like a feed that died.
 function follower:forget()
-  self.gated, self.heard, self.closed, self.delivered = false, false, false, 0
-  self.log._feed, self.log._running = nil, false
+  self.ending = true
+  if self.routine and coroutine.status(self.routine) == "suspended" then
+    coroutine.resume(self.routine)
+  end
+  self.ending, self.gated, self.heard, self.closed, self.delivered = false, false, false, false, 0
+  self.log.connection:end_following()
   must(self.log, "UNLISTEN *; SELECT pg_advisory_unlock_all()")
   self.real:notified()
 end
@@ -95,9 +133,9 @@ function follower:waits() return self.closed or self.at == "asleep" and not self
 
 function follower:key(base)
   if self.closed then return "closed" end
-  local feed, known = self.feed, self.real:known()
-  return table.concat({ feed._state, self.at, tostring(feed._bell), tostring(feed._armed), tostring(feed._rising),
-    tostring(self.heard), self.delivered, known.top - base, known.handed - base, known.writers }, " ")
+  local stats, conn = self.feed:stats(), self.log.connection
+  return table.concat({ stats.state, self.at, stats.bell, tostring(self.heard), self.delivered,
+    conn:fact("high_water") - base, stats.behind, conn:fact("writers") }, " ")
 end
 
 local world = {}
@@ -114,7 +152,7 @@ function world:reset()
   for i, each in ipairs(self.followers) do each:begin((self.opts.start or {})[i]) end
 end
 
-local RINGS = { rise = true, unbell = true } -- statements of a follower that notify others
+local RINGS = { disarm = true, ["give back"] = true } -- statements of a follower that notify others
 
 function world:apply(action)
   local kind, i = action:match("^(%a+)(%d)$")
@@ -147,20 +185,22 @@ function world:enabled()
   end
   for i, each in ipairs(self.followers) do
     if not each:waits() then list[#list + 1] = "go" .. i end
-    if each.at == "asleep" and not each.closed and self.polls > 0 then list[#list + 1] = "poll" .. i end
-    if i == 1 and self.opts.closes and not each.closed and (each.at == "asleep" or each.at == "pause") then
-      list[#list + 1] = "close" .. i
-    end
+    local sleeps = each.at == "asleep" and not each.closed
+    local waits = sleeps or each.at == "pause" and not each.closed
+    if sleeps and self.polls > 0 then list[#list + 1] = "poll" .. i end
+    if waits and i == 1 and self.opts.closes then list[#list + 1] = "close" .. i end
   end
   return list
 end
 
--- All that decides what can happen from here on; whether everything rests; how many changes are committed.
-function world:look()
-  local row = must(self.monitor, [[SELECT (SELECT count(*) FROM forge_change_log WHERE seq > $1) AS committed,
-    (SELECT string_agg(mode || ' ' || pid, ',' ORDER BY mode, pid) FROM pg_locks WHERE locktype = 'advisory') AS bell]],
-    self.base)[1]
-  local parts, rests = { row.bell or "", table.concat(self.step, ","), self.polls, row.committed }, true
+-- All that decides what can happen from here on, as text, and whether everything rests.
+function world:observe()
+  local row = must(self.monitor, [[
+    SELECT (SELECT count(*) FROM forge_change_log WHERE seq > $1) AS committed,
+           (SELECT string_agg(mode || ' ' || pid, ',' ORDER BY mode, pid)
+              FROM pg_locks WHERE locktype = 'advisory') AS bell]], self.base)[1]
+  local steps = table.concat(self.step, ",")
+  local parts, rests = { row.bell or "", steps, self.polls, row.committed }, true
   for i, each in ipairs(self.followers) do
     parts[#parts + 1] = each:key(self.base)
     rests = rests and each:waits()
@@ -171,7 +211,7 @@ function world:look()
 end
 
 local function visit(self, found, path)
-  local key, rests = self:look()
+  local key, rests = self:observe()
   if found.next[key] then return key end
   found.next[key], found.states = {}, found.states + 1
   if rests then
@@ -206,15 +246,19 @@ end
 
 --- Tries every order.
 -- @param db a database with our log and at least one change
--- @param opts followers (number), start (list: what each is about to do at first, "asleep" or "bell"; without it it has not
--- begun), writers (lists of statements), polls (how often a sleeping follower may be woken by its clock), closes (the first
--- follower may leave)
--- @return counts: states, steps, orders; rested (states in which everybody rests), woken, stranded, an example
+-- @param opts `followers` (number), `start` (a list of what each follower is about to do at first,
+-- "asleep" or "arm"; a follower without an entry has not begun), `writers` (lists of statements),
+-- `polls` (how often a sleeping follower may be woken by its clock), `closes` (the first follower
+-- may leave)
+-- @return counts: `states`, `steps` between them, `orders` (text), `rested` (states in which
+-- everybody rests), `woken` (by a notification), `stranded` (states of rest in which a follower has
+-- not seen a committed change), and an `example` of how one was stranded
 return function(db, opts)
-  local self = setmetatable({ opts = opts, followers = {}, writers = {}, monitor = load.connect(db) }, world)
+  local self = setmetatable({ opts = opts, followers = {}, writers = {} }, world)
+  self.monitor = logs.connect(db)
   for i = 1, opts.followers do self.followers[i] = new_follower(db) end
-  for i = 1, #opts.writers do self.writers[i] = load.connect(db) end
-  must(self.monitor, "INSERT INTO forge_change_log (table_name, op, created_at) VALUES ('x', 'INSERT', now())")
+  for i = 1, #opts.writers do self.writers[i] = logs.connect(db) end
+  logs.fill(self.monitor, 1)
   local found = { states = 0, steps = 0, rested = 0, stranded = 0, woken = 0, next = {}, ways = {} }
   self:reset()
   found.orders = ("%.3g"):format(orders(found, visit(self, found, {})))

@@ -1,4 +1,5 @@
---- A private nginx with its Lua module for one spec: own folder, own socket, workers as this user, stopped with the spec.
+--- A private nginx with its Lua module for one spec: it has a folder and a socket of its own, its
+-- workers run as this user, and it ends with the spec.
 -- @module support.nginx
 local process = require "support.process"
 local support = require "support"
@@ -23,7 +24,8 @@ env FORGELOG_ROOT; env FORGELOG_TMP; env TMPDIR;
 events { worker_connections 1024; }
 http {
   access_log off;
-  client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
+  client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
+  uwsgi_temp_path tmp; scgi_temp_path tmp;
   lua_package_path "%s/src/?.lua;%s/src/?/init.lua;%s/spec/?.lua;;";
   lua_package_cpath "%s/build/jit/?.so;;";
   %s
@@ -32,18 +34,18 @@ http {
 
 --- Whether this machine has nginx, its Lua module, and the core built for LuaJIT.
 function nginx.available()
-  for _, path in ipairs({ MODULES .. "ngx_http_lua_module.so", root .. "/build/jit/forgelog/core.so" }) do
-    local file = io.open(path)
-    if not file then return false end
-    file:close()
+  local core = root .. "/build/jit/forgelog/core.so"
+  for _, path in ipairs({ MODULES .. "ngx_http_lua_module.so", core }) do
+    if not support.read(path) then return false end
   end
   return (os.execute("command -v nginx >/dev/null")) ~= nil
 end
 
 --- Starts one.
--- @tparam table parts `http` (directives inside http; `listen unix:$socket` there), `main` (directives outside, such as
--- worker_processes), `files` (more files in its folder, by name; `$name` is replaced by vars.name), `vars`, `network` (true:
--- on the network of spec/support/network)
+-- @tparam table parts `http` (directives inside http; `listen unix:$socket` there), `main`
+-- (directives outside, such as worker_processes), `files` (more files in its folder, by name;
+-- `$name` is replaced by vars.name), `vars`, `network` (true: on the network of
+-- spec/support/network)
 function nginx.start(parts)
   local self = setmetatable({ dir = process.path("nginx") }, nginx)
   assert(os.execute("mkdir -p " .. quote(self.dir .. "/tmp")))
@@ -51,39 +53,53 @@ function nginx.start(parts)
   vars.socket, vars.dir = self.dir .. "/socket", self.dir
   local function fill(text) return (text:gsub("%$(%w+)", vars)) end
   local user = support.run("test $(id -u) = 0") and "user root;" or ""
-  self:write("nginx.conf", CONF:format(user, fill(parts.main or "worker_processes 1;"), root, root, root, root, fill(parts.http)))
+  local main = fill(parts.main or "worker_processes 1;")
+  self:write("nginx.conf", CONF:format(user, main, root, root, root, root, fill(parts.http)))
   for name, text in pairs(parts.files or {}) do self:write(name, fill(text)) end
-  -- it ends with the suite, however that ends
+  -- It ends with the suite, however that ends.
   local watch = ("{ tail --pid=%s -s 0.5 -f /dev/null; kill -TERM -$$; } &"):format(process.id())
   local network = parts.network and quote(root .. "/spec/support/network") .. " " or ""
-  self.process = process.start(("%s exec %snginx -p %s -c nginx.conf"):format(watch, network, quote(self.dir)))
+  self.process = process.start(("%s exec %snginx -p %s -c nginx.conf"):format(watch, network,
+    quote(self.dir)))
   support.wait_until(function()
     return self:get("/up") or self:log():find("%[emerg%]") and error(self:log(), 0)
   end, "nginx to answer", 10)
   return self
 end
 
-function nginx:write(name, text)
-  local file = assert(io.open(self.dir .. "/" .. name, "w"))
-  file:write(text)
-  file:close()
-end
+--- Writes a file in its folder.
+function nginx:write(name, text) support.write(self.dir .. "/" .. name, text) end
 
---- What a request is answered; nil where it is not answered 200.
+--- The text with which a request is answered; nil where it is not answered 200 in time.
+-- It needs no process of its own, so that it costs little to ask again and again.
+-- @string path
+-- @number[opt=30] seconds
 function nginx:get(path, seconds)
-  local ok, output = process.run(("curl -sf -m %d --unix-socket %s %s"):format(seconds or 30, quote(self.dir .. "/socket"),
-    quote("http://nginx" .. path)))
-  return ok and output or nil
+  local uv = require "luv"
+  local pipe, timer, parts, whole = uv.new_pipe(false), uv.new_timer(), {}, false
+  local function finish()
+    pipe:close()
+    timer:close()
+  end
+  timer:start((seconds or 30) * 1000, 0, finish)
+  pipe:connect(self.dir .. "/socket", function(refused)
+    if pipe:is_closing() then return end
+    if refused then return finish() end
+    pipe:read_start(function(wrong, data)
+      parts[#parts + 1] = data
+      if data or pipe:is_closing() then return end
+      whole = not wrong
+      finish()
+    end)
+    pipe:write(("GET %s HTTP/1.0\r\nHost: nginx\r\n\r\n"):format(path))
+  end)
+  uv.run()
+  local status, body = table.concat(parts):match("^HTTP/%S+ (%d+).-\r\n\r\n(.*)$")
+  return whole and status == "200" and body or nil
 end
 
 --- The error log so far.
-function nginx:log()
-  local file = io.open(self.dir .. "/error.log")
-  if not file then return "" end
-  local text = file:read("*a")
-  file:close()
-  return text
-end
+function nginx:log() return support.read(self.dir .. "/error.log") or "" end
 
 --- Process ids of the workers; also of those that are shutting down.
 function nginx:workers()

@@ -1,7 +1,7 @@
 --- A PgBouncer in transaction mode before a server.
 -- @module support.pooler
 
-local load = require "support.load"
+local logs = require "support.logs"
 local process = require "support.process"
 local support = require "support"
 
@@ -26,32 +26,30 @@ pidfile = %s/pooler.pid
 ignore_startup_parameters = extra_float_digits
 ]]
 
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-end
-
 --- Points it to a server (by conninfo), from the next connection on.
 function pooler:point(conninfo)
-  write(self.config, CONFIG:format(conninfo:match("host=(%S+)"), conninfo:match("port=(%S+)"), self.port, self.dir, self.dir,
-    self.dir, self.dir))
+  local host, port = conninfo:match("host=(%S+)"), conninfo:match("port=(%S+)")
+  local dir = self.dir
+  support.write(self.config, CONFIG:format(host, port, self.port, dir, dir, dir, dir))
 end
 
---- Starts one before a database; its own conninfo is in the field conninfo.
+--- Starts one before a database. It listens in a folder of its own, so its port is always free;
+-- what connects to it is in the field conninfo.
 function pooler.start(conninfo)
   local self = setmetatable({ dir = support.path("pooler"), port = 6432 }, pooler)
   self.config = self.dir .. "/pooler.ini"
   assert(support.run("mkdir -m 777 " .. self.dir))
-  write(self.dir .. "/users", '"postgres" ""\n')
+  support.write(self.dir .. "/users", '"postgres" ""\n')
   self:point(conninfo)
   local user = select(2, support.run("id -u")):match("%d+") == "0" and "-u nobody " or ""
   -- it must not outlive a test run that is killed
-  self.process = support.start(("pgbouncer -q %s%s & tail --pid=%s -s 0.5 -f /dev/null & wait $!; kill %%1"):format(
+  self.process = support.start(("pgbouncer -q %s%s & "
+    .. "tail --pid=%s -s 0.5 -f /dev/null & wait $!; kill %%1"):format(
     user, self.config, process.id()))
-  self.conninfo = ("host=%s port=%d user=postgres dbname=%s"):format(self.dir, self.port, conninfo:match("dbname=(%S+)"))
+  self.conninfo = ("host=%s port=%d user=postgres dbname=%s"):format(self.dir, self.port,
+    conninfo:match("dbname=(%S+)"))
   support.wait_until(function()
-    return (support.run(("psql -XAtqc 'SELECT 1' %s"):format(("'%s'"):format(self.conninfo))))
+    return (support.run(("psql -XAtqc 'SELECT 1' '%s'"):format(self.conninfo)))
   end, "pgbouncer", 10)
   return self
 end
@@ -61,6 +59,7 @@ function pooler:command(command)
   support.psql(command, self.conninfo:gsub("dbname=%S+", "dbname=pgbouncer"))
 end
 
+--- Ends it.
 function pooler:stop()
   if not self.process then return end
   self.process:kill()
@@ -68,6 +67,7 @@ function pooler:stop()
   self.process = nil
 end
 
-pooler.connect = function(self, ...) return load.connect(self.conninfo, ...) end
+--- Connects a log through it, or raises.
+function pooler:connect(...) return logs.connect(self.conninfo, ...) end
 
 return pooler

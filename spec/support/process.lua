@@ -12,8 +12,8 @@ end
 
 local quote = process.quote
 
-local function slurp(name)
-  local file = assert(io.open(name, "rb"))
+local function slurp(path)
+  local file = assert(io.open(path, "rb"))
   local text = file:read("*a")
   file:close()
   return text
@@ -33,7 +33,8 @@ end
 
 local last = 0
 
---- A word that no other call of this run returns, although busted loads this module anew for each file.
+--- A word that no other call of this run returns, although busted loads this module again for
+-- each file.
 function process.unique()
   last = last + 1
   return string.format("%s_%d_%d", process.id(), math.floor(os.clock() * 1e6), last)
@@ -58,14 +59,15 @@ local background = {}
 background.__index = background
 
 --- Starts a shell command in the background, in a session of its own.
--- @return an object with pid, :wait(), :kill(signal), :output()
+-- @return an object with pid, :wait(), :kill(signal), :output(), :errors()
 function process.start(command)
   local script = process.file("echo $$ >&3; exec 3>&-\n" .. command .. "\n")
   local out, err = process.path("out"), process.path("err")
   -- The pipe carries the process id first and the exit status last, so reading it is waiting.
-  local pipe = assert(io.popen(string.format("{ setsid -w sh %s 3>&1 >%s 2>%s; } </dev/null; echo $?",
+  local pipe = assert(io.popen(("{ setsid -w sh %s 3>&1 >%s 2>%s; } </dev/null; echo $?"):format(
     quote(script), quote(out), quote(err)), "r"))
-  return setmetatable({ pid = pipe:read("*l"), pipe = pipe, out = out, err = err, script = script }, background)
+  return setmetatable({ pid = pipe:read("*l"), pipe = pipe, out = out, err = err, script = script },
+    background)
 end
 
 --- Waits for the end.
@@ -87,16 +89,18 @@ function background:kill(signal)
 end
 
 --- What it has written to stdout so far.
-function background:output()
-  return self.stdout or slurp(self.out)
-end
+function background:output() return self.stdout or slurp(self.out) end
+
+--- What it has written to stderr so far.
+function background:errors() return self.stderr or slurp(self.err) end
 
 --- Runs a shell command to its end; returns what :wait() returns.
 function process.run(command)
   return process.start(command):wait()
 end
 
---- Starts a Lua script (its text) in another process of the interpreter the specs run on; arguments arrive in `...`.
+--- Starts a Lua script (its text) in another process of the interpreter the specs run on.
+-- @param ... its arguments, which arrive in `...`
 function process.lua(text, ...)
   local words = { os.getenv("FORGELOG_LUA") or "lua", quote(process.file(text)) }
   for i = 1, select("#", ...) do
@@ -105,12 +109,12 @@ function process.lua(text, ...)
   return process.start(table.concat(words, " "))
 end
 
-local load = {}
-load.__index = load
+local pgbench_run = {}
+pgbench_run.__index = pgbench_run
 
 --- Waits for the load's end; raises when pgbench failed.
 -- @return transactions committed, and pgbench's whole report
-function load:wait()
+function pgbench_run:wait()
   local ok, output, errors = self.process:wait()
   local done = output:match("transactions actually processed: (%d+)")
   if not ok or not done then
@@ -120,12 +124,19 @@ function load:wait()
 end
 
 --- Ends the load early; :wait() will then raise.
-function load:kill() self.process:kill() end
+function pgbench_run:kill() self.process:kill() end
+
+--- Ends the load early, and waits for that. What it has committed stays.
+function pgbench_run:stop()
+  self:kill()
+  self.process:wait()
+end
 
 --- Starts pgbench in the background.
--- @param opts conninfo; script (text) or scripts (array of texts, "text@weight" by their `weight` field) or builtin (name);
--- clients (8), seconds or transactions (per client), variables (name to value), args (array of further words)
--- @return an object with :wait() and :kill()
+-- @param opts conninfo; script (text) or scripts (array of texts, or of tables with `text` and
+-- `weight`) or builtin (name); clients (8), seconds or transactions (per client), variables (name
+-- to value), args (array of further words)
+-- @return an object with :wait(), :kill() and :stop()
 function process.pgbench(opts)
   local words = { "pgbench", "-n", "-c", opts.clients or 8, "-j", opts.threads or 1 }
   local function add(...)
@@ -143,7 +154,7 @@ function process.pgbench(opts)
   add(unpack(opts.args or {}))
   if opts.conninfo then add(opts.conninfo) end
   for i, word in ipairs(words) do words[i] = quote(word) end
-  return setmetatable({ process = process.start(table.concat(words, " ")) }, load)
+  return setmetatable({ process = process.start(table.concat(words, " ")) }, pgbench_run)
 end
 
 return process

@@ -1,6 +1,7 @@
---- A service in nginx for the specs: a cache of the table item, and a count, by worker, of how often it was handed each change.
+--- A service in nginx for the specs: a cache of the table item, and a count of how often each
+-- worker was handed each change.
 -- @module support.service
-local load = require "support.load"
+local logs = require "support.logs"
 local nginx = require "support.nginx"
 local support = require "support"
 
@@ -26,6 +27,7 @@ local HTTP = [[
       local log = assert(require("forgelog").connect("$db"))
       local row = log:query("SELECT n FROM item WHERE id = $1", key:match("%-?%d+"))[1]
       log:close()
+      ngx.shared.seen:incr("read:" .. key, 1, 0)
       ngx.sleep(pause)
       return row and row.n
     end
@@ -33,14 +35,21 @@ local HTTP = [[
   server {
     listen unix:$socket;
     location /up { return 200; }
-    location /purged { content_by_lua_block { ngx.print(ngx.shared.seen:get("purged:" .. ngx.var.arg_which) or 0) } }
+    location /purged { content_by_lua_block {
+      ngx.print(ngx.shared.seen:get("purged:" .. ngx.var.arg_which) or 0)
+    } }
+    location /read { content_by_lua_block {
+      ngx.print(ngx.shared.seen:get("read:item:" .. ngx.var.arg_id) or 0)
+    } }
     location /fresh { content_by_lua_block { ngx.print(tostring(cache:fresh())) } }
     location /seen { content_by_lua_block {
-      for _, key in ipairs(ngx.shared.seen:get_keys(0)) do ngx.say(key, "=", ngx.shared.seen:get(key)) end
+      local seen = ngx.shared.seen
+      for _, key in ipairs(seen:get_keys(0)) do ngx.say(key, "=", seen:get(key)) end
     } }
     location /item { content_by_lua_block {
       local before = cache:stats().hits
-      local value = cache:get("item:" .. ngx.var.arg_id, load_item, tonumber(ngx.var.arg_pause or 0.001))
+      local pause = tonumber(ngx.var.arg_pause or 0.001)
+      local value = cache:get("item:" .. ngx.var.arg_id, load_item, pause)
       ngx.print(tostring(value), cache:stats().hits > before and " hit" or " miss")
     } }
     $more
@@ -57,25 +66,31 @@ function service.start(db, opts)
     http = HTTP,
     vars = { db = db, wait = opts.wait or "nil", more = opts.more or "" },
   })
-  for worker = 0, workers - 1 do service.ask_until(self, ("/purged?which=%d:start"):format(worker), "1") end
+  for worker = 0, workers - 1 do
+    service.ask_until(self, ("/purged?which=%d:start"):format(worker), "1")
+  end
   for _ = 1, 5 do service.ask_until(self, "/fresh", "true") end
   return self
 end
 
 --- Waits for an answer; returns how long that took.
 function service.ask_until(server, path, wanted, seconds)
-  local started, answer = load.now(), nil
+  local started, answer = logs.now(), nil
   support.wait_until(function()
     answer = server:get(path)
     return answer == wanted
   end, ("%s to say %s"):format(path, wanted), seconds or 10)
-  return load.now() - started
+  return logs.now() - started
 end
 
+-- The number of changes after `first`, how many of them some worker was not handed, and how many
+-- some worker was handed more than once.
 local function tally(server, log, first, workers)
   local seen, lost, twice = {}, 0, 0
-  for key, times in server:get("/seen"):gmatch("(%d+:%d+)=(%d+)") do seen[key] = tonumber(times) end
-  local rows = load.must(log, "SELECT seq FROM forge_change_log WHERE seq > $1", first)
+  for key, times in server:get("/seen"):gmatch("(%d+:%d+)=(%d+)") do
+    seen[key] = tonumber(times)
+  end
+  local rows = logs.must(log, "SELECT seq FROM forge_change_log WHERE seq > $1", first)
   for _, row in ipairs(rows) do
     for worker = 0, workers - 1 do
       local times = seen[worker .. ":" .. row.seq]
@@ -89,11 +104,12 @@ end
 -- @return the number of changes, and of those that some worker was handed more than once
 function service.complete(server, log, first, workers)
   local changes, lost, twice
-  for _ = 1, 75 do
+  local deadline = logs.now() + 15
+  repeat
     changes, lost, twice = tally(server, log, first, workers)
     if lost == 0 then return changes, twice end
-    load.pause(0.2)
-  end
+    logs.pause(0.05)
+  until logs.now() > deadline
   error(("lost %d of %d, twice %d"):format(lost, changes, twice), 2)
 end
 

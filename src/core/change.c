@@ -1,15 +1,19 @@
-/* The decoder of binary COPY rows: no I/O, no allocation, nothing read past the bytes it was given. */
+/* The decoder of binary COPY rows: no I/O, no allocation, nothing read past the bytes it was given.
+ */
 #include "change.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define HEADER_LENGTH 19 /* signature of 11 bytes, 4 of flags, 4 of the extension's length */
-#define FIELDS 6
-#define EPOCH_MICROSECONDS INT64_C(946684800000000) /* 2000-01-01, where PostgreSQL's time begins */
+#define EPOCH_MICROSECONDS \
+  INT64_C(946684800000000) /* 2000-01-01, where PostgreSQL's time begins \
+                            */
 
-static const char signature[11] = {'P', 'G', 'C', 'O', 'P', 'Y', '\n', (char)0xff, '\r', '\n', '\0'};
+static const char signature[11] = {'P',  'G',        'C',  'O',  'P', 'Y',
+                                   '\n', (char)0xff, '\r', '\n', '\0'};
 
-/* A window on the stream that only becomes its position once a whole row was read. */
+/* A window on the stream. The stream only moves to where it begins once a whole row was read. */
 struct window {
   const char *at, *end;
 };
@@ -19,7 +23,7 @@ static uint32_t uint16_at(const char *bytes) {
   return (uint32_t)at[0] << 8 | at[1];
 }
 
-/* Written so that the compiler makes one load of it. */
+/* Written in the form that compilers turn into a single load. */
 static uint32_t uint32_at(const char *bytes) {
   const unsigned char *at = (const unsigned char *)bytes;
   return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
@@ -32,7 +36,8 @@ static int64_t int64_at(const char *bytes) {
 static enum fl_decode skip_header(struct window *in) {
   uint32_t extension;
   size_t have = (size_t)(in->end - in->at);
-  if (memcmp(in->at, signature, have < sizeof signature ? have : sizeof signature) != 0) return FL_CHANGE_BAD;
+  if (memcmp(in->at, signature, have < sizeof signature ? have : sizeof signature) != 0)
+    return FL_CHANGE_BAD;
   if (have < HEADER_LENGTH) return FL_CHANGE_SHORT;
   extension = uint32_at(in->at + 15);
   if (extension > INT32_MAX) return FL_CHANGE_BAD;
@@ -51,7 +56,17 @@ static enum fl_decode next_field(struct window *in, struct fl_slice *field) {
   return FL_CHANGE_OK;
 }
 
-static enum fl_decode next_int64(struct window *in, int64_t *value) {
+/* One function for each kind of field in FL_CHANGE_FIELDS. */
+
+static enum fl_decode next_TEXT(struct window *in, struct fl_slice *field) {
+  return next_field(in, field);
+}
+
+static enum fl_decode next_REPEATED(struct window *in, struct fl_slice *field) {
+  return next_field(in, field);
+}
+
+static enum fl_decode next_BIGINT(struct window *in, int64_t *value) {
   struct fl_slice field;
   enum fl_decode got = next_field(in, &field);
   *value = 0;
@@ -61,15 +76,19 @@ static enum fl_decode next_int64(struct window *in, int64_t *value) {
   return FL_CHANGE_OK;
 }
 
+/* The largest values stand for 'infinity', and stay as large as they are. */
+static enum fl_decode next_TIME(struct window *in, int64_t *value) {
+  enum fl_decode got = next_BIGINT(in, value);
+  if (got == FL_CHANGE_OK && *value <= INT64_MAX - EPOCH_MICROSECONDS) *value += EPOCH_MICROSECONDS;
+  return got;
+}
+
 static enum fl_decode next_row(struct window *in, struct fl_change *change) {
-  enum fl_decode got = next_int64(in, &change->seq);
-  if (got == FL_CHANGE_OK) got = next_field(in, &change->table_name);
-  if (got == FL_CHANGE_OK) got = next_field(in, &change->op);
-  if (got == FL_CHANGE_OK) got = next_field(in, &change->row_id);
-  if (got == FL_CHANGE_OK) got = next_field(in, &change->changed_cols);
-  if (got == FL_CHANGE_OK) got = next_int64(in, &change->created_at);
-  if (got == FL_CHANGE_OK && change->created_at <= INT64_MAX - EPOCH_MICROSECONDS)
-    change->created_at += EPOCH_MICROSECONDS;
+  enum fl_decode got = FL_CHANGE_OK;
+#define NEXT(name, kind, type) \
+  if (got == FL_CHANGE_OK) got = next_##kind(in, &change->name);
+  FL_CHANGE_FIELDS(NEXT)
+#undef NEXT
   return got;
 }
 
@@ -87,32 +106,41 @@ enum fl_decode fl_change_next(struct fl_stream *stream, struct fl_change *change
     stream->position = (size_t)(in.at - stream->data);
     return FL_CHANGE_END;
   }
-  if (fields != FIELDS) return FL_CHANGE_BAD;
+  if (fields != FL_FIELDS) return FL_CHANGE_BAD;
   got = next_row(&in, change);
   if (got == FL_CHANGE_OK) stream->position = (size_t)(in.at - stream->data);
   return got;
 }
 
+/* Whether a field of that kind has a fixed length in the stream. */
+#define FIXED_BIGINT true
+#define FIXED_TIME true
+#define FIXED_TEXT false
+#define FIXED_REPEATED false
+#define FIXED(name, kind, type) FIXED_##kind,
+static const bool fixed[FL_FIELDS] = {FL_CHANGE_FIELDS(FIXED)};
+
 enum fl_decode fl_change_skip(struct fl_stream *stream, int64_t *seq) {
   const char *at = stream->data + stream->position, *const end = stream->data + stream->length;
   struct fl_change change;
-  int32_t length = 0;
   int field;
-  if (end - at < 2 + 4 + 8 || uint16_at(at) != FIELDS || uint32_at(at + 2) != 8) { /* the end, or to be told exactly */
+  /* Anything but a whole row with a seq is left to the careful decoder, to say what it is. */
+  if (end - at < 2 + 4 + 8 || uint16_at(at) != FL_FIELDS || uint32_at(at + 2) != 8) {
     enum fl_decode got = fl_change_next(stream, &change);
     *seq = change.seq;
     return got;
   }
   *seq = int64_at(at + 6);
-  for (at += 14, field = 1; field < FIELDS; field++) {
+  for (at += 14, field = 1; field < FL_FIELDS; field++) {
+    int32_t length;
     if (end - at < 4) return FL_CHANGE_SHORT;
     length = (int32_t)uint32_at(at);
     at += 4;
     if (length < -1) return FL_CHANGE_BAD;
     if (length > end - at) return FL_CHANGE_SHORT;
+    if (fixed[field] && length != 8 && length != -1) return FL_CHANGE_BAD;
     at += length > 0 ? length : 0;
   }
-  if (length != 8 && length != -1) return FL_CHANGE_BAD; /* created_at is the last */
   stream->position = (size_t)(at - stream->data);
   return FL_CHANGE_OK;
 }

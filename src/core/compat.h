@@ -13,15 +13,29 @@
 #define fl_setfuncs(L, functions) luaL_setfuncs(L, functions, 0)
 #endif
 
+/* Has the userdata on top of the stack keep the value at `index` alive. */
+static inline void fl_anchor(lua_State *L, int index) {
+#if LUA_VERSION_NUM < 502
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, 1);
+  lua_setfenv(L, -2);
+#else
+  lua_pushvalue(L, index);
+  lua_setuservalue(L, -2);
+#endif
+}
+
 #if LUA_VERSION_NUM >= 503
 #define FL_EXACT INT64_MAX
 #define FL_EXACT_LEAST INT64_MIN
 #define fl_pushinteger(L, value) lua_pushinteger(L, (lua_Integer)(value))
 #define fl_checkint64(L, index) ((int64_t)luaL_checkinteger(L, index))
 #else
-#define FL_EXACT INT64_C(9007199254740992) /* 2^53: above it a double skips numbers */
+#define FL_EXACT INT64_C(9007199254740992) /* 2^53, above which a double skips numbers */
 #define FL_EXACT_LEAST (-FL_EXACT)
-#define lua_isinteger(L, index) (lua_tonumber(L, index) == (lua_Number)(int64_t)lua_tonumber(L, index))
+#define lua_isinteger(L, index) \
+  (lua_tonumber(L, index) == (lua_Number)(int64_t)lua_tonumber(L, index))
 #define fl_pushinteger(L, value) lua_pushnumber(L, (lua_Number)(value))
 #define fl_checkint64(L, index) ((int64_t)luaL_checknumber(L, index))
 #endif

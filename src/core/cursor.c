@@ -1,4 +1,4 @@
-/* A reader's place in the log: a base, and the ranges it has been handed above it. */
+/* A reader's place in the log: a base, and the ranges above it that were delivered. */
 #include "cursor.h"
 
 #include <inttypes.h>
@@ -47,21 +47,23 @@ static bool make_room(struct fl_cursor *cursor) {
 
 static void remove_range(struct fl_cursor *cursor, size_t at) {
   cursor->count--;
-  memmove(&cursor->ranges[at], &cursor->ranges[at + 1], (cursor->count - at) * sizeof *cursor->ranges);
+  memmove(&cursor->ranges[at], &cursor->ranges[at + 1],
+          (cursor->count - at) * sizeof *cursor->ranges);
 }
 
 static bool insert_range(struct fl_cursor *cursor, int64_t first, int64_t last) {
   size_t at;
   if (!make_room(cursor)) return false;
   at = lower_bound(cursor, first);
-  memmove(&cursor->ranges[at + 1], &cursor->ranges[at], (cursor->count - at) * sizeof *cursor->ranges);
+  memmove(&cursor->ranges[at + 1], &cursor->ranges[at],
+          (cursor->count - at) * sizeof *cursor->ranges);
   cursor->ranges[at].first = first;
   cursor->ranges[at].last = last;
   cursor->count++;
   return true;
 }
 
-bool fl_cursor_hand(struct fl_cursor *cursor, int64_t seq) {
+bool fl_cursor_deliver(struct fl_cursor *cursor, int64_t seq) {
   size_t at;
   bool touches_next, touches_last;
   if (fl_cursor_has(cursor, seq)) return true;
@@ -77,11 +79,12 @@ bool fl_cursor_hand(struct fl_cursor *cursor, int64_t seq) {
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-void fl_cursor_settle(struct fl_cursor *cursor, int64_t settled) {
-  int64_t base = smaller(settled, smaller(cursor->next, cursor->back));
+void fl_cursor_settle(struct fl_cursor *cursor, int64_t horizon) {
+  int64_t base = smaller(horizon, smaller(cursor->next, cursor->rescan_from));
   size_t dead = 0;
   if (base > cursor->base) cursor->base = base;
-  while (dead < cursor->count && cursor->ranges[dead].first - 1 <= cursor->base) { /* no hole is left below its end */
+  while (dead < cursor->count &&
+         cursor->ranges[dead].first - 1 <= cursor->base) { /* no hole is left below its end */
     if (cursor->ranges[dead].last > cursor->base) cursor->base = cursor->ranges[dead].last;
     dead++;
   }
@@ -89,7 +92,8 @@ void fl_cursor_settle(struct fl_cursor *cursor, int64_t settled) {
     cursor->count -= dead;
     memmove(cursor->ranges, cursor->ranges + dead, cursor->count * sizeof *cursor->ranges);
   }
-  if (cursor->count > 0 && cursor->ranges[0].first <= cursor->base) cursor->ranges[0].first = cursor->base + 1;
+  if (cursor->count > 0 && cursor->ranges[0].first <= cursor->base)
+    cursor->ranges[0].first = cursor->base + 1;
 }
 
 /* Digits to a number; NULL where there are none or too many. */
@@ -104,7 +108,8 @@ static const char *parse_number(const char *text, int64_t *value) {
 }
 
 static const char *parse_range(struct fl_cursor *cursor, const char *text, const char **wrong) {
-  int64_t first, last, above = cursor->count ? cursor->ranges[cursor->count - 1].last : cursor->base;
+  int64_t first, last,
+      above = cursor->count ? cursor->ranges[cursor->count - 1].last : cursor->base;
   *wrong = "its ranges are not numbers such as 17-20,22";
   text = parse_number(text, &first);
   last = first;
@@ -150,7 +155,7 @@ const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text) {
     return wrong;
   }
   cursor->next = cursor->base;
-  cursor->back = INT64_MAX;
+  cursor->rescan_from = INT64_MAX;
   return NULL;
 }
 

@@ -46,7 +46,8 @@ static void sort_unique(struct fl_writers *writers) {
   writers->count = to + 1;
 }
 
-static const struct fl_writer *find(const struct fl_writers *writers, const struct fl_writer *writer) {
+static const struct fl_writer *find(const struct fl_writers *writers,
+                                    const struct fl_writer *writer) {
   if (writers->count == 0) return NULL;
   return bsearch(writer, writers->list, writers->count, sizeof *writers->list, by_id);
 }
@@ -55,34 +56,36 @@ static int64_t lowest_gone(const struct fl_horizon *horizon) {
   int64_t low = INT64_MAX;
   size_t i;
   for (i = 0; i < horizon->open.count; i++)
-    if (!find(&horizon->next, &horizon->open.list[i])) low = smaller(low, horizon->open.list[i].low);
+    if (!find(&horizon->next, &horizon->open.list[i]))
+      low = smaller(low, horizon->open.list[i].low);
   return low;
 }
 
-/* A prepared transaction that is no backend's has the id -1: before PostgreSQL 14.1 from its PREPARE on, since then
-   only after a restart of the server. */
-static bool nobodys(const struct fl_writer *writer) { return writer->id >> 32 == -1; }
+/* pg_locks shows backend -1 for an anonymous prepared transaction, which no backend stands for:
+   before PostgreSQL 14.1 always, since then only after a restart of the server. */
+static bool anonymous(const struct fl_writer *writer) { return writer->id >> 32 == -1; }
 
 static bool still_prepared(const struct fl_horizon *horizon, const struct fl_writer *writer) {
   const struct fl_writer *shown = writer->prepared ? find(&horizon->next, writer) : NULL;
   return shown && shown->prepared;
 }
 
-/* So one first seen like that may have been any writer of the tick before under its own id, which may still be shown,
-   or be somebody else's by now. Bounds are not inherited from one nobody's to another: they would never rise. */
+/* An anonymous prepared transaction that is seen for the first time may be any writer of the
+   previous tick that has been prepared since, so it inherits the lowest of their bounds. Anonymous
+   ones do not inherit from each other, or the bound would never rise. */
 static int64_t inherited_bound(const struct fl_horizon *horizon) {
-  int64_t low = horizon->top;
+  int64_t low = horizon->high_water;
   size_t i;
   for (i = 0; i < horizon->open.count; i++) {
     const struct fl_writer *writer = &horizon->open.list[i];
-    if (!nobodys(writer) && !still_prepared(horizon, writer)) low = smaller(low, writer->low);
+    if (!anonymous(writer) && !still_prepared(horizon, writer)) low = smaller(low, writer->low);
   }
   return low;
 }
 
 static int64_t first_bound(const struct fl_horizon *horizon, const struct fl_writer *writer) {
   if (horizon->ticks == 1) return 0;
-  return nobodys(writer) ? inherited_bound(horizon) : horizon->top;
+  return anonymous(writer) ? inherited_bound(horizon) : horizon->high_water;
 }
 
 static int64_t set_bounds(struct fl_horizon *horizon) {
@@ -93,7 +96,8 @@ static int64_t set_bounds(struct fl_horizon *horizon) {
     const struct fl_writer *known = find(&horizon->open, writer);
     writer->low = known ? known->low : first_bound(horizon, writer);
     writer->tick = known ? known->tick : horizon->ticks;
-    writer->ended |= known && known->under_way && !writer->under_way; /* pg_locks had its xid's lock gone already */
+    writer->ended |=
+        known && known->under_way && !writer->under_way; /* the lock on its xid was gone first */
     writer->under_way |= known && known->under_way;
     if (writer->ended) horizon->gone_low = smaller(horizon->gone_low, writer->low);
     if (writer->low < lowest) lowest = writer->low;
@@ -101,26 +105,28 @@ static int64_t set_bounds(struct fl_horizon *horizon) {
   return lowest;
 }
 
-void fl_horizon_end(struct fl_horizon *horizon, int64_t top) {
+void fl_horizon_end(struct fl_horizon *horizon, int64_t high_water) {
   struct fl_writers last = horizon->open;
   int64_t lowest;
   horizon->ticks++;
   sort_unique(&horizon->next);
   horizon->gone_low = lowest_gone(horizon);
-  lowest = set_bounds(horizon); /* against the top of the tick before */
+  lowest = set_bounds(horizon); /* against the high_water of the tick before */
   horizon->open = horizon->next;
   horizon->next = last;
-  if (top > horizon->top) horizon->top = top; /* a trim may have taken the highest */
-  lowest = smaller(lowest, horizon->top);
-  if (lowest > horizon->settled) horizon->settled = lowest;
+  if (high_water > horizon->high_water)
+    horizon->high_water = high_water; /* else a trim took the highest */
+  lowest = smaller(lowest, horizon->high_water);
+  if (lowest > horizon->seq) horizon->seq = lowest;
 }
 
 void fl_horizon_reconnected(struct fl_horizon *horizon) {
   size_t i;
-  for (i = 0; i < horizon->open.count; i++) horizon->open.list[i].prepared = false; /* any may be nobody's by now */
+  for (i = 0; i < horizon->open.count; i++)
+    horizon->open.list[i].prepared = false; /* any may be anonymous by now */
 }
 
-size_t fl_horizon_awaited(const struct fl_horizon *horizon, uint64_t tick, int64_t upto) {
+size_t fl_horizon_pending(const struct fl_horizon *horizon, uint64_t tick, int64_t upto) {
   size_t i, count = 0;
   for (i = 0; i < horizon->open.count; i++)
     count += horizon->open.list[i].tick >= tick && horizon->open.list[i].low < upto;

@@ -1,14 +1,18 @@
---- A cache in OpenResty that a change of its rows empties: each worker follows the log by itself, so nothing is lost on a
--- second hop. Changes are mapped to keys, which are deleted; on a gap all is purged. While this worker cannot know what has
--- changed, `fresh` says so, and `get` asks the database.
+--- A cache in OpenResty that a change of its rows empties: each worker follows the log by itself,
+-- so nothing is lost on a second hop. Changes are mapped to keys, which are deleted; on a gap all
+-- is purged. While this worker cannot know what has changed, `fresh` says so, and `get` asks the
+-- database.
 -- @module forgelog.cache
-local check = require "forgelog.check"
+local check = require "forgelog.connection.options"
 local consumer = require "forgelog.consumer"
 local core = require "forgelog.core"
+local forgelog = require "forgelog"
 
 local SLICE = 0.25 -- seconds between two looks whether the worker exits
 local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
-local STONE, STONES = "forgelog:stale:", 60 -- where shared memory keeps when a key became stale, and for how many seconds
+-- Prefix of the keys under which shared memory keeps when a key became stale ...
+local TOMBSTONE = "forgelog:stale:"
+local TOMBSTONE_TTL = 60 -- ... and for how many seconds
 
 local cache = {}
 
@@ -16,26 +20,31 @@ local Cache = {}
 Cache.__index = Cache
 
 local known = {
-  cache = "any", keys = "function", on_purge = "function", on_error = "function", name = "string", position = "any",
-  stale_after = "seconds", conninfo = "any", schema = "string", wait = "any", timeout = "seconds", tables = "names",
-  batch = "positive", poll = "seconds", linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
-  backoff_max = "seconds", settle = "seconds",
+  cache = "any", keys = "function", on_purge = "function", on_error = "function", name = "string",
+  position = "any", stale_after = "seconds", conninfo = "any", schema = "string", wait = "any",
+  timeout = "seconds", tables = "names", batch = "positive", poll = "seconds", linger = "seconds",
+  listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+  settle = "seconds",
 }
 
-local function default_keys(change) return change.row_id and change.table_name .. ":" .. change.row_id end
+local function default_keys(change)
+  return change.row_id and change.table_name .. ":" .. change.row_id
+end
 
 local function report(err, attempt)
   ngx.log(ngx.ERR, "forgelog: ", tostring(err), " (attempt ", attempt, ")")
 end
 
 --- Makes a cache; `start` sets it going.
--- @tparam table options `cache` (what holds the values: a lua_shared_dict, a lua-resty-lrucache, or anything with `delete` and
--- `flush_all` or `purge`; see also `attach`), `keys` (called with a change: the key that it makes stale, a list of keys, or
--- nil; default: `table_name:row_id`), `position` (name of a lua_shared_dict of its own where positions are kept over reloads,
--- so that a cache in shared memory need not be purged; or a store; default: in memory, purged at each start), `name`
--- (default "cache": tells several caches of one worker apart), `stale_after` (seconds without word from the database after
--- which the cache is not fresh; default 3; more than `poll`), `on_purge` (called with the reason), `on_error` (default: to
--- nginx's error log), and the options of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `wait`, `timeout`, `poll` ...
+-- @tparam table options `cache` (what holds the values: a lua_shared_dict, a lua-resty-lrucache, or
+-- anything with `delete` and `flush_all` or `purge`; see also `attach`), `keys` (called with a
+-- change: the key that it makes stale, a list of keys, or nil; default: `table_name:row_id`),
+-- `position` (name of a lua_shared_dict of its own where positions are kept over reloads, so that a
+-- cache in shared memory need not be purged; or a store; default: in memory, purged at each start),
+-- `name` (default "cache": tells several caches of one worker apart), `stale_after` (seconds
+-- without word from the database after which the cache is not fresh; default 3; more than `poll`),
+-- `on_purge` (called with the reason), `on_error` (default: to nginx's error log), and the options
+-- of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `wait`, `timeout`, `poll` ...
 -- @return a cache
 function cache.new(options)
   options = check.options("cache.new", options, known)
@@ -55,8 +64,8 @@ function cache.new(options)
   return self
 end
 
---- Names what holds the values, where that is made after this. (`get` needs its `get(key)` and `set(key, value)`; a
--- lua-resty-mlcache has others: use its own, and `fresh`.)
+--- Names what holds the values, where that is made after this. (`get` needs its `get(key)` and
+-- `set(key, value)`; a lua-resty-mlcache has others: use its own, and `fresh`.)
 function Cache:attach(target)
   local purge = target and (target.flush_all or target.purge)
   if not purge or not target.delete then
@@ -66,15 +75,16 @@ function Cache:attach(target)
   self._shared = target.safe_add ~= nil -- a lua_shared_dict: other workers delete from it too
 end
 
--- What another worker has deleted must not be stored again from before: so each leaves word of when, before it deletes, and
--- looks for it after it has stored. (One that loads for longer than the word is kept does not store.)
-local function leave_word(self, key)
-  if self._shared then self._target:set(STONE .. key, core.now(), STONES) end
+-- A value loaded before another worker's delete must not be stored after it. So write a tombstone
+-- with a timestamp before deleting, and check it after storing. (A worker that loads for longer
+-- than tombstones are kept does not store.)
+local function leave_tombstone(self, key)
+  if self._shared then self._target:set(TOMBSTONE .. key, core.now(), TOMBSTONE_TTL) end
 end
 
 local function made_stale(self, key, since)
   if not self._shared then return false end
-  local of_key, of_all = self._target:get(STONE .. key), self._target:get(STONE)
+  local of_key, of_all = self._target:get(TOMBSTONE .. key), self._target:get(TOMBSTONE)
   return of_key and of_key >= since or of_all and of_all >= since
 end
 
@@ -86,7 +96,7 @@ function Cache:invalidate(key)
   end
   self._count.invalidated = self._count.invalidated + 1
   if not self._target then return end
-  leave_word(self, key)
+  leave_tombstone(self, key)
   self._target:delete(key)
 end
 
@@ -96,9 +106,9 @@ function Cache:purge(reason)
   self._loading = {}
   self._count.purges = self._count.purges + 1
   if self._target then
-    leave_word(self, "")
+    leave_tombstone(self, "")
     self._purge(self._target)
-    leave_word(self, "") -- purged as well
+    leave_tombstone(self, "") -- purged as well
   end
   if self._options.on_purge then self._options.on_purge(reason) end
 end
@@ -124,7 +134,8 @@ end
 
 local function worker_name(options, store)
   local instance = store and store.instance and store.instance() or ""
-  return ("%s:%s:%s"):format(options.name or "cache", instance, tostring(ngx.worker.id() or "agent"))
+  local worker = tostring(ngx.worker.id() or "agent")
+  return ("%s:%s:%s"):format(options.name or "cache", instance, worker)
 end
 
 local function make_consumer(self)
@@ -149,10 +160,10 @@ end
 
 -- Whether this worker knows of all that was committed when its feed looked last.
 local function caught_up(self, handled, err)
-  local following, stats = self._consumer, self._consumer:stats()
+  local stats = self._consumer:stats()
   if not stats.connected then return false end
   if handled then return stats.lag_changes == 0 end
-  return err.kind == "timeout" and following._state == "take"
+  return err.code == "no_change"
 end
 
 local function step(self)
@@ -169,9 +180,31 @@ local function work(premature, self)
   self._proven, self._running, self._stopping = -math.huge, false, false
 end
 
--- A worker exits once its last timer is done: this one lets the feed end in order (a thread's answer counts as none).
+-- A worker exits once its last timer is done: this one lets the feed end in order (a thread's
+-- answer counts as none).
 local function linger(premature, self)
   while premature and self._running do ngx.sleep(0.01) end
+end
+
+--- Has a function called with each change of a table_name, in place of what is done with other
+-- changes: for programs that write rows of their own into the log, as `forgelog.cache.ipc` does.
+-- @string name the table_name
+-- @func call called with the change
+function Cache:listen(name, call)
+  if self._tables then self._tables[#self._tables + 1] = name end
+  self._listeners[name] = call
+end
+
+--- Whether changes are being handled at this moment: then every other worker sees them too.
+function Cache:handling() return self._handling or false end
+
+--- Another connection to the same log, as the options say.
+-- @return a log; or nil and an error
+function Cache:connect()
+  local options = self._options
+  return forgelog.connect(options.conninfo, {
+    schema = options.schema, wait = options.wait, timeout = options.timeout,
+  })
 end
 
 --- Starts following, in a timer of this worker: call it in init_worker_by_lua.
@@ -186,8 +219,8 @@ end
 --- Has it end, within a quarter of a second and the statement at hand.
 function Cache:stop() self._stopping = self._running end
 
---- Whether this worker knows of every change up to now, as far as the last answer of the database is not older than
--- `stale_after`: not before it has caught up, nor while it is cut off.
+--- Whether this worker knows of every change up to now, as far as the last answer of the database
+-- is not older than `stale_after`: not before it has caught up, nor while it is cut off.
 function Cache:fresh() return core.now() - self._proven <= self._bound end
 
 local function begin_loading(self, key)
@@ -202,10 +235,12 @@ local function end_loading(self, key, loading)
   if loading.count == 0 and self._loading[key] == loading then self._loading[key] = nil end
 end
 
---- The value under a key; where there is none, or the cache is not fresh, what `load` returns. It is stored unless the
--- key was made stale in the meantime (so an old value read just before a commit never stays). nil is not stored.
+--- The value under a key; where there is none, or the cache is not fresh, what `load` returns. It
+-- is stored unless the key was made stale in the meantime (so an old value read just before a
+-- commit never stays). nil is not stored.
 -- @param key the key
--- @func load called with the key and the further arguments; must read the primary, committed data. May wait.
+-- @func load called with the key and the further arguments; must read the primary, committed data.
+-- May wait.
 -- @param ... further arguments for it
 -- @return the value; or what `load` returned
 function Cache:get(key, load, ...)
@@ -221,14 +256,16 @@ function Cache:get(key, load, ...)
   local ok, loaded, err = pcall(load, key, ...)
   end_loading(self, key, loading)
   if not ok then error(loaded, 0) end
-  if loaded ~= nil and not loading.stale and self:fresh() and core.now() - since < STONES then
+  local storable = loaded ~= nil and not loading.stale and self:fresh()
+  if storable and core.now() - since < TOMBSTONE_TTL then
     self._target:set(key, loaded)
     if made_stale(self, key, since) then self._target:delete(key) end
   end
   return loaded, err
 end
 
---- What `forgelog.consumer` tells, and of this worker: `fresh`, `hits`, `misses`, `invalidated` (keys), `purges`.
+--- What `forgelog.consumer` tells, and of this worker: `fresh`, `hits`, `misses`, `invalidated`
+-- (keys), `purges`.
 function Cache:stats()
   local stats = self._consumer and self._consumer:stats() or {}
   for name, value in pairs(self._count) do stats[name] = value end
@@ -236,7 +273,7 @@ function Cache:stats()
   return stats
 end
 
---- What lua-resty-mlcache takes as its option `ipc`: see `forgelog.ipc`.
-function Cache:ipc() return require("forgelog.ipc")(self) end
+--- What lua-resty-mlcache takes as its option `ipc`: see `forgelog.cache.ipc`.
+function Cache:ipc() return require("forgelog.cache.ipc")(self) end
 
 return cache

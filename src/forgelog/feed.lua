@@ -1,71 +1,83 @@
---- The live feed: every committed change as soon as it is visible, across whatever happens to the connection.
--- It hands out changes above the horizon too and remembers which, so that no long transaction holds it up;
--- its position names them, so that a restart goes on exactly there.
+--- The live feed: every committed change as soon as it is visible, across whatever happens to the
+-- connection. It delivers changes above the horizon too and remembers which, so that no long
+-- transaction holds it up; its position names them, so that a restart goes on exactly there.
 -- @module forgelog.feed
-local act = require "forgelog.follow"
-local check = require "forgelog.check"
+local backoff = require "forgelog.connection.backoff"
+local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
-local drive = require "forgelog.drive"
-local retry = require "forgelog.retry"
+local states = require "forgelog.feed.states"
 
 local Feed = {}
 Feed.__index = Feed
 
-local UNCONNECTED = { connect = true, greet = true, back_off = true } -- states in which nothing can be asked
-local RETRIED = { connect = true, lost = true, timeout = true } -- kinds of error after which it goes on by itself
+local SILENCE, POLL = 15, 1 -- defaults, in seconds
+-- States in which nothing can be asked.
+local UNCONNECTED = { connect = true, subscribe = true, back_off = true }
+-- Kinds of error after which a feed goes on.
+local RETRIED = { connect = true, lost = true, timeout = true }
 
--- Decides about an error: nil when the feed goes on by itself, else what the caller is told.
-local function judge(self, err)
-  if self._closed or self._log._closed then return core.error("closed", "the feed was closed") end
+-- Decides about an error: nil when the feed goes on after a pause, else what the caller is told.
+local function on_failure(self, err)
+  if self._closed or self._conn:closed() then return core.error("closed", "the feed was closed") end
   self.last_error = err
-  if not (self._log._lost or RETRIED[err.kind] or err.retryable) then
-    self._state = "greet"
+  if not (self._conn:lost() or RETRIED[err.kind] or err.retryable) then
+    self._state = "subscribe"
     return err
   end
   self._attempt = self._attempt + 1
-  self._retry_at = self._log._waiter.now() + retry(self._attempt, self._options)
+  self._retry_at = self._conn:now() + backoff.delay(self._attempt, self._options)
   self._state = "back_off"
-  if self._on_error then self._on_error(err, self._attempt) end
+  if self._options.on_error then self._options.on_error(err, self._attempt) end
 end
 
-local function late(self)
+local function timed_out(self)
   local message = "no change within the time given"
-  if self._state == "back_off" then message = message .. "; not connected: " .. self.last_error.message end
-  return core.error("timeout", message)
+  if self._state == "back_off" then
+    message = message .. "; not connected: " .. self.last_error.message
+  end
+  return core.error("timeout", message, nil, { code = "no_change" })
+end
+
+-- One pass through the present state: changes and their number where there are some; or nil, and
+-- the error that ends it.
+local function pass(self, left, most)
+  local state, changes, count = states[self._state](self, left, most)
+  if not state then return nil, on_failure(self, changes) end
+  self._state = state
+  if count then return changes, count end
+end
+
+-- Whether the time is over. Even without any time a feed looks once.
+local function is_over(self, left, looked)
+  return left == 0 and self._state ~= "read" and (looked or self._state == "back_off")
 end
 
 -- Runs until changes are here, at most `most` of them; without `most` until the connection is.
 local function take(self, most, timeout)
-  local log, now = self._log, self._log._waiter.now
-  local deadline = timeout and now() + timeout
-  if log._core:in_transaction() then
-    return nil, core.error("query", "a transaction is open on this connection; commit before taking the next changes")
+  local conn = self._conn
+  local deadline = timeout and conn:now() + timeout
+  if conn:in_transaction() then
+    return nil, core.error("query",
+      "a transaction is open on this connection; commit before taking the next changes")
   end
-  if log._lost and self._state ~= "back_off" then self._state = "connect" end
-  local looked = timeout ~= 0 -- even without any time it looks once
+  if conn:lost() and self._state ~= "back_off" then self._state = "connect" end
+  local looked = timeout ~= 0
   while not self._closed do
     if not most and not UNCONNECTED[self._state] then return true end
-    local left = deadline and math.max(deadline - now(), 0) or math.huge
-    if left == 0 and self._state ~= "read" and (looked or self._state == "back_off") then return nil, late(self) end
+    local left = deadline and math.max(deadline - conn:now(), 0) or math.huge
+    if is_over(self, left, looked) then return nil, timed_out(self) end
     looked = looked or self._state == "look"
-    log._patience = self._silence
-    local state, changes, count = act[self._state](self, left, most)
-    log._patience = nil
-    if state then
-      self._state = state
-      if count then return changes, count end
-    else
-      local err = judge(self, changes)
-      if err then return nil, err end
-    end
+    local changes, result = pass(self, left, most)
+    if changes then return changes, result end
+    if result then return nil, result end
   end
   return nil, core.error("closed", "the feed was closed")
 end
 
---- Hands out the next change, waiting for it.
+--- Delivers the next change, waiting for it.
 -- @number[opt] timeout seconds; none: as long as it takes
--- @return a change; or nil and an error: kind "timeout" when none came, "gap" when changes are gone (resync, then follow
--- from a position taken before), anything else that does not pass by itself
+-- @return a change; or nil and an error: kind "timeout" when none came, "gap" when changes are gone
+-- (resync, then follow from a position taken before), any other that does not pass with time
 function Feed:next(timeout)
   if timeout ~= nil then check.argument("next", "timeout", timeout, "seconds") end
   local changes, err = take(self, 1, timeout)
@@ -73,7 +85,7 @@ function Feed:next(timeout)
   return changes[1]
 end
 
---- Hands out a list of changes as soon as some are here.
+--- Delivers a list of changes as soon as some are here.
 -- @int[opt] max most changes; 1000
 -- @number[opt] timeout seconds; none: as long as it takes
 -- @return a list; or nil and an error as from `next`
@@ -85,8 +97,8 @@ function Feed:batch(max, timeout)
   return changes
 end
 
---- Waits until the feed is connected, as it is but for the time after a loss: a handler whose connection broke may need it
--- before it tries again.
+--- Waits until the feed is connected, as it always is except after a loss: a handler whose
+-- connection broke may need it before it tries again.
 -- @number[opt] timeout seconds; none: as long as it takes
 -- @return true; or nil and an error as from `next`
 function Feed:connected(timeout)
@@ -101,37 +113,49 @@ function Feed:__call()
   error(err, 0)
 end
 
---- Where a feed has to go on: all that was handed out, and nothing else, is behind it. Save it when the work is done.
+--- Where a feed has to go on: everything delivered, and nothing else, is behind it. Save it when
+-- the work is done.
 -- @return text; usable wherever a position or a seq is
 function Feed:position()
-  if not self._generation then return self._position end
-  return self._log._core:position("feed")
+  if not self._reader then return self._position end
+  return self._reader:position()
 end
 
---- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet handed out), `connected`, `last_error`.
+--- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),
+-- `connected`, `last_error`;
+-- and what it does at this moment, `state` and `bell`, in the words at the head of feed/states.lua.
 function Feed:stats()
-  local known = self._log._core:known()
+  local reached = self._reader and self._reader:reached() or 0
   return {
     reconnects = self._reconnects,
-    behind = math.max(0, known.top - known.handed),
-    connected = not self._log._lost,
+    behind = math.max(0, self._conn:fact("high_water") - reached),
+    connected = not self._conn:lost(),
     last_error = self.last_error,
+    state = self._state,
+    bell = self._bell,
   }
 end
 
---- For event loops that wait themselves: the socket to wait for (see `forgelog.wait.poll`).
-function Feed:pollfd() return self._log:pollfd() end
+--- Has a function called on each connection after the first one, before anything is delivered from
+-- it.
+-- @func f called without arguments; returns true, or nil and an error, on which the feed tries
+-- again as on any other
+function Feed:on_reconnect(f) self._on_reconnect = f end
+
+--- For event loops that wait themselves: the socket to wait for (see `forgelog.wait`).
+function Feed:pollfd() return self._conn:pollfd() end
 
 --- What to wait for on it.
-function Feed:events() return self._log:events() end
+function Feed:events() return self._conn:events() end
 
---- Seconds after which `next(0)` or `batch(max, 0)` is to be called at the latest, whatever the socket does.
+--- Seconds after which `next(0)` or `batch(max, 0)` is to be called at the latest, whatever the
+-- socket does.
 function Feed:timeout()
-  local now = self._log._waiter.now()
+  local now = self._conn:now()
   if self._state == "back_off" then return math.max(0, self._retry_at - now) end
-  if self._state == "lie_down" and self._listen then return self._soon end
-  if self._state ~= "sleep" and self._state ~= "lie_down" then return 0 end
-  self._heard = self._heard or self._log._core:notified() ~= false
+  if self._state == "arm" and self._listen then return self._pause(true) end
+  if self._state ~= "sleep" and self._state ~= "arm" then return 0 end
+  self._heard = self._heard or self._conn:notified() ~= false
   return self._heard and 0 or math.max(0, self._due - now)
 end
 
@@ -139,33 +163,36 @@ end
 function Feed:close()
   if self._closed then return end
   self._closed = true
-  local log = self._log
-  log._feed = nil
-  if log._closed or log._lost or log._running or not self._listen then return end
-  log._patience = self._silence
-  if self._bell then drive.run(log, "begin", "unbell") end
-  drive.run(log, "begin", "unlisten")
-  log._patience = nil
+  local conn = self._conn
+  conn:end_following()
+  if conn:closed() or conn:lost() or conn:busy() or not self._listen then return end
+  states.disarm(self)
+  conn:run("feed.unlisten")
 end
 
 Feed.__close = Feed.close
 
 --- Follows a log from a position; arguments are checked.
-return function(log, position, options)
-  if log._feed then check.misuse("follow", "this log is followed already; close that feed or connect another log") end
-  log._feed = setmetatable({
-    _log = log,
-    _position = position,
-    _tables = options.tables,
-    _poll = options.poll or 1,
-    _linger = options.linger or 0,
-    _listen = options.listen ~= false,
-    _silence = options.silence or log._timeout or 15,
+-- @param conn the connection
+-- @string position as text
+-- @tparam table options of `log:follow`
+-- @return the feed
+return function(conn, position, options)
+  local silence = options.silence or conn:limit() or SILENCE
+  local self = setmetatable({
+    _conn = conn:limited(silence),
+    _position = position, -- where it begins
     _options = options,
-    _on_error = options.on_error,
-    _state = "greet",
+    _listen = options.listen ~= false,
+    _poll = options.poll or POLL,
+    _linger = options.linger or 0,
+    _state = "subscribe",
+    _bell = "off",
     _reconnects = 0,
     _attempt = 0,
   }, Feed)
-  return log._feed
+  if not conn:begin_following(self) then
+    check.misuse("follow", "this log is followed already; close that feed or connect another log")
+  end
+  return self
 end

@@ -1,9 +1,11 @@
---- The state of a log for Prometheus, in its text exposition format 0.0.4: for an HTTP endpoint, or for a file that
--- node_exporter's textfile collector reads.
+--- The state of a log for Prometheus, in its text exposition format 0.0.4: for an HTTP endpoint, or
+-- for a file that node_exporter's textfile collector reads.
 -- @module forgelog.metrics
+local status_of = require "forgelog.status"
+local units = require "forgelog.units"
 
--- Why a consumer must resync: each reason is a series of its own that is always there, 0 or 1, so that an alert neither
--- begins nor ends with a series that comes or goes.
+-- Why a consumer must resync: each reason is a series of its own that is always there, 0 or 1, so
+-- that an alert neither begins nor ends with a series that comes or goes.
 local REASONS = { "trimmed", "reset", "failover" }
 
 -- One value of a thing, by the name of its field or by a function.
@@ -12,7 +14,8 @@ local function pick(thing, get)
   return thing[get]
 end
 
--- A family's samples are a function of the status that calls add(value, label, text, label, text ...); nil adds nothing.
+-- A family's samples are a function of the status that calls add(value, label, text, label, text
+-- ...); nil adds nothing.
 local function of_log(get)
   return function(status, add) add(pick(status, get)) end
 end
@@ -29,7 +32,9 @@ local function of_tables(get) return of_each("tables", "table", get) end
 
 local function gaps(status, add)
   for _, consumer in ipairs(status.consumers or {}) do
-    for _, reason in ipairs(REASONS) do add(consumer.gap == reason, "consumer", consumer.name, "reason", reason) end
+    for _, reason in ipairs(REASONS) do
+      add(consumer.gap == reason, "consumer", consumer.name, "reason", reason)
+    end
   end
 end
 
@@ -47,37 +52,64 @@ local function oldest_writer_age(status)
   return age
 end
 
+local function has_horizon(status) return status.horizon ~= nil end
+
+local function can_read_consumers(status) return status.consumers_error == nil end
+
+local function is_running(consumer) return consumer.pid ~= nil end
+
+local function number_of_tables(status) return #status.tables end
+
+-- Each: the name without "forgelog_", the help, the samples.
 local FAMILIES = {
-  { "changes", "Changes in the log (an estimate where these are more than 100,000).", of_log("rows") },
+  { "changes",
+    ("Changes in the log (an estimate where these are more than %s)."):format(
+      units.count(status_of.COUNTED_ROWS)),
+    of_log("rows") },
   { "seq_min", "Smallest seq in the log.", of_log("min_seq") },
   { "seq_max", "Largest seq in the log.", of_log("max_seq") },
   { "trimmed_to_seq", "Highest seq ever deleted from the log.", of_log("trimmed_to") },
   { "oldest_change_age_seconds", "Age of the oldest change in the log.", of_log("oldest_age") },
   { "write_rate", "Changes written per second, over the last minute.", of_log("write_rate") },
-  { "retention_seconds", "Time that the changes in the log last at that rate.", of_log("retention") },
+  { "retention_seconds", "Time that the changes in the log last at that rate.",
+    of_log("retention") },
   { "log_bytes", "Size of the log on disk, with its indexes.", of_log("bytes") },
-  { "log_dead_rows", "Rows of the log that are deleted but not yet vacuumed, as estimated by the server.", of_log("dead_rows") },
-  { "installed", "Whether forgelog is installed (1), or this is a plain log (0) without exact gap test and consumers.",
+  { "log_dead_rows",
+    "Rows of the log that are deleted but not yet vacuumed, as estimated by the server.",
+    of_log("dead_rows") },
+  { "installed",
+    "Whether forgelog is installed (1), or this is a plain log (0) without exact gap test and "
+    .. "consumers.",
     of_log("installed") },
   { "standby", "Whether the server is a standby.", of_log("standby") },
-  { "horizon_known", "Whether the horizon could be found in time; 0 while a writer stays open that was not seen to begin.",
-    of_log(function(status) return status.horizon ~= nil end) },
+  { "horizon_known",
+    "Whether the horizon could be found in time; 0 while a writer stays open that was not seen to "
+    .. "begin.",
+    of_log(has_horizon) },
   { "horizon_seq", "Highest seq at or below which nothing can still appear.", of_log("horizon") },
-  { "above_horizon", "Changes that a drain does not hand out yet (an upper bound).", of_log("above_horizon") },
-  { "open_writers", "Open transactions, prepared ones too, that have written to the log.", of_log(open_writers) },
-  { "oldest_writer_age_seconds", "Age of the oldest of these (of those whose age this role may know).",
+  { "above_horizon", "Changes that a drain does not hand out yet (an upper bound).",
+    of_log("above_horizon") },
+  { "open_writers", "Open transactions, prepared ones too, that have written to the log.",
+    of_log(open_writers) },
+  { "oldest_writer_age_seconds",
+    "Age of the oldest of these (of those whose age this role may know).",
     of_log(oldest_writer_age) },
   { "consumers_readable", "Whether this role may read the positions of the consumers.",
-    of_log(function(status) return status.consumers_error == nil end) },
+    of_log(can_read_consumers) },
   { "consumer_position_seq", "Seq that the consumer goes on after.", of_consumers("seq") },
-  { "consumer_lag_changes", "Changes that the consumer has not been handed (an upper bound beyond 10,000).",
+  { "consumer_lag_changes",
+    ("Changes that the consumer has not been handed (an upper bound beyond %s)."):format(
+      units.count(status_of.COUNTED_LAG)),
     of_consumers("lag_changes") },
-  { "consumer_lag_seconds", "Age of the oldest change that the consumer has not been handed.", of_consumers("lag_seconds") },
+  { "consumer_lag_seconds", "Age of the oldest change that the consumer has not been handed.",
+    of_consumers("lag_seconds") },
   { "consumer_gap", "Whether the consumer must resync for this reason.", gaps },
-  { "consumer_running", "Whether a session holds the consumer's name (none does behind a transaction-mode pooler).",
-    of_consumers(function(consumer) return consumer.pid ~= nil end) },
-  { "watched_tables", "Tables whose changes are logged.", of_log(function(status) return #status.tables end) },
-  { "table_healthy", "Whether all triggers of the watched table are as they should be.", of_tables("healthy") },
+  { "consumer_running",
+    "Whether a session holds the consumer's name (none does behind a transaction-mode pooler).",
+    of_consumers(is_running) },
+  { "watched_tables", "Tables whose changes are logged.", of_log(number_of_tables) },
+  { "table_healthy", "Whether all triggers of the watched table are as they should be.",
+    of_tables("healthy") },
 }
 
 -- The shortest text that reads as the same number, with a point whatever the locale.
@@ -90,22 +122,23 @@ end
 
 local kind_of = math.type or function() end -- luacheck: ignore 143
 
--- A value as text: whole numbers exact, true 1, false 0; nil for what is no finite number. Numbers that this Lua cannot
--- hold come as text already.
+-- A value as text: whole numbers exact, true 1, false 0; nil for what is no finite number. Numbers
+-- that this Lua cannot hold come as text already.
 local function number(value)
   if type(value) == "boolean" then return value and "1" or "0" end
   if type(value) == "string" then return value:match("^%-?%d+$") end
-  if type(value) ~= "number" or value ~= value or value == math.huge or value == -math.huge then return nil end
+  if type(value) ~= "number" or value ~= value or math.abs(value) == math.huge then return nil end
   if kind_of(value) == "integer" then return ("%d"):format(value) end
-  return value == math.floor(value) and math.abs(value) <= 2 ^ 53 and ("%.0f"):format(value) or float(value)
+  local is_whole = value == math.floor(value) and math.abs(value) <= 2 ^ 53
+  return is_whole and ("%.0f"):format(value) or float(value)
 end
 
--- The sequences of bytes that UTF-8 has above ASCII.
+-- The sequences of bytes that UTF-8 has above ASCII: T is a byte that goes on with a character.
 local SEQUENCES = {
-  "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^[\225-\236\238\239][\128-\191][\128-\191]",
-  "^\237[\128-\159][\128-\191]", "^\240[\144-\191][\128-\191][\128-\191]", "^[\241-\243][\128-\191][\128-\191][\128-\191]",
-  "^\244[\128-\143][\128-\191][\128-\191]",
+  "^[\194-\223]T", "^\224[\160-\191]T", "^[\225-\236\238\239]TT", "^\237[\128-\159]T",
+  "^\240[\144-\191]TT", "^[\241-\243]TTT", "^\244[\128-\143]TT",
 }
+for i, pattern in ipairs(SEQUENCES) do SEQUENCES[i] = pattern:gsub("T", "[\128-\191]") end
 
 local function sequence(text, from)
   for _, pattern in ipairs(SEQUENCES) do
@@ -114,7 +147,8 @@ local function sequence(text, from)
   end
 end
 
--- Names in a database of another encoding: each byte that is no UTF-8 as \xHH, since one such byte spoils a whole scrape.
+-- Names in a database of another encoding: each byte that is no UTF-8 as \xHH, since one such byte
+-- spoils a whole scrape.
 local function clean(text)
   local parts, at = {}, 1
   while at <= #text do
@@ -137,26 +171,30 @@ local function labels(status, ...)
   for _, name in ipairs({ "database", "schema" }) do
     if status[name] then parts[#parts + 1] = label(name, status[name]) end
   end
-  for i = 1, select("#", ...), 2 do parts[#parts + 1] = label((select(i, ...)), (select(i + 1, ...))) end
+  for i = 1, select("#", ...), 2 do
+    parts[#parts + 1] = label((select(i, ...)), (select(i + 1, ...)))
+  end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
 -- The lines of a family, added to `lines`; none where it has no sample.
 local function write(family, status, lines)
   local name, help, samples = "forgelog_" .. family[1], family[2]:gsub("[\\\n]", ESCAPES), family[3]
-  local declared
+  local is_declared = false
   samples(status, function(value, ...)
     local text = number(value)
     if not text then return end
-    if not declared then lines[#lines + 1] = ("# HELP %s %s\n# TYPE %s gauge\n"):format(name, help, name) end
-    declared = true
+    if not is_declared then
+      lines[#lines + 1] = ("# HELP %s %s\n# TYPE %s gauge\n"):format(name, help, name)
+      is_declared = true
+    end
     lines[#lines + 1] = ("%s%s %s\n"):format(name, labels(status, ...), text)
   end)
 end
 
---- The status of a log as Prometheus reads it. Every metric is a gauge named forgelog_..., in seconds, bytes or changes, with
--- the label `schema` (and `database` where the status tells it); numbers that are not known are left out, and metrics without
--- any number are too.
+--- The status of a log as Prometheus reads it. Every metric is a gauge named forgelog_..., in
+-- seconds, bytes or changes, with the label `schema` (and `database` where the status tells it);
+-- numbers that are not known are left out, and metrics without any number are too.
 -- @tparam table status what `Log:status` returned
 -- @treturn string the text, each line of it ended
 -- @function metrics

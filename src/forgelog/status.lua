@@ -1,132 +1,190 @@
 --- How the log is doing: what it holds, who writes, who reads, and what holds whom up.
 -- @module forgelog.status
-local check = require "forgelog.check"
+local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
-local database = require "forgelog.database"
-local drive = require "forgelog.drive"
-local watched = require "forgelog.watched"
+local inspect = require "forgelog.tables.inspect"
+local seqs = require "forgelog.seqs"
+local settle = require "forgelog.drain.settle"
 
-local status = {}
+local status = {
+  -- Changes in the log that are counted; if there are more, their number is an estimate.
+  COUNTED_ROWS = 100000,
+  -- Changes that are counted of those a consumer has before it; if there are more, their number is
+  -- an upper bound.
+  COUNTED_LAG = 10000,
+}
 
 local WINDOW = 60 -- seconds over which the write rate is taken
 local SETTLE = 1 -- seconds to wait for writers that this connection has not seen begin
 
--- Runs a SQL file, filled in with where the last look of this connection found the log; without one it looks.
-local function query(log, file, ...)
-  if log._core:known().schema == "" then
-    local ok, err = drive.run(log, "begin", "look")
-    if not ok then return nil, err end
-  end
-  local quoted = log._core:known().schema
-  return log:query(database.sql(file, { schema = quoted, schema_text = quoted:gsub("'", "''"), window = WINDOW }), ...)
+local NO_RIGHT, NO_TABLE = "42501", "42P01" -- SQLSTATEs
+
+-- The number of changes in the log: counted; or the planner's estimate, which is at least what was
+-- counted, and at most the span of the seqs.
+local function number_of_rows(row, span)
+  if row.rows_exact then return row.rows end
+  return math.min(math.max(row.estimate or span, row.rows), span)
 end
 
--- Numbers of the log itself, into `into`.
-local function describe_log(log, into)
-  local rows, err = query(log, "status")
+-- Changes written per second. Where the first change came while this looks, there is no recent one.
+local function write_rate(row, max_seq)
+  if not (row.recent_seq and max_seq) then return 0 end
+  -- A log that begins within the window, new or trimmed, has been written to for no longer than it
+  -- shows.
+  local seconds = row.oldest_age > WINDOW and WINDOW or math.max(row.recent_age, 1)
+  return math.max(max_seq - row.recent_seq + 1, 0) / seconds
+end
+
+-- Adds what the log holds.
+local function add_log(conn, into)
+  local rows, err = conn:run("status.log", status.COUNTED_ROWS, WINDOW)
   if not rows then return nil, err end
   local row = rows[1]
   into.at, into.server_version, into.database = row.now, row.server_version, row.database
-  into.bytes, into.dead_rows = row.bytes, row.dead_rows
+  into.bytes, into.dead_rows, into.oldest_age = row.bytes, row.dead_rows, row.oldest_age
   local span = into.max_seq and into.max_seq - into.min_seq + 1 or 0
-  into.rows = row.rows_exact and row.rows or math.min(math.max(row.estimate or span, row.rows), span)
-  into.rows_exact, into.oldest_age = row.rows_exact, row.oldest_age
-  into.write_rate = 0
-  if row.recent and into.max_seq then -- without, the first change came while this looks
-    -- a log that begins within the window, new or trimmed, has been written to for no longer than it shows
-    local seconds = row.oldest_age > WINDOW and WINDOW or math.max(row.since, 1)
-    into.write_rate = math.max(into.max_seq - row.recent + 1, 0) / seconds
-    into.retention = into.write_rate > 0 and into.rows / into.write_rate or nil -- 0: all of them written since max_seq
-  end
+  into.rows, into.rows_exact = number_of_rows(row, span), row.rows_exact
+  into.write_rate = write_rate(row, into.max_seq)
+  -- Without a rate nothing was written, or all of it since max_seq was asked for.
+  into.retention = into.write_rate > 0 and into.rows / into.write_rate or nil
   return true
 end
 
--- The horizon, where it can be known, and the writers that are open.
-local function describe_writers(log, into, settle)
-  local known, why = log:position({ settle = settle })
-  local horizon, writers = log:horizon()
-  if not horizon and writers.kind ~= "schema" then return nil, writers end
-  if known and horizon then
+-- Adds the horizon, where it can be known, and the writers that are open.
+local function add_writers(conn, into, seconds)
+  local position, why = settle.position(conn, seconds)
+  local horizon, found = seqs.horizon(conn) -- what was found: the writers, or an error
+  if not horizon and found.kind ~= "schema" then return nil, found end
+  into.writers = horizon and found or {}
+  if position and horizon then
     into.horizon = horizon
     into.above_horizon = into.max_seq and math.max(into.max_seq - horizon, 0) or 0
   else
-    into.horizon_error = (horizon and why or writers).message
+    into.horizon_why = horizon and why or found
+    into.horizon_error = into.horizon_why.message
   end
-  into.writers = horizon and writers or {}
   return true
 end
 
---- The consumers of the table store, as `status` has them but for `gap`; for the command line.
+-- The ranges of a position ("17-20,22") as text of an int8multirange.
+local function multirange(ranges)
+  local parts = {}
+  for first, last in (ranges or ""):gmatch("(%d+)%-?(%d*)") do
+    parts[#parts + 1] = ("[%s,%s]"):format(first, last ~= "" and last or first)
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+-- Adds how far a consumer is behind. One whose position is not readable is behind by nothing that
+-- can be counted.
+local function add_lag(conn, consumer, trimmed_to)
+  consumer.lag_changes, consumer.lag_seconds = 0, 0
+  local timeline, seq, ranges = core.parse_position(consumer.position)
+  if not timeline then return true end
+  consumer.seq = seq
+  local rows, err = conn:run("status.lag", seq, multirange(ranges), trimmed_to, status.COUNTED_LAG)
+  if not rows then return nil, err end
+  local lag = rows[1]
+  consumer.lag_changes = lag.counted <= status.COUNTED_LAG and lag.counted or lag.most
+  consumer.lag_seconds = math.max(lag.seconds or 0, 0)
+  return true
+end
+
+--- The consumers of the table store, as `status` has them except for `gap`; for the command too.
 -- @local
--- @param log the log
+-- @param conn the connection
 -- @int[opt] trimmed_to as of `status`
--- @return a list, empty on a log without install; or nil and an error, 42501 where this role may not read them
-function status.consumers(log, trimmed_to)
-  local rows, err = query(log, "consumers", trimmed_to or 0)
-  if not rows then
-    if err.sqlstate == "42P01" then return {} end
+-- @return a list, empty on a log without install; or nil and an error, SQLSTATE 42501 where this
+-- role may not read them
+function status.consumers(conn, trimmed_to)
+  local list, err = conn:run("status.consumers")
+  if not list then
+    if err.sqlstate == NO_TABLE then return {} end
     return nil, err
   end
-  for _, row in ipairs(rows) do
-    row.lag_changes = row.rows <= 10000 and row.rows or row.most
-    row.lag_seconds = math.max(row.lag_seconds or 0, 0)
-    row.rows, row.most = nil, nil
+  for _, consumer in ipairs(list) do
+    local ok
+    ok, err = add_lag(conn, consumer, trimmed_to or 0)
+    if not ok then return nil, err end
   end
-  return rows
+  return list
 end
 
---- The server's clock and what the log holds, for a role that may do no more than trim; for the command line.
+--- The server's clock and what the log holds, for a role that may do no more than trim; for the
+-- command.
 -- @local
-function status.remains(log)
-  local rows, err = query(log, "remains")
-  return rows and rows[1], err
+-- @param conn the connection
+-- @return a table: `now` (Unix seconds), `rows`, `rows_exact` (false: there are more than `rows`),
+-- `first` and `last` (smallest and largest seq; nil: the log is empty); or nil and an error
+function status.remains(conn)
+  local rows, err = conn:run("status.remains", status.COUNTED_ROWS)
+  if not rows then return nil, err end
+  local row = rows[1]
+  row.rows_exact = row.rows <= status.COUNTED_ROWS
+  row.rows = math.min(row.rows, status.COUNTED_ROWS)
+  return row
 end
 
-local function describe_consumers(log, into)
-  local rows, err = status.consumers(log, into.trimmed_to)
-  if not rows then
+-- Adds the consumers. Their positions were read before the seqs, so none of them is ahead of those.
+local function add_consumers(conn, into)
+  local list, err = status.consumers(conn, into.trimmed_to)
+  if not list then
+    if err.sqlstate ~= NO_RIGHT then return nil, err end
     into.consumers_error = err.message
-    return err.sqlstate == "42501", err
+    return true
   end
-  for _, row in ipairs(rows) do
-    if core.position(row.position) then
-      row.gap = "unreadable" -- what is saved is no position
-    else
-      row.gap, err = log:gap(row.position)
-    end
-    if row.gap == nil then return nil, err end
+  local _
+  _, err = seqs.smallest(conn)
+  if err then return nil, err end
+  for _, consumer in ipairs(list) do
+    consumer.gap = "unreadable" -- what is saved is no position
+    if consumer.seq then consumer.gap = conn:gap(consumer.position) end
   end
-  into.consumers = rows
+  into.consumers = list
   return true
 end
 
---- How the log is doing. It reads little of the log, whatever that holds, and waits for short writers only.
--- @param log the log
--- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection has not seen begin, without which
--- the horizon cannot be known; default 1)
--- @return a table: `at` (Unix seconds by the server's clock), `database`, `schema`, `server_version`, `standby`, `installed`
--- (false: a plain log, without exact gap test and consumers); `rows`, `rows_exact` (false: an estimate), `min_seq`,
--- `max_seq`, `trimmed_to`, `oldest_age` (seconds), `write_rate` (seqs given per second, over the last minute), `retention`
--- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with indexes), `dead_rows`;
--- `horizon`, `above_horizon` (an upper bound of changes), or `horizon_error` (why it cannot be known), `writers` (as of
--- `Log:horizon`); `consumers` of the table store, sorted by name: `name`, `position`, `seq`, `updated_at`, `lag_changes`
--- (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change it has not been handed out), `gap` (false or the
--- reason why it must resync), `pid` and `application_name` of the session that runs it; or none and `consumers_error`;
--- `tables`, sorted: as of `Log:watched`, with `name`. Numbers that are not known are nil. Or nil and an error
-function status.status(log, opts)
+-- Adds the watched tables.
+local function add_tables(conn, into)
+  local err
+  into.tables, err = inspect.list(conn)
+  return into.tables ~= nil, err
+end
+
+--- How the log is doing. It reads little of the log, whatever that holds, and waits for short
+-- writers only.
+-- @param conn the connection of a log
+-- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection has not seen
+-- begin, without which the horizon cannot be known; default 1)
+-- @return a table: `at` (Unix seconds by the server's clock), `database`, `schema`,
+-- `server_version`, `standby`, `installed` (false: a plain log, without exact gap test and
+-- consumers); `rows`, `rows_exact` (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`,
+-- `oldest_age` (seconds), `write_rate` (seqs given per second, over the last minute), `retention`
+-- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with
+-- indexes), `dead_rows`; `horizon`, `above_horizon` (an upper bound of changes), or
+-- `horizon_error` (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of
+-- `Log:horizon`); `consumers` of the table store, sorted by name: `name`, `position`, `seq`,
+-- `updated_at`, `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest
+-- change that was not delivered to it), `gap` (false or the reason why it must resync), `pid` and
+-- `application_name` of the session that runs it; or none and `consumers_error`; `tables`, sorted:
+-- as of `Log:watched`, with `name`. Numbers that are not known are nil. Or nil and an error
+function status.status(conn, opts)
   opts = check.options("status", opts, { settle = "seconds" })
-  local smallest, err = log:min_seq()
+  local smallest, err = seqs.smallest(conn)
   if err then return nil, err end
-  local known = log._core:known()
-  local into = { min_seq = smallest, max_seq = smallest and known.largest, trimmed_to = known.exact and known.gone or nil,
-    standby = known.standby, installed = known.exact }
-  into.schema, err = database.schema(log)
+  local into = {
+    min_seq = smallest,
+    max_seq = smallest and conn:fact("largest"),
+    trimmed_to = conn:fact("has_state") and conn:fact("trimmed_to") or nil,
+    standby = conn:fact("standby"),
+    installed = conn:fact("has_state"),
+  }
+  into.schema, err = conn:schema_name()
   local ok = into.schema
-  if ok then ok, err = describe_log(log, into) end
-  if ok then ok, err = describe_writers(log, into, opts.settle or SETTLE) end
-  if ok then ok, err = describe_consumers(log, into) end
-  if ok then into.tables, err = watched.list(log) end
-  ok = ok and into.tables
+  if ok then ok, err = add_log(conn, into) end
+  if ok then ok, err = add_writers(conn, into, opts.settle or SETTLE) end
+  if ok then ok, err = add_consumers(conn, into) end
+  if ok then ok, err = add_tables(conn, into) end
   if not ok then return nil, err end
   return into
 end

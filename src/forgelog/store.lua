@@ -1,75 +1,35 @@
---- Where a consumer keeps its position between two lives. A store is a table of two functions:
--- `load(log, name)` returns the position saved last (nil: none), or nil and an error;
--- `save(log, name, position, last)` returns true, or nil and an error; `last` is what was loaded or saved before.
+--- Where a consumer keeps its position between two lives.
+--
+-- A store is a table of
+--
+-- - `load(log, name)`: returns the position that was saved last (nil: none was), or nil and an
+--   error;
+-- - `save(log, name, position, last)`: saves it and returns true, or nil and an error. `last` is
+--   the position that was loaded or saved before (nil: none). A store that others may write to as
+--   well compares it, and returns an error with the code "superseded" where the stored one is
+--   another: the consumer then begins again from what is stored;
+-- - `transactional` (optional): true where `save` writes by the given log, so that the position
+--   commits together with the handler's work. Such a store must not raise errors;
+-- - `instance()` (optional): text that differs between two stores which use the same names, such as
+--   those of two nginx servers.
+--
+-- `log` is connected, and its statements have the time limit of the consumer; `name` is the
+-- consumer's, nil where it has none. A store may raise errors: they count as returned. A position
+-- is text of the log's own; a store must keep it unchanged.
 -- @module forgelog.store
-local core = require "forgelog.core"
-local drive = require "forgelog.drive"
 
 local store = {}
 
---- Keeps it in this program's memory: for caches that start empty anyway.
-function store.memory()
-  local saved
-  return {
-    load = function() return saved end,
-    save = function(_, _, position)
-      saved = position
-      return true
-    end,
-  }
-end
+--- Keeps the position in this program's memory: see `forgelog.store.memory`.
+store.memory = require "forgelog.store.memory"
 
---- Keeps it in a file: written aside, synced, renamed, so that it is never half a position.
--- @string path the file; its folder must exist
-function store.file(path)
-  local function failure(why)
-    return nil, core.error("query", ("position file %s: %s"):format(path, why))
-  end
-  return {
-    load = function()
-      local file, why, code = io.open(path, "r")
-      if not file then
-        if code == 2 then return nil end -- ENOENT: nothing was saved yet
-        return failure(why)
-      end
-      local text
-      text, why = file:read("*a")
-      file:close()
-      if not text then return failure(why) end -- a folder opens, but cannot be read
-      text = text:gsub("%s+$", "")
-      local wrong = core.position(text)
-      if wrong then return failure("what it holds is no position: " .. wrong) end
-      return text
-    end,
-    save = function(_, _, position)
-      local done, why = core.save(path, position)
-      if not done then return failure(why) end
-      return true
-    end,
-  }
-end
+--- Keeps it in a file: see `forgelog.store.file`.
+store.file = require "forgelog.store.file"
 
---- Keeps it in the table forge_change_log_consumers beside the log; with the consumer's `transaction = true` it commits
--- together with what the handler writes, so that each change takes effect exactly once.
-function store.table()
-  return {
-    load = function(log, name)
-      local ok, err = drive.run(log, "begin", "load", name)
-      if not ok then return nil, err end
-      local row = log._core:rows()[1]
-      return row and row.position
-    end,
-    save = function(log, name, position, last)
-      local ok, why = drive.run(log, "begin", "save", name, position, last)
-      if not ok then return nil, why end
-      local _, saved = log._core:rows()
-      if saved == 1 then return true end
-      local err = core.error("query", ("the position of consumer %s was moved by another of that name"):format(name))
-      err.moved, err.retryable = true, true -- loaded again, it is right
-      return nil, err
-    end,
-    transactional = true,
-  }
-end
+--- Keeps it in the database, beside the log: see `forgelog.store.table`.
+store.table = require "forgelog.store.table"
+
+--- Keeps it in a lua_shared_dict of OpenResty: see `forgelog.store.shared`.
+function store.shared(name) return require("forgelog.store.shared")(name) end
 
 return store

@@ -1,10 +1,34 @@
---- Finds the waiter of the place a program runs in: see `forgelog.wait.poll` for what a waiter is.
+--- Waiters, and which one serves where a program runs. The core never waits: it says what for, and
+-- a waiter waits.
+--
+-- A waiter is a table of
+--
+-- - `wait(fd, events, seconds)`: waits until the socket `fd` may be ready for `events` ("r", "w" or
+--   "rw"), and returns true; or until that many seconds are over, and returns false. A true that is
+--   not so does no harm. Without `fd` (nil) it sleeps; without `seconds` it waits as long as it
+--   takes. It may raise an error: the log stays usable, or can be closed;
+-- - `now()`: seconds of a clock that never goes back;
+-- - `name` (optional): for messages;
+-- - `cancel(fd)` (optional): called before a socket is closed; it lets go whoever waits for that
+--   socket. An event loop needs it, since the number may be given to another socket at once;
+-- - `connecting(conn)` (optional): called with the connection (`forgelog.connection`) at each
+--   attempt to connect; of its methods `option(keyword)` may be used, which says what libpq made of
+--   an option such as "host".
+--
+-- While an event loop has other work, `wait` must let it do that: it gives way to the other
+-- coroutines, and comes back in the same one.
 -- @module forgelog.wait
-local check = require "forgelog.check"
+local check = require "forgelog.connection.options"
 
---- The waiter itself, or the one of that name: "poll", "cqueues", "luv", "openresty"; nil finds it.
+--- Finds a waiter.
+-- @string where name of the public function that was asked
+-- @param wait a waiter; or the name of one in forgelog.wait: "poll", "cqueues", "luv", "openresty";
+-- nil: "openresty" inside nginx, elsewhere "poll"
+-- @return the waiter
 return function(where, wait)
-  if type(wait) == "table" and type(wait.wait) == "function" and type(wait.now) == "function" then return wait end
+  local is_waiter = type(wait) == "table" and type(wait.wait) == "function"
+    and type(wait.now) == "function"
+  if is_waiter then return wait end
   if wait == nil then wait = package.loaded.ngx and "openresty" or "poll" end
   local found, waiter = pcall(require, "forgelog.wait." .. tostring(wait))
   if not found then check.misuse(where, ("no waiter %s: %s"):format(tostring(wait), waiter)) end

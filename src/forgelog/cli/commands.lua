@@ -1,24 +1,32 @@
---- The commands and their options: the one source of the parser, --help, the man page and the completion.
--- An option is { flags, help, arg = name of its argument (none: a flag), type = see `forgelog.cli.parser`, default, choices,
--- args = how many, required, alone = not with others that are }.
+--- The commands and their options: the one source of the parser, --help, the man page and the
+-- completion. An option is { flags, help, arg = name of its argument (none: a flag), default,
+-- choices, required, type = see `forgelog.cli.lib.parser`, args = how many, alone = not beside
+-- another such option }.
 -- @module forgelog.cli.commands
 
 local tables = { "table", "a table, as SQL names it", args = "+" }
 
-local schema = { "-s --schema", "where the log is (default: found by the search path)", arg = "<schema>" }
+local schema = { "-s --schema", "where the log is (default: found by the search path)",
+  arg = "<schema>" }
+
+local settle = { "--settle", "longest wait for transactions that were open before",
+  arg = "<duration>", type = "duration", default = "5s" }
 
 -- What drain and follow share.
 local stream = {
-  { "--since", "where to begin when no position is saved: a seq, a position, 'beginning' (the default) or 'now'",
+  { "--since", "where to begin when no position is saved: "
+    .. "a seq, a position, 'beginning' (the default) or 'now'",
     arg = "<position>", type = "since" },
   { "--limit", "end after so many changes", arg = "<n>", type = "count" },
   { "--tables", "these tables only, as named in the log", arg = "<table>", args = "+" },
-  { "--format", "text, json (one change a line) or tsv (as COPY reads it); default: text, for --exec json", arg = "<format>",
-    choices = { "text", "json", "tsv" } },
+  { "--format", "text, json (one change a line) or tsv (as COPY reads it); "
+    .. "default: text, for --exec json",
+    arg = "<format>", choices = { "text", "json", "tsv" } },
   { "--name", "keep the position in the database under this name", arg = "<name>", alone = true },
   { "--position-file", "keep the position in this file", arg = "<file>", alone = true },
-  { "--exec", "give each batch to a shell command on its standard input; where that fails, the batch is not saved and is "
-    .. "tried again", arg = "<command>" },
+  { "--exec", "give each batch to a shell command on its standard input; where that fails, "
+    .. "the batch is not saved and is tried again",
+    arg = "<command>" },
   { "--batch", "most changes at once", arg = "<n>", type = "positive", default = 1000 },
 }
 
@@ -32,7 +40,8 @@ end
 return {
   name = "forgelog",
   summary = "the durable, loss-free change feed from PostgreSQL",
-  description = "Sets up, reads, follows, trims and watches over the change log of a PostgreSQL database.",
+  description = "Sets up, reads, follows, trims and watches over the change log "
+    .. "of a PostgreSQL database.",
   -- before or after the command
   options = {
     { "-h --host", "server or folder of its socket", arg = "<host>" },
@@ -42,8 +51,10 @@ return {
     { "-w --no-password", "never ask for a password" },
     { "-W --password", "ask for a password at once" },
     schema,
-    { "--timeout", "longest time that a statement may take", arg = "<duration>", type = "duration" },
-    { "--color", "when to colour", arg = "<when>", choices = { "auto", "always", "never" }, default = "auto" },
+    { "--timeout", "longest time that a statement may take", arg = "<duration>",
+      type = "duration" },
+    { "--color", "when to colour", arg = "<when>", choices = { "auto", "always", "never" },
+      default = "auto" },
     { "--verbose", "with an error also its kind, SQLSTATE and detail" },
   },
   { "install", "create the log and its functions, or bring them up to date", {
@@ -51,25 +62,30 @@ return {
   } },
   { "watch", "have the changes of tables logged", {
     tables,
-    { "--ignore", "columns: an UPDATE of nothing else is not logged", arg = "<columns>", type = "list" },
+    { "--ignore", "columns: an UPDATE of nothing else is not logged", arg = "<columns>",
+      type = "list" },
     { "--no-notify", "never wake followers: for tables written under two-phase commit" },
   }, examples = { "forgelog watch orders customers --ignore updated_at" } },
   { "unwatch", "have them logged no longer", { tables } },
   { "watched", "the tables that are watched, and whether their triggers are as they should be", {
     { "--json", "as JSON" },
   } },
-  { "drain", "print what is settled after a position, in ascending seq, and end", with(stream,
-    { "--settle", "longest wait for transactions that were open before", arg = "<duration>", type = "duration", default = "5s" }),
+  { "drain", "print what is settled after a position, in ascending seq, and end",
+    with(stream, settle),
     examples = { "forgelog drain --since 1000 --format json | jq .row_id",
-      "forgelog drain --name search --exec 'curl -sf --data-binary @- http://localhost:8000/changes'" } },
+      "forgelog drain --name search "
+      .. "--exec 'curl -sf --data-binary @- http://localhost:8000/changes'" } },
   { "follow", "print changes as they are committed, until Ctrl-C", with(stream,
-    { "--poll", "time between looks when nothing wakes it", arg = "<duration>", type = "duration", default = "1s" },
+    { "--poll", "time between looks when nothing wakes it", arg = "<duration>", type = "duration",
+      default = "1s" },
     { "--no-listen", "behind a pooler in transaction mode: poll only, and take no session lock" }),
-    examples = { "forgelog follow --since now", "forgelog follow --name mailer --exec ./send-mails" } },
+    examples = { "forgelog follow --since now",
+      "forgelog follow --name mailer --exec ./send-mails" } },
   { "trim", "delete old changes, in short transactions, one trimmer at a time", {
-    { "--older-than", "age from which changes are deleted, such as 90s, 15m, 1h, 7d", arg = "<duration>", type = "age",
-      required = true },
-    { "--min-rows", "newest changes kept whatever their age", arg = "<n>", type = "count", default = 1000 },
+    { "--older-than", "age from which changes are deleted, such as 90s, 15m, 1h, 7d",
+      arg = "<duration>", type = "age", required = true },
+    { "--min-rows", "newest changes kept whatever their age", arg = "<n>", type = "count",
+      default = 1000 },
     { "--keep-consumers", "keep what a named consumer has not read yet" },
     { "--every", "trim again and again, until Ctrl-C", arg = "<duration>", type = "interval" },
     { "--dry-run", "only say what would be deleted" },
@@ -79,24 +95,26 @@ return {
     { "--json", "as JSON", alone = true },
     { "--prometheus", "in Prometheus' text format", alone = true },
     { "--watch", "again and again, until Ctrl-C", alone = true },
-    { "--interval", "time between two looks of --watch", arg = "<duration>", type = "interval", default = "2s" },
+    { "--interval", "time between two looks of --watch", arg = "<duration>", type = "interval",
+      default = "2s" },
   }, examples = { "forgelog status --watch",
     "forgelog status --prometheus >forgelog.prom.new && mv forgelog.prom.new forgelog.prom" } },
   { "doctor", "check all that makes the feed lose its promise or its speed, and say what to do", {
-    { "--older-than", "age of changes that a trim should have deleted", arg = "<duration>", type = "duration", default = "24h" },
+    { "--older-than", "age of changes that a trim should have deleted", arg = "<duration>",
+      type = "duration", default = "24h" },
     { "--json", "as JSON" },
     { "--quiet", "only what is wrong" },
   } },
-  { "position", "the position to go on from after a reload that begins now", {
-    { "--settle", "longest wait for transactions that were open before", arg = "<duration>", type = "duration", default = "5s" },
-  }, examples = { "position=$(forgelog position) && ./reload && forgelog follow --since \"$position\"" } },
+  { "position", "the position to go on from after a reload that begins now", { settle },
+    examples = {
+      "position=$(forgelog position) && ./reload && forgelog follow --since \"$position\"" } },
   { "forget", "remove the saved position of named consumers", {
     { "name", "the consumer's name", args = "+" },
   } },
   { "completion", "a shell's completion script", {
     { "shell", "bash or zsh", choices = { "bash", "zsh" } },
-  }, examples = { "source <(forgelog completion bash)" }, offline = true },
-  { "man", "this command's man page, as roff", {}, examples = { "forgelog man | man -l -" }, offline = true },
+  }, examples = { "source <(forgelog completion bash)" } },
+  { "man", "this command's man page, as roff", {}, examples = { "forgelog man | man -l -" } },
   status = {
     { "0", "done; also when a signal ended what only a signal ends" },
     { "1", "failed" },

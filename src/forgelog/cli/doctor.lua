@@ -1,7 +1,9 @@
---- forgelog doctor: what log:diagnose() found, worst news in red, and an exit status for monitoring.
+--- forgelog doctor: prints what log:diagnose() found, the worst in red, and ends with an exit
+-- status for monitoring.
 -- @module forgelog.cli.doctor
-local terminal = require "forgelog.cli.terminal"
-local units = require "forgelog.cli.units"
+local errors = require "forgelog.cli.lib.errors"
+local terminal = require "forgelog.cli.lib.terminal"
+local units = require "forgelog.units"
 
 local COLORS = { ok = "green", note = "dim", warning = "yellow", error = "red" }
 local STATUS = { ok = 0, note = 0, warning = 3, error = 4 }
@@ -20,11 +22,14 @@ end
 local function print_all(context, findings)
   local width = 0
   for _, finding in ipairs(findings) do width = math.max(width, #finding.check) end
+  local line = "%s  %-" .. width .. "s  %s\n"
   local indent = (" "):rep(#MARK:format("") + width + 4)
   for _, finding in ipairs(findings) do
-    context.out(("%s  %-" .. width .. "s  %s\n"):format(context.color(COLORS[finding.severity], MARK:format(finding.severity)),
-      finding.check, terminal.safe(finding.message)))
-    if finding.advice then context.out(indent, context.color("bold", terminal.safe(finding.advice)), "\n") end
+    local mark = context.color(COLORS[finding.severity], MARK:format(finding.severity))
+    context.out(line:format(mark, finding.check, terminal.safe(finding.message)))
+    if finding.advice then
+      context.out(indent, context.color("bold", terminal.safe(finding.advice)), "\n")
+    end
   end
 end
 
@@ -38,15 +43,19 @@ local function tally(context, findings)
   context.out(table.concat(parts, ", "), "\n")
 end
 
---- Looks and tells.
--- @param context of `forgelog.cli`
+local function worst(findings)
+  local status = 0
+  for _, finding in ipairs(findings) do status = math.max(status, STATUS[finding.severity]) end
+  return status
+end
+
+--- Diagnoses.
+-- @param context of `forgelog.cli.lib.context`
 -- @param options `older_than`, `json`, `quiet`
 -- @return the exit status: 0, 3 with a warning, 4 with an error
 return function(context, options)
-  local findings, err = context:connect():diagnose({ older_than = options.older_than })
-  if not findings then error(err, 0) end
-  local status = 0
-  for _, finding in ipairs(findings) do status = math.max(status, STATUS[finding.severity]) end
+  local log = context:connect()
+  local findings = errors.must(log:diagnose({ older_than = options.older_than }))
   local shown = options.quiet and filter(findings, wrong) or findings
   if options.json then
     context.out(context.json(shown), "\n")
@@ -54,5 +63,5 @@ return function(context, options)
     print_all(context, shown)
     if not options.quiet then tally(context, findings) end
   end
-  return status
+  return worst(findings)
 end

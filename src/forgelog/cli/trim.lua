@@ -1,120 +1,165 @@
---- forgelog trim: once, from cron; or again and again.
+--- forgelog trim: deletes old changes, once, from cron; or with --every again and again.
 -- @module forgelog.cli.trim
 local core = require "forgelog.core"
+local errors = require "forgelog.cli.lib.errors"
 local status = require "forgelog.status"
-local terminal = require "forgelog.cli.terminal"
-local units = require "forgelog.cli.units"
+local terminal = require "forgelog.cli.lib.terminal"
+local units = require "forgelog.units"
 
-local function must(value, ...)
-  if not value then error((...), 0) end
-  return value, ...
-end
+local must = errors.must
 
 local function range(first, last)
   return first == last and ("seq %d"):format(first) or ("seq %d to %d"):format(first, last)
 end
 
--- The consumers that have not read all up to a seq, as text; nil: nobody, or this role may not know.
+-- The server's clock.
+local function now(log) return must(status.remains(log.connection)).now end
+
+local function remaining(log)
+  local rest = must(status.remains(log.connection))
+  if not rest.first then return "the log is empty" end
+  return ("%s%s remain, %s"):format(rest.rows_exact and "" or "more than ", units.count(rest.rows),
+    range(rest.first, rest.last))
+end
+
+-- The consumers that have not read everything up to a seq, as text; nil where there are none, or
+-- where this role may not know.
 local function behind(log, seq)
-  local list, err = status.consumers(log)
+  local list, err = status.consumers(log.connection)
   if not list then
     if err.sqlstate == "42501" then return nil end
     error(err, 0)
   end
   local names = {}
   for _, one in ipairs(list) do
-    if one.seq and one.seq < seq then names[#names + 1] = ("%s (at %s)"):format(one.name, one.position) end
+    if one.seq and one.seq < seq then
+      names[#names + 1] = ("%s (at %s)"):format(one.name, one.position)
+    end
   end
   return names[1] and table.concat(names, ", ")
 end
 
-local function remaining(log)
-  local now = must(status.remains(log))
-  if not now.first then return "the log is empty" end
-  return ("%s%s remain, %s"):format(now.rows > 100000 and "more than " or "", units.count(math.min(now.rows, 100000)),
-    range(now.first, now.last))
+-- What a trim would delete now: how many changes, and up to which seq (nil: none).
+local function preview(log, before, min_rows, keep_consumers)
+  local deleted, last = 0, nil
+  must(log:trim(before, {
+    min_rows = min_rows, keep_consumers = keep_consumers, dry_run = true,
+    on_batch = function(count, _, to) deleted, last = count, to end,
+  }))
+  return deleted, last
 end
 
 -- What was deleted, as text.
 local function account(options, done)
-  local text = ("%s %s older than %s"):format(options.dry_run and "would delete" or "deleted", units.many(done.deleted, "change"),
-    options.older_than[2])
+  local text = ("%s %s older than %s"):format(options.dry_run and "would delete" or "deleted",
+    units.many(done.deleted, "change"), options.older_than.text)
   return done.first and ("%s, %s"):format(text, range(done.first, done.last)) or text
 end
 
--- Runs the trim; counts into `done`, and draws a bar where it takes long.
+-- The bar that shows how far a trim is; its length is what the trim would delete at its beginning.
+local function start_progress(log, before, options)
+  if options.quiet or not core.terminal(2) then return function() end end
+  local total = preview(log, before, options.min_rows, options.keep_consumers)
+  return terminal.progress(total, "changes", true)
+end
+
+-- Says what is known of a trim that a signal has broken off.
+local function say_unknown(context, done)
+  if context.options.quiet then return end
+  context.out(account(context.options, done), "; what became of the batch at hand is not known\n")
+  context.flush()
+end
+
+-- Runs the trim, and counts into `done` what it deletes. Returns nil, or why it ended early:
+-- "busy" or "stopped".
 local function delete(context, log, before, done)
   local options = context.options
-  local opts = { min_rows = options.min_rows, keep_consumers = options.keep_consumers }
-  local progress = function() end
-  if core.terminal(2) and not options.quiet then
-    opts.dry_run = true
-    progress = terminal.progress(must(log:trim(before, opts)), "changes", true)
-  end
-  opts.dry_run = options.dry_run
-  opts.on_batch = function(deleted, first, last)
-    done.deleted, done.first, done.last = deleted, first, last
-    progress(deleted)
-    return not core.caught()
-  end
+  local progress = start_progress(log, before, options)
+  local opts = {
+    min_rows = options.min_rows, keep_consumers = options.keep_consumers, dry_run = options.dry_run,
+    on_batch = function(deleted, first, last)
+      done.deleted, done.first, done.last = deleted, first, last
+      progress(deleted)
+      return not context.caught()
+    end,
+  }
   local ran, deleted, why = pcall(context.unbroken, context, log.trim, log, before, opts)
   progress()
   if not ran then
-    if context.interrupted(deleted) and not options.quiet then
-      context.out(account(options, done), "; what became of the batch at hand is not known\n")
-      context.flush()
-    end
-    error(deleted, 0)
+    local raised = deleted
+    if context.interrupted(raised) then say_unknown(context, done) end
+    error(raised, 0)
   end
-  if not deleted and done.deleted > 0 then why.advice = ("%d changes were deleted before"):format(done.deleted) end
+  if not deleted and done.deleted > 0 then
+    errors.advise(why, ("%d changes were deleted before"):format(done.deleted))
+  end
   must(deleted, why)
   return why
 end
 
--- What consumers have to do with it.
-local function tell_consumers(context, log, before, done, why)
-  local options, more = context.options, { deleted = 0 }
-  local left = done.last and behind(log, done.last)
-  if left then context.note(options.dry_run and "would be left behind: %s" or "left behind, must resync: %s", left) end
-  if not options.keep_consumers or options.quiet or why then return end
-  must(log:trim(before, { min_rows = options.min_rows, dry_run = true, on_batch = function(deleted, _, last)
-    more.deleted, more.last = deleted - (options.dry_run and done.deleted or 0), last
-  end }))
-  local whom = more.deleted > 0 and behind(log, more.last) -- nobody: written since, which moves the floor of rows
-  if whom then context.out(("kept %s for %s\n"):format(units.many(more.deleted, "change"), whom)) end
+-- Says which consumers must resync because of what was deleted.
+local function say_left_behind(context, log, done)
+  local names = done.last and behind(log, done.last)
+  if not names then return end
+  local preview_only = context.options.dry_run
+  context.note(preview_only and "would be left behind: %s" or "left behind, must resync: %s", names)
 end
 
--- One round; says what it did.
-local function trim(context)
-  local options, log = context.options, context:connect()
-  local started, done = must(status.remains(log)).now, { deleted = 0 }
-  local before = started - options.older_than[1]
-  local why = delete(context, log, before, done)
-  context.grace = true -- what was done is told, also where a signal came meanwhile
-  if not options.quiet then
-    context.out(account(options, done), why == "busy" and ": another session is trimming\n"
-      or (", in %.1f s; %s\n"):format(must(status.remains(log)).now - started, remaining(log)))
-    context.flush()
+-- Says for which consumers old changes were kept: those are what a trim that keeps nothing for
+-- consumers would still delete, beside what a dry run has only counted. Where no consumer is
+-- behind them, they were kept by --min-rows and have become more than that meanwhile, by new
+-- changes.
+local function say_kept(context, log, before, done)
+  local options = context.options
+  local deletable, last = preview(log, before, options.min_rows, false)
+  local kept = deletable - (options.dry_run and done.deleted or 0)
+  local names = kept > 0 and behind(log, last)
+  if names then context.out(("kept %s for %s\n"):format(units.many(kept, "change"), names)) end
+end
+
+-- Says what a trim did, how long it took, and what remains.
+local function say_done(context, log, done, why, started)
+  local text = account(context.options, done)
+  if why == "busy" then
+    context.out(text, ": another session is trimming\n")
+  else
+    context.out(text, (", in %.1f s; %s\n"):format(now(log) - started, remaining(log)))
   end
-  tell_consumers(context, log, before, done, why)
+  context.flush()
+end
+
+-- One round.
+local function trim(context)
+  local options, log, done = context.options, context:connect(), { deleted = 0 }
+  local started = now(log)
+  local before = started - options.older_than.seconds
+  local why = delete(context, log, before, done)
+  context:shield() -- what was done is said, even if a signal came meanwhile
+  if not options.quiet then say_done(context, log, done, why, started) end
+  say_left_behind(context, log, done)
+  if options.keep_consumers and not options.quiet and not why then
+    say_kept(context, log, before, done)
+  end
   if why == "stopped" then context.interrupt() end
 end
 
--- Again and again; what passes by itself does not end it.
-local function repeatedly(context, seconds)
+-- Rounds without end; an error that passes by itself does not end them either.
+local function repeatedly(context)
   while true do
     local ok, err = pcall(trim, context)
-    context.grace = false
-    if context.log then context.log:close() end
+    context:unshield()
+    context:disconnect()
     context.flush()
     if not ok and not (type(err) == "table" and err.retryable) then error(err, 0) end
-    if not ok then context:failed(err) end
-    context:sleep(seconds)
+    if not ok then context:report(err) end
+    context:sleep(context.options.every)
   end
 end
 
+--- Trims.
+-- @param context of `forgelog.cli.lib.context`
+-- @param options `older_than`, `min_rows`, `keep_consumers`, `every`, `dry_run`, `quiet`
 return function(context, options)
   if not options.every then return trim(context) end
-  local ok, err = pcall(repeatedly, context, options.every)
-  if not ok and not context.interrupted(err) then error(err, 0) end
+  context.until_signal(repeatedly, context)
 end

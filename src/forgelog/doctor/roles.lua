@@ -1,87 +1,114 @@
---- Checks of rights: what this role may do, with whose rights changes are logged, and who else may write to the log.
+--- Checks of rights: what this role may do, with whose rights changes are logged, and who else may
+-- write to the log.
 -- @module forgelog.doctor.roles
-local database = require "forgelog.database"
 
--- What this role needs in order to drain: each what it lacks and what grants it.
-local function needs(run)
-  local place, role, list = run.place, run.server.quoted_role, {}
-  local log = place.schema .. ".forge_change_log"
-  if not place.uses then list[#list + 1] = { "use schema " .. place.schema, run:usage() } end
-  if place.reads == false then list[#list + 1] = { "read " .. log, ("GRANT SELECT ON %s TO %s"):format(log, role) } end
-  if place.reads_state == false then
-    list[#list + 1] = { ("read %s_state"):format(log), ("GRANT SELECT ON %s_state TO %s"):format(log, role) }
+-- What this role needs in order to drain and lacks: each a code, what it is, and what grants it.
+local function lacking(run)
+  local log, role, name, list = run.log, run.server.role, run:log_name(), {}
+  local function add(code, what, grant)
+    list[#list + 1] = { code = code, what = what, grant = grant }
+  end
+  if not log.may_use_schema then
+    add("may_not_use_schema", "use schema " .. log.schema, run:usage())
+  end
+  if log.may_read == false then
+    add("may_not_read", "read " .. name, ("GRANT SELECT ON %s TO %s"):format(name, role))
+  end
+  if log.may_read_state == false then
+    add("may_not_read_state", ("read %s_state"):format(name),
+      ("GRANT SELECT ON %s_state TO %s"):format(name, role))
   end
   return list
 end
 
-local function extras(run)
-  local place, role = run.place, run.server.quoted_role
-  local log = place.schema .. ".forge_change_log"
-  if not place.trims then
-    run:note("role", ("role %s may not delete from %s, so it cannot trim"):format(role, log),
-      ("GRANT DELETE ON %s TO the role that trims"):format(log))
+-- What only a trimmer or a consumer needs.
+local function judge_extras(run)
+  local log, role, name = run.log, run.server.role, run:log_name()
+  if not log.may_delete then
+    run:note("may_not_delete",
+      ("role %s may not delete from %s, so it cannot trim"):format(role, name),
+      ("GRANT DELETE ON %s TO the role that trims"):format(name))
   end
-  if place.consumers and not (place.keeps and place.reads_consumers) then
-    run:note("role", ("role %s may not write to %s_consumers, so it can keep no consumer's position there"):format(role, log),
-      ("GRANT SELECT, INSERT, UPDATE, DELETE ON %s_consumers TO %s"):format(log, role))
+  if log.has_consumers and not (log.may_save and log.may_read_consumers) then
+    local message = "role %s may not write to %s_consumers, so it can keep no consumer's position "
+      .. "there"
+    local grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON %s_consumers TO %s"
+    run:note("may_not_save", message:format(role, name), grant:format(name, role))
   end
 end
 
 local function role(run)
-  local place, name = run.place, run.server.quoted_role
-  local wants = needs(run)
-  for _, want in ipairs(wants) do
-    run:error("role", ("role %s may not %s, so it cannot drain or follow"):format(name, want[1]), want[2])
+  local name, lacks = run.server.role, lacking(run)
+  for _, right in ipairs(lacks) do
+    local message = "role %s may not %s, so it cannot drain or follow"
+    run:error(right.code, message:format(name, right.what), right.grant)
   end
-  if place.hides_rows then
-    run:error("role", ("row security hides changes from role %s"):format(name),
-      ("ALTER TABLE %s.forge_change_log DISABLE ROW LEVEL SECURITY"):format(place.schema))
+  if run.log.row_security then
+    run:error("row_security", ("row security hides changes from role %s"):format(name),
+      ("ALTER TABLE %s DISABLE ROW LEVEL SECURITY"):format(run:log_name()))
+  elseif #lacks == 0 then
+    run:ok(("role %s may drain and follow"):format(name))
   end
-  if #wants == 0 and not place.hides_rows then run:ok("role", ("role %s may drain and follow"):format(name)) end
-  extras(run)
+  judge_extras(run)
 end
 
 local function visibility(run)
-  if run.server.reads_stats then return run:ok("visibility", "the age of every open transaction is shown to this role") end
-  run:note("visibility", ("how long transactions of others are open is hidden from role %s"):format(run.server.quoted_role),
-    ("GRANT pg_read_all_stats TO %s"):format(run.server.quoted_role))
+  local name = run.server.role
+  if run.server.reads_stats then
+    return run:ok("the age of every open transaction is shown to this role")
+  end
+  run:note("reads_no_stats",
+    ("how long transactions of others are open is hidden from role %s"):format(name),
+    ("GRANT pg_read_all_stats TO %s"):format(name))
+end
+
+-- The statements that grant "A ON x; B ON y" to a role.
+local function grants_of(rights, to)
+  local list = {}
+  for right in (rights .. "; "):gmatch("(.-); ") do
+    list[#list + 1] = ("GRANT %s TO %s"):format(right, to)
+  end
+  return table.concat(list, "; ")
 end
 
 local function owners(run)
-  local rows, err = run.log:query(database.sql("doctor_owners"), run.place.name)
+  local rows, err = run:ask("owners")
   if not rows then return err end
   local wrong = false
   for _, row in ipairs(rows) do
     if row.lacks ~= "" then
       wrong = true
       local what = row.guards and "every trim fails" or "every write to a watched table fails"
-      run:error("owner", ("role %s owns %s and lacks %s: %s"):format(row.owner, row.functions, row.lacks, what),
-        ("GRANT %s TO %s"):format(row.lacks:gsub("; ", (" TO %s; GRANT "):format(row.owner:gsub("%%", "%%%%"))), row.owner))
+      local message = "role %s owns %s and lacks %s: %s"
+      run:error("owner_lacks_rights", message:format(row.owner, row.functions, row.lacks, what),
+        grants_of(row.lacks, row.owner))
     end
   end
-  if #rows > 0 and not wrong then run:ok("owner", "the functions that write the log run with the rights it takes") end
+  if #rows > 0 and not wrong then
+    run:ok("the functions that write the log run with the rights it takes")
+  end
 end
-
-local REVOKE = "REVOKE %s ON %s%s FROM %s"
 
 local function grants(run)
-  local rows, err = run.log:query(database.sql("doctor_grants"), run.place.name)
+  local rows, err = run:ask("grants")
   if not rows then return err end
   for _, row in ipairs(rows) do
-    local advice = REVOKE:format(row.rights, row.sequence and "SEQUENCE " or "", row.quoted, row.grantee)
-    local severity = row.writes and (row.harms or not row.role) and "warning" or "note"
-    run[severity](run, "grants", ("%s has the rights %s on %s"):format(row.role and "role " .. row.grantee or "everybody",
-      row.rights, row.quoted), severity == "note" and advice .. ", unless it is a trimmer, or meant to write there" or advice)
+    local who = row.role and "role " .. row.grantee or "everybody"
+    local message = ("%s has the rights %s on %s"):format(who, row.rights, row.quoted)
+    local revoke = ("REVOKE %s ON %s%s FROM %s"):format(row.rights,
+      row.sequence and "SEQUENCE " or "", row.quoted, row.grantee)
+    if row.writes and (row.harms or not row.role) then
+      run:warning("others_write", message, revoke)
+    else
+      run:note("others_may", message, revoke .. ", unless it is a trimmer, or meant to write there")
+    end
   end
-  if #rows == 0 then run:ok("grants", "nobody but its owner may write to the log") end
-end
-
-local function of_log(test)
-  return function(run)
-    if run.place.log then return test(run) end
-  end
+  if #rows == 0 then run:ok("nobody but its owner may write to the log") end
 end
 
 return {
-  { "role", of_log(role) }, { "visibility", visibility }, { "owner", of_log(owners) }, { "grants", of_log(grants) },
+  { "role", role, needs_log = true },
+  { "visibility", visibility },
+  { "owner", owners, needs_log = true },
+  { "grants", grants, needs_log = true },
 }

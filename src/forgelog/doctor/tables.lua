@@ -1,69 +1,85 @@
 --- Checks of the tables whose changes are logged.
 -- @module forgelog.doctor.tables
-local database = require "forgelog.database"
-local units = require "forgelog.cli.units"
+local inspect = require "forgelog.tables.inspect"
+local units = require "forgelog.units"
 
-local PARTITION = "truncate of a partition" -- how log:watched() calls a partition without a trigger for TRUNCATE
+local function watch(run, name) return run:command("watch " .. units.word(name)) end
 
-local function watch(run, name) return run:command("watch " .. run.word(name)) end
+-- Each judge_... reports what is wrong with one table, where `row` is of sql/doctor/tables.sql and
+-- `about` of `forgelog.tables.watched`; most return whether something is wrong.
 
--- Which triggers of a table are not as they should be; false where all are.
-local function triggers(run, name, about)
+-- Triggers that are missing, disabled or altered. Where only partitions lack theirs, nothing but a
+-- TRUNCATE of these is missed.
+local function judge_triggers(run, name, about)
+  local missing, altered = about.missing, about.altered
   local again = watch(run, name)
-  local unaltered = #about.altered == 0
-  if #about.missing == 1 and about.missing[1] == PARTITION and unaltered then
-    run:warning("tables", ("a TRUNCATE of the newest partitions of %s themselves would be missed"):format(name), again)
-  elseif #about.missing > 0 then
-    run:error("tables", ("changes of %s are missed: its triggers are missing or disabled for %s"):format(name,
-      table.concat(about.missing, ", ")), again .. ", then read the table anew")
+  local read_again = again .. ", then read the table again"
+  if about.uncovered and #missing == 1 and #altered == 0 then
+    run:warning("uncovered",
+      ("a TRUNCATE of the newest partitions of %s themselves would be missed"):format(name), again)
+  elseif #missing > 0 then
+    local message = "changes of %s are missed: its triggers are missing or disabled for %s"
+    run:error("missing", message:format(name, table.concat(missing, ", ")), read_again)
   end
-  if not unaltered then
-    run:error("tables", ("changes of %s are missed: its triggers are not as watch makes them for %s"):format(name,
-      table.concat(about.altered, ", ")), again .. ", then read the table anew")
+  if #altered > 0 then
+    local message = "changes of %s are missed: its triggers are not as watch makes them for %s"
+    run:error("altered", message:format(name, table.concat(altered, ", ")), read_again)
   end
-  return #about.missing > 0 or not unaltered
+  return #missing > 0 or #altered > 0
 end
 
-local function keys(run, name, about)
+local function judge_key(run, name, about)
+  local key = table.concat(about.key, ", ")
   if about.key_changed then
-    run:warning("tables", ("the primary key of %s was changed after it was watched: row_id is %s now, and was another before"
-      ):format(name, #about.key == 0 and "null" or table.concat(about.key, ", ")),
-      "read the table anew, then " .. watch(run, name))
+    local message = "the primary key of %s was changed after it was watched: row_id is %s now, and "
+      .. "was another before"
+    run:warning("key_changed", message:format(name, key == "" and "null" or key),
+      "read the table again, then " .. watch(run, name))
     return true
-  elseif #about.key == 0 then
-    run:note("tables", ("%s has no primary key: its changes name no row"):format(name),
+  elseif key == "" then
+    run:note("no_key", name .. " has no primary key: its changes name no row",
       "give it one, or read all of it when it changes")
   end
   return false
 end
 
--- A table that joined others since it was watched, or has such below it.
-local function relatives(run, row, about)
+-- A table that joined others since it was watched, or has such tables below it.
+local function judge_relatives(run, row, about)
   if row.copies_off then
-    run:error("tables", ("changes of %s are missed: the trigger that it has of %s is disabled"):format(row.copies_off, row.name),
-      row.copies_on .. "; then read the table anew")
+    local message = "changes of %s are missed: the trigger that it has of %s is disabled"
+    run:error("copy_disabled", message:format(row.copies_off, row.name),
+      row.copies_on .. "; then read the table again")
     return true
   elseif about and row.statement and row.joined then
-    run:error("tables", ("%s became part of a partitioned or parent table after it was watched: changes made through that one "
-      .. "are missed"):format(row.name), watch(run, row.name) .. ", then read the table anew")
+    local message = "%s became part of a partitioned or parent table after it was watched: changes "
+      .. "made through that one are missed"
+    run:error("joined", message:format(row.name),
+      watch(run, row.name) .. ", then read the table again")
     return true
   elseif row.children then
-    run:note("tables", ("%s inherits from %s and is not watched: its rows are missed"):format(row.children, row.name),
+    local message = "%s inherits from %s and is not watched: its rows are missed"
+    run:note("unwatched_children", message:format(row.children, row.name),
       "watch it too, where its rows are wanted")
   end
+  return false
 end
 
 -- A row trigger that somebody attached by hand.
-local function by_hand(run, row)
+local function judge_by_hand(run, row)
   if row.hand_off then
-    run:error("tables", ("changes of %s are missed: its trigger %s is disabled"):format(row.name, row.by_hand),
-      ("ALTER TABLE %s ENABLE TRIGGER %s, then read the table anew"):format(row.quoted, row.by_hand))
+    local advice = "ALTER TABLE %s ENABLE TRIGGER %s, then read the table again"
+    run:error("hand_disabled",
+      ("changes of %s are missed: its trigger %s is disabled"):format(row.name, row.by_hand),
+      advice:format(row.quoted, row.by_hand))
   elseif row.captured then
-    run:warning("tables", ("%s has the row trigger %s and is watched: each change is logged twice"):format(row.name, row.by_hand),
+    local message = "%s has the row trigger %s and is watched: each change is logged twice"
+    run:warning("logged_twice", message:format(row.name, row.by_hand),
       ("DROP TRIGGER %s ON %s"):format(row.by_hand, row.quoted))
   elseif row.hand_partial then
-    run:note("tables", ("the trigger %s of %s is not for INSERT, UPDATE and DELETE alike: the others are not logged"):format(
-      row.by_hand, row.name), "where they are wanted, drop it, then " .. watch(run, row.name))
+    local message = "the trigger %s of %s is not for INSERT, UPDATE and DELETE alike: the others "
+      .. "are not logged"
+    run:note("hand_partial", message:format(row.by_hand, row.name),
+      "where they are wanted, drop it, then " .. watch(run, row.name))
     return false
   else
     return false
@@ -71,72 +87,98 @@ local function by_hand(run, row)
   return true
 end
 
--- A subscription's worker fires no triggers for statements, and those for rows only where they are ALWAYS enabled.
-local function subscribed(run, row)
+-- A subscription's worker fires no triggers for statements, and those for rows only where they are
+-- ALWAYS enabled.
+local function judge_subscription(run, row)
   if not row.subscription or row.always_row then return false end
-  run:error("tables", ("what the subscription %s applies to %s is missed: it fires no trigger of statements, and those of rows "
-    .. "only if always enabled"):format(row.subscription, row.name), row.statement
-    and ("%s, attach forge_notify_change by hand as a row trigger, and ENABLE ALWAYS TRIGGER it"):format(
-      run:command("unwatch " .. run.word(row.name)))
-    or ("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s"):format(row.quoted, row.by_hand or "forge_capture_row"))
+  local message = "what the subscription %s applies to %s is missed: it fires no trigger of "
+    .. "statements, and those of rows only if always enabled"
+  local advice
+  if row.statement then
+    advice = "%s, attach forge_notify_change by hand as a row trigger, and ENABLE ALWAYS TRIGGER it"
+    advice = advice:format(run:command("unwatch " .. units.word(row.name)))
+  else
+    advice = "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s"
+    advice = advice:format(row.quoted, row.by_hand or "forge_capture_row")
+  end
+  run:error("subscribed", message:format(row.subscription, row.name), advice)
   return true
 end
 
-local function truncates(run, rows)
+local function judge(run, row, about)
+  local wrong = judge_subscription(run, row)
+  wrong = judge_relatives(run, row, about) or wrong
+  wrong = row.by_hand and judge_by_hand(run, row) or wrong
+  if about then
+    wrong = judge_triggers(run, row.name, about) or wrong
+    wrong = judge_key(run, row.name, about) or wrong
+  end
+  return wrong
+end
+
+-- Triggers attached by hand are for rows, so none is for TRUNCATE.
+local function judge_truncate(run, rows)
   local names = {}
   for _, row in ipairs(rows) do
     if not row.captured then names[#names + 1] = row.name end
   end
   if #names == 0 then return end
-  run:note("tables", ("TRUNCATE of %s is not logged: triggers attached by hand are for rows"):format(table.concat(names, ", ")),
-    ("where it matters, drop that trigger, then: %s && %s"):format(run:command("install"), watch(run, names[1])))
+  local message = "TRUNCATE of %s is not logged: triggers attached by hand are for rows"
+  local advice = "where it matters, drop that trigger, then: %s && %s"
+  run:note("truncate_not_logged", message:format(table.concat(names, ", ")),
+    advice:format(run:command("install"), watch(run, names[1])))
 end
 
-local function judge(run, row, about)
-  local wrong = subscribed(run, row)
-  wrong = relatives(run, row, about) or wrong
-  wrong = row.by_hand and by_hand(run, row) or wrong
-  if about then
-    wrong = triggers(run, row.name, about) or wrong
-    wrong = keys(run, row.name, about) or wrong
-  end
-  return wrong
-end
-
--- No partition is locked but those that a statement touches; one without a condition touches all.
-local function partitions(run, rows)
-  local each, worst = run.server.locks_each, nil
-  for _, row in ipairs(rows) do
-    if row.partitions > each then
-      worst = true
-      run:warning("partitions", ("%s has %s partitions, and max_locks_per_transaction is %d: a statement that touches all of "
-        .. "them may find no room in the lock table"):format(row.name, units.count(row.partitions), each),
-        ("set max_locks_per_transaction above %.0f and restart the server"):format(row.partitions))
-    end
-  end
-  if not worst then run:ok("partitions", "no watched table has more partitions than a transaction has locks") end
+-- The rows of sql/doctor/tables.sql; or nil and an error.
+local function logged_tables(run)
+  local err
+  if not run.logged then run.logged, err = run:ask("tables") end
+  return run.logged, err
 end
 
 local function tables(run)
-  if not run.place.log then return end
-  local rows, err = run.log:query(database.sql("doctor_tables"), run.place.name)
+  local rows, err = logged_tables(run)
   if not rows then return err end
-  local names, about = run.log:watched()
-  if not names then return about end
-  if #rows == 0 and #names == 0 then
-    return run:warning("tables", "no table is watched: nothing is logged", run:command("watch TABLE"))
+  local watched
+  watched, err = inspect.list(run.conn)
+  if not watched then return err end
+  if #rows == 0 and #watched == 0 then
+    return run:warning("none_watched", "no table is watched: nothing is logged",
+      run:command("watch TABLE"))
   end
-  local wrong, seen = false, {}
+  local wrong, about, seen = false, {}, {}
+  for _, one in ipairs(watched) do about[one.name] = one end
   for _, row in ipairs(rows) do
     seen[row.name] = true
     wrong = judge(run, row, about[row.name]) or wrong
   end
-  for _, name in ipairs(names) do -- of which only the trigger for TRUNCATE is left
-    if not seen[name] then wrong = triggers(run, name, about[name]) or wrong end
+  for _, one in ipairs(watched) do -- the others have lost all triggers except that for TRUNCATE
+    if not seen[one.name] then wrong = judge_triggers(run, one.name, one) or wrong end
   end
-  if not wrong then run:ok("tables", ("changes of %s are logged"):format(units.many(#rows, "table"))) end
-  truncates(run, rows)
-  partitions(run, rows)
+  if not wrong then run:ok(("changes of %s are logged"):format(units.many(#rows, "table"))) end
+  judge_truncate(run, rows)
 end
 
-return { { "tables", tables } }
+-- A statement locks the partitions that it touches; one without a condition touches all.
+local function partitions(run)
+  local rows, err = logged_tables(run)
+  if not rows then return err end
+  local each, wrong = run.server.locks_per_transaction, false
+  for _, row in ipairs(rows) do
+    if row.partitions > each then
+      wrong = true
+      local message = "%s has %s partitions, and max_locks_per_transaction is %d: a statement that "
+        .. "touches all of them may find no room in the lock table"
+      local advice = "set max_locks_per_transaction above %.0f and restart the server"
+      run:warning("many_partitions", message:format(row.name, units.count(row.partitions), each),
+        advice:format(row.partitions))
+    end
+  end
+  if wrong or #rows == 0 then return end
+  run:ok("no watched table has more partitions than a transaction has locks")
+end
+
+return {
+  { "tables", tables, needs_log = true },
+  { "partitions", partitions, needs_log = true },
+}

@@ -1,7 +1,7 @@
---- Keeps positions in a lua_shared_dict: they outlive workers and reloads, not nginx itself. For caches in shared memory,
--- which live as long.
+--- Keeps positions in a lua_shared_dict: they outlive workers and reloads, but not nginx. For
+-- caches in shared memory, which live as long.
 -- @module forgelog.store.shared
-local check = require "forgelog.check"
+local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 
 --- A store for a consumer: see `forgelog.store`.
@@ -9,7 +9,10 @@ local core = require "forgelog.core"
 -- @function shared
 return function(name)
   local dict = ngx.shared[name]
-  if not dict then check.misuse("store.shared", ("there is no lua_shared_dict %s in nginx.conf"):format(tostring(name))) end
+  if not dict then
+    local message = ("there is no lua_shared_dict %s in nginx.conf"):format(tostring(name))
+    check.misuse("store.shared", message)
+  end
   local prefix = "forgelog:position:"
   return {
     load = function(_, consumer) return dict:get(prefix .. (consumer or "")) end,

@@ -4,8 +4,9 @@
 local core = require "forgelog.core"
 local cqueues = require "cqueues"
 
--- cqueues keeps a descriptor registered after the wait. The next socket may get the same number (libpq tries a host after
--- another), and would be taken for the one registered: so none is left behind.
+-- cqueues keeps a descriptor registered after the wait. The next socket may get the same number
+-- (libpq tries a host after another), and would be taken for the one registered: so none is left
+-- behind.
 local function wait(fd, events, seconds)
   if not fd then
     cqueues.poll(seconds)

@@ -1,6 +1,7 @@
---- The waiter under libuv: the coroutine that waits is resumed from the loop. In the main program, outside of any
--- coroutine, it runs the loop until what it waits for is there; the loop must not be running already.
--- (Where a host refuses a connection, luv itself writes "EBADF" to stderr: so libuv calls any error of a socket.)
+--- The waiter under libuv: the coroutine that waits is resumed from the loop. In the main program,
+-- outside of any coroutine, it runs the loop until what it waits for is there; the loop must not be
+-- running already. (Where a host refuses a connection, luv itself writes "EBADF" to stderr: so
+-- libuv calls any error of a socket.)
 -- @module forgelog.wait.luv
 local core = require "forgelog.core"
 local uv = require "luv"
@@ -19,7 +20,9 @@ local function suspend(begin)
     if not woken then coroutine.yield() end
     return
   end
-  if uv.loop_mode() then error("forgelog: nothing can wait in a callback of the loop; start a coroutine there", 0) end
+  if uv.loop_mode() then
+    error("forgelog: nothing can wait in a callback of the loop; start a coroutine there", 0)
+  end
   begin(function() woken = true end)
   while not woken do uv.run("once") end
 end

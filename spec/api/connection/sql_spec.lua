@@ -1,0 +1,103 @@
+-- The files of SQL: read once, their words replaced, and an unknown word refused by name.
+local core = require "forgelog.core"
+local process = require "support.process"
+local sql = require "forgelog.connection.sql"
+
+local root = os.getenv("FORGELOG_ROOT")
+
+-- The names of all files of SQL, such as "trim.batch".
+local function names()
+  local list = {}
+  local _, output = process.run("cd '" .. root .. "/src/forgelog/sql' && find . -name '*.sql'")
+  for path in output:gmatch("%./([^\n]+)%.sql") do list[#list + 1] = (path:gsub("/", ".")) end
+  assert(#list > 30)
+  return list
+end
+
+local function read(name)
+  local file = assert(io.open(root .. "/src/forgelog/sql/" .. name:gsub("%.", "/") .. ".sql"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- What install fills in beside the schema.
+local DDL = {
+  version = 1, hstore = "public", hstore_text = "public", hstore_oid = 1, capture = "jsonb",
+  ["function"] = "forge_capture_row", sequence = "s",
+}
+
+describe("a file of SQL", function()
+  it("begins with a comment that the server is not sent", function()
+    for _, name in ipairs(names()) do
+      assert.matches("^%-%- %w", read(name), nil, nil, name)
+      assert.is_nil(sql.text(name):match("^%s*%-%-"), name)
+      assert.is_nil(sql.text(name):match("%s$"), name)
+    end
+  end)
+
+  it("has no word that nobody knows", function()
+    for _, name in ipairs(names()) do
+      local words = { schema = '"odd""one"' }
+      if name:find("^ddl%.") then
+        for word, value in pairs(DDL) do words[word] = value end
+      end
+      if not name:find("^words%.") then
+        assert.is_nil(sql.fill(name, words):match("@[%w_]+@"), name)
+      end
+    end
+  end)
+
+  it("with an unknown word is refused, by the word and the file", function()
+    local ok, err = pcall(sql.fill, "trim.floor", {})
+    assert.is_false(ok)
+    assert.matches("sql/trim/floor.sql has the unknown word @schema@", err, 1, true)
+  end)
+
+  it("is read once", function()
+    local opened, open = 0, io.open
+    io.open = function(...) -- luacheck: ignore 122
+      opened = opened + 1
+      return open(...)
+    end
+    sql.text("trim.floor")
+    for _ = 1, 3 do sql.fill("trim.lock", { schema = "feed" }) end
+    local first = opened
+    for _ = 1, 10 do sql.fill("trim.lock", { schema = "feed" }) end
+    io.open = open -- luacheck: ignore 122
+    assert.equal(first, opened)
+    assert.is_true(first <= 1)
+  end)
+
+  it("says whether it needs the schema, also by a word of a word", function()
+    assert.is_true(sql.needs_schema("trim.floor"))
+    assert.is_true(sql.needs_schema("status.writers"))
+    assert.is_false(sql.needs_schema("trim.lock"))
+    assert.is_false(sql.needs_schema("consumer.commit"))
+  end)
+end)
+
+describe("a word", function()
+  it("of the schema is safe inside a literal", function()
+    local text = sql.fill("consumer.claim", { schema = [["it's"]] })
+    assert.matches([['"it''s".forge_change_log'::pg_catalog.regclass]], text, 1, true)
+  end)
+
+  it("stands for the same lock in every file and in C", function()
+    assert.matches(core.words.trimmer, sql.fill("trim.lock", {}), 1, true)
+    assert.matches(core.words.bell, sql.fill("feed.arm", {}), 1, true)
+    for _, name in ipairs(names()) do
+      for word, value in pairs(core.words) do
+        local number = value:match("^%d+$")
+        assert.is_nil(number and read(name):find(number, 1, true), name .. " repeats " .. word)
+      end
+    end
+  end)
+end)
+
+describe("quoting", function()
+  it("of a text and of a name", function()
+    assert.equal("'it''s'", sql.literal("it's"))
+    assert.equal('"odd ""one"', sql.identifier('odd "one'))
+  end)
+end)

@@ -1,0 +1,150 @@
+-- What diagnose finds in what goes on: writers, poolers, trims, dead rows, consumers.
+local consumer = require "forgelog.consumer"
+local findings = require "support.findings"
+local logs = require "support.logs"
+local pooler = require "support.pooler"
+local support = require "support"
+
+local must, connect = logs.must, logs.connect
+local fine, finds, breaks, wrong = findings.fine, findings.finds, findings.breaks, findings.wrong
+local role = findings.role
+
+describe("diagnose", function()
+  local db, log
+  before_each(function() db, log = findings.installed() end)
+  after_each(function()
+    log:close()
+    support.drop(db)
+  end)
+
+  it("finds a log that nobody trims", function()
+    logs.fill(log, 1001)
+    fine(log, "trimmer")
+    must(log,
+      "UPDATE forge_change_log SET created_at = created_at - interval '3 hours' WHERE seq = 1")
+    fine(log, "trimmer")
+    local finding = finds(log, "trimmer", "warning", "aside, changes in the log are 3 h 0 min old",
+      { older_than = 7200 })
+    assert.is_truthy(finding.advice:find("forgelog trim --older-than 2h --quiet", 1, true),
+      finding.advice)
+    assert.equal(1, (log:trim(os.time() - 7200)))
+    fine(log, "trimmer", { older_than = 7200 })
+  end)
+
+  it("finds dead rows, and autovacuum off for the log", function()
+    local off = "ALTER TABLE forge_change_log SET (autovacuum_enabled = false)"
+    breaks(log, "autovacuum", "warning", off, "off for public.forge_change_log")
+    must(log, off)
+    logs.fill(log, 100002)
+    must(log, "DELETE FROM forge_change_log")
+    support.wait_until(function()
+      return #wrong(log, "autovacuum") == 2
+    end, "the dead rows to be counted")
+    local finding = finds(log, "autovacuum", "warning", "100,002 dead rows")
+    must(log, finding.advice:match("^VACUUM [%w_.]+"))
+    must(log, "ALTER TABLE forge_change_log RESET (autovacuum_enabled)")
+    support.wait_until(function()
+      return #wrong(log, "autovacuum") == 0
+    end, "the vacuum to be counted")
+  end)
+
+  -- A consumer that has read the log up to now, and gone.
+  local function consume(name)
+    local one = consumer.new({ conninfo = db, name = name, position = consumer.table(),
+      start = "beginning", on_changes = function() end })
+    repeat
+      local done = one:step(0.1)
+    until not done
+    one:close()
+  end
+
+  it("finds consumers that were passed by, stand still, or fall behind", function()
+    fine(log, "consumers")
+    must(log, "INSERT INTO item (n) VALUES (1)")
+    for _, name in ipairs({ "passed by", "still", "slow" }) do consume(name) end
+    logs.fill(log, 3)
+    fine(log, "consumers")
+    must(log, [[UPDATE forge_change_log SET created_at = created_at - interval '30 hours'
+      WHERE seq > 1]])
+    finds(log, "consumers", "warning", "consumer slow is 3 changes behind, the oldest of 1 d 6 h")
+    fine(log, "consumers", { older_than = 7 * 86400 })
+    must(log, [[UPDATE forge_change_log_consumers SET updated_at = updated_at - interval '25 hours'
+      WHERE name <> 'slow']])
+    local still = finds(log, "consumers", "warning",
+      "no session runs consumer still, which has not moved for 1 d 1 h")
+    assert.is_truthy(still.advice:find("forgelog forget still", 1, true))
+    must(log, "DELETE FROM forge_change_log WHERE seq < 3")
+    must(log, [[UPDATE forge_change_log_consumers
+      SET position = regexp_replace(position, ':.*', ':3') WHERE name <> 'passed by']])
+    local passed = finds(log, "consumers", "error",
+      "consumer passed by has missed changes: trims have passed it by")
+    assert.is_truthy(passed.advice:find("forgelog forget 'passed by'", 1, true))
+    for position,
+      why in pairs({ ["1:999"] = "recreated or restored", ["9:3"] = "another timeline" }) do
+      must(log, "UPDATE forge_change_log_consumers SET position = $1 WHERE name = 'passed by'",
+        position)
+      finds(log, "consumers", "error", why)
+    end
+    must(log, "DELETE FROM forge_change_log_consumers")
+    fine(log, "consumers")
+  end)
+
+  it("finds writers that hold the horizon, and a trimmer that idles", function()
+    fine(log, "writers")
+    local idle, busy, trims = connect(db .. " application_name=lazy"), connect(db), connect(db)
+    local name, drop_role = role(log,
+      "GRANT SELECT ON forge_change_log, forge_change_log_state TO %s")
+    local blind = findings.as(db, name)
+    must(busy, [[BEGIN; INSERT INTO forge_change_log (table_name, op) VALUES ('t', 'INSERT');
+      PREPARE TRANSACTION 'it''s']])
+    must(idle, "BEGIN; INSERT INTO item (n) VALUES (1)")
+    must(trims, "SELECT pg_advisory_lock(" .. logs.TRIMMER .. ")")
+    local sleeper = support.start(([[psql -XAtq -d '%s' \
+      -c "BEGIN; INSERT INTO item (n) VALUES (2); SELECT pg_sleep(60)"]]):format(db))
+    support.wait_until(function() return #select(2, log:horizon()) == 3 end, "three writers")
+    fine(log, "writers")
+    fine(log, "trimmer")
+    logs.pause(5.2)
+    local pid = logs.backend(idle)
+    local finding = finds(log, "writers", "warning", ("pid %d (lazy, role postgres)"):format(pid))
+    assert.is_truthy(finding.message:find("idle in transaction", 1, true))
+    assert.is_truthy(finding.advice:find(("pg_terminate_backend(%d)"):format(pid), 1, true))
+    finds(log, "writers", "note", "(psql, role postgres)")
+    finds(log, "writers", "note", "idle_in_transaction_session_timeout is 0")
+    finds(blind, "writers", "note", "2 writers are open is hidden")
+    local prepared = finds(log, "writers", "warning", "prepared transaction 'it''s' is open for")
+    must(log, prepared.advice:match("or (ROLLBACK.*)"))
+    local trimmer = finds(log, "trimmer", "warning", "idles with the trimmer's lock")
+    must(log, trimmer.advice:match("SELECT.*"))
+    must(log, "SET idle_in_transaction_session_timeout = '1min'")
+    assert.equal(2, #wrong(log, "writers"))
+    must(log, finding.advice:match("SELECT [^;]+"))
+    must(log, [[SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'psql']])
+    sleeper:wait()
+    support.wait_until(function() return #wrong(log, "writers") == 0 end, "the writers to end")
+    fine(log, "trimmer")
+    for _, one in ipairs({ idle, busy, trims, blind }) do one:close() end
+    drop_role()
+  end)
+
+  it("finds a pooler, and its mode", function()
+    fine(log, "pooler")
+    local pool = pooler.start(db)
+    local other = pool:connect()
+    local finding = finds(other, "pooler", "warning", "transaction mode")
+    assert.is_truthy(finding.advice:find("--no-listen", 1, true))
+    other:close()
+    support.write(pool.config,
+      (support.read(pool.config):gsub("pool_mode = transaction", "pool_mode = session")))
+    pool:command("RELOAD")
+    other = pool:connect()
+    finds(other, "pooler", "note", "session mode")
+    for _, one in ipairs(assert(other:diagnose())) do
+      assert.is_true(one.severity == "ok" or one.severity == "note",
+        one.check .. ": " .. one.message)
+    end
+    other:close()
+    pool:stop()
+  end)
+end)

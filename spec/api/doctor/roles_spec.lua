@@ -1,0 +1,99 @@
+-- What diagnose finds wrong with rights: of the role that asks, of the functions' owners, of
+-- others.
+local findings = require "support.findings"
+local logs = require "support.logs"
+local support = require "support"
+
+local must = logs.must
+local fine, finds, breaks, role = findings.fine, findings.finds, findings.breaks, findings.role
+
+describe("diagnose", function()
+  local db, log
+  before_each(function() db, log = findings.installed() end)
+  after_each(function()
+    log:close()
+    support.drop(db)
+  end)
+
+  it("finds what the role may not do", function()
+    local name, drop_role = role(log, "GRANT SELECT ON forge_change_log TO %s")
+    local other = findings.as(db, name)
+    must(log, finds(other, "role", "error", "forge_change_log_state").advice)
+    for _, text in ipairs({ "cannot trim", "consumer's position" }) do
+      finds(other, "role", "note", text)
+    end
+    finds(other, "consumers", "note", "permission denied")
+    must(log, finds(other, "visibility", "note", "hidden from role " .. name).advice)
+    fine(other, "visibility")
+    must(log, ([[GRANT DELETE ON forge_change_log TO %s;
+      GRANT SELECT, INSERT, UPDATE ON forge_change_log_consumers TO %s]]):format(name, name))
+    fine(other, "role")
+    fine(other, "consumers")
+    assert.same({}, logs.drained(other))
+    must(log, "ALTER TABLE forge_change_log ENABLE ROW LEVEL SECURITY")
+    must(log, finds(other, "role", "error", "row security hides changes from role " .. name).advice)
+    fine(other, "role")
+    must(log, "REVOKE SELECT ON forge_change_log FROM " .. name)
+    local finding = finds(other, "role", "error", "may not read public.forge_change_log")
+    for _, check in ipairs({ "state", "trimmer", "consumers" }) do
+      finds(other, check, "note", "takes SELECT on the log")
+    end
+    must(log, finding.advice)
+    fine(other, "role")
+    other:close()
+    drop_role()
+  end)
+
+  it("finds a schema that the role may not look into", function()
+    must(log, "CREATE SCHEMA feed")
+    assert(log:install({ schema = "feed" }))
+    local name, drop_role = role(log,
+      "GRANT SELECT ON feed.forge_change_log, feed.forge_change_log_state TO %s")
+    local other = findings.as(db, name, { schema = "feed" })
+    finds(other, "trimmer", "note", "USAGE on schema feed")
+    must(log, finds(other, "role", "error", "may not use schema feed").advice)
+    fine(other, "trimmer")
+    for _, finding in ipairs(findings.wrong(other, "role")) do
+      assert.equal("note", finding.severity)
+    end
+    other:close()
+    drop_role()
+  end)
+
+  it("finds owners of the capture functions that may not write the log", function()
+    local name, drop_role = role(log)
+    fine(log, "owner")
+    must(log, ([[ALTER FUNCTION forge_capture_insert() OWNER TO %s;
+      ALTER FUNCTION forge_log_deleted() OWNER TO %s]]):format(name, name))
+    local write, delete = "INSERT INTO item (n) VALUES (1)", "DELETE FROM forge_change_log"
+    assert.is_nil((log:query(write)))
+    assert.is_nil((log:query(delete)))
+    local writes = finds(log, "owner", "error",
+      "lacks INSERT ON public.forge_change_log; USAGE ON SEQUENCE")
+    assert.is_truthy(writes.message:find(name .. " owns forge_capture_insert", 1, true))
+    must(log, writes.advice .. "; " .. finds(log, "owner", "error", "every trim fails").advice)
+    fine(log, "owner")
+    must(log, write)
+    must(log, delete)
+    drop_role()
+  end)
+
+  it("finds who else may write to the log", function()
+    local name, drop_role = role(log)
+    breaks(log, "grants", "warning", "GRANT INSERT ON forge_change_log TO PUBLIC",
+      "everybody has the rights INSERT")
+    breaks(log, "grants", "warning", "GRANT UPDATE, TRUNCATE ON forge_change_log TO " .. name, name)
+    breaks(log, "grants", "warning", "GRANT UPDATE ON SEQUENCE forge_change_log_seq_seq TO "
+      .. name,
+      "_seq_seq")
+    breaks(log, "grants", "warning", "GRANT INSERT ON forge_change_log_state TO " .. name,
+      "forge_change_log_state")
+    must(log, "GRANT SELECT ON forge_change_log TO PUBLIC")
+    local finding = finds(log, "grants", "note", "everybody has the rights SELECT")
+    must(log, finding.advice:match("([^,]+), unless"))
+    fine(log, "grants")
+    must(log, ("GRANT DELETE ON forge_change_log TO %s"):format(name))
+    finds(log, "grants", "note", name .. " has the rights DELETE on public.forge_change_log")
+    drop_role()
+  end)
+end)

@@ -1,0 +1,80 @@
+-- The waiters of the library in a plain Lua, by the contract that all of them keep. The waiter for
+-- OpenResty runs inside nginx: see spec/nginx/loop_spec.
+local contract = require "support.contract"
+local logs = require "support.logs"
+local support = require "support"
+
+local db, writer
+
+setup(function() db, writer = logs.installed() end)
+teardown(function() writer:close(); support.drop(db) end)
+
+-- By the waiter's name, how to run a function to its end in that loop. The function is given a
+-- function that starts another one beside it.
+local places = {
+  poll = function(work) work() end,
+  cqueues = function(work)
+    local loop = require("cqueues").new()
+    loop:wrap(work, function(other) loop:wrap(other) end)
+    assert(loop:loop())
+  end,
+  luv = function(work)
+    local uv = require "luv"
+    local ok, err = true, nil
+    coroutine.wrap(function()
+      ok, err = contract.try(function()
+        work(function(other) coroutine.wrap(other)() end)
+        return true
+      end)
+    end)()
+    uv.run()
+    assert(ok, err)
+  end,
+}
+for _, name in ipairs({ "poll", "cqueues", "luv" }) do
+  describe("the waiter " .. name, function()
+    for _, item in ipairs(contract) do
+      if not (item.beside and name == "poll") then
+        it(item.name, function()
+          places[name](function(spawn) item.test({ wait = name, conninfo = db, spawn = spawn }) end)
+        end)
+      end
+    end
+  end)
+end
+
+describe("a log under cqueues", function()
+  it("can be polled as it is", function()
+    local cqueues = require "cqueues"
+    places.cqueues(function()
+      local log = logs.connect(db, { wait = "cqueues" })
+      local feed = log:follow(log:max_seq(), { poll = 20 })
+      -- subscribes and arms itself step by step
+      for _ = 1, 5 do assert.equal("timeout", select(2, feed:next(0)).kind) end
+      assert.equal(0.2, (cqueues.poll(log, 0.2)))
+      logs.must(writer, "INSERT INTO item (n) VALUES (3)")
+      local started = logs.now()
+      assert.equal(log, (cqueues.poll(log, 5)))
+      assert.is_true(logs.now() - started < 1)
+      assert.equal("item", feed:next(1).table_name)
+      log:close()
+    end)
+  end)
+end)
+
+describe("the examples", function()
+  for _, name in ipairs({ "cqueues", "luv" }) do
+    it(name .. ".lua prints changes beside its dots", function()
+      local root, lua = os.getenv("FORGELOG_ROOT"), os.getenv("FORGELOG_LUA")
+      local running = support.start(
+        ("exec %s %s/examples/%s.lua '%s' 2"):format(lua, root, name, db))
+      support.wait_until(function()
+        return running:output():find("following")
+      end, "the example to follow", 5)
+      logs.must(writer, "INSERT INTO item (n) VALUES (4)")
+      local ok, output, errors = running:wait()
+      assert(ok, errors)
+      assert.truthy(output:match("%d+\tINSERT\titem\t%d+\n.*%.\n"))
+    end)
+  end
+end)

@@ -1,0 +1,230 @@
+/* The gap rule, case by case: what is known of a log, and what follows for a place in it. */
+#include "history.h"
+
+#include "tap.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define UNKNOWN -1
+
+struct scene {
+  const char *name;
+  bool has_state;
+  int64_t last_given, trimmed_to, largest, high_water;
+  uint32_t log_oid, timeline;
+  struct fl_place place;
+  enum fl_gap_reason reason;
+  int64_t upto;
+};
+
+static const struct scene scenes[] = {
+    /* name, has_state, last_given, trimmed_to, largest, high_water, log, timeline, place, gap, upto
+     */
+    {"an empty log and its beginning", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 0}, FL_GAP_NONE, 0},
+    {"everything after the place is there",
+     true,
+     20,
+     10,
+     20,
+     20,
+     9,
+     1,
+     {9, 1, 10},
+     FL_GAP_NONE,
+     20},
+    {"the next change was deleted", true, 20, 11, 20, 20, 9, 1, {9, 1, 10}, FL_GAP_TRIMMED, 11},
+    {"all was deleted", true, 20, 20, UNKNOWN, 20, 9, 1, {9, 1, 19}, FL_GAP_TRIMMED, 20},
+    {"all was deleted, and delivered before",
+     true,
+     20,
+     20,
+     UNKNOWN,
+     20,
+     9,
+     1,
+     {9, 1, 20},
+     FL_GAP_NONE,
+     20},
+    {"the place is ahead of the log", true, 20, 0, 20, 20, 9, 1, {9, 1, 21}, FL_GAP_RESET, 20},
+    {"numbers that were rolled back count as given",
+     true,
+     25,
+     0,
+     20,
+     20,
+     9,
+     1,
+     {9, 1, 25},
+     FL_GAP_NONE,
+     25},
+    {"without a right on the sequence the largest seq counts",
+     true,
+     UNKNOWN,
+     0,
+     20,
+     0,
+     9,
+     1,
+     {9, 1, 21},
+     FL_GAP_RESET,
+     20},
+    {"without it a tick that saw more counts",
+     true,
+     UNKNOWN,
+     0,
+     20,
+     30,
+     9,
+     1,
+     {9, 1, 30},
+     FL_GAP_NONE,
+     30},
+    {"without it, what was trimmed counts",
+     true,
+     UNKNOWN,
+     40,
+     UNKNOWN,
+     0,
+     9,
+     1,
+     {9, 1, 40},
+     FL_GAP_NONE,
+     40},
+    {"without it an empty log that gave nothing proves nothing",
+     true,
+     UNKNOWN,
+     0,
+     UNKNOWN,
+     0,
+     9,
+     1,
+     {9, 1, 7},
+     FL_GAP_NONE,
+     0},
+    {"with it, it does", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 7}, FL_GAP_RESET, 0},
+    {"a sequence that was set back is trusted over the trims",
+     true,
+     5,
+     20,
+     5,
+     5,
+     9,
+     1,
+     {9, 1, 30},
+     FL_GAP_RESET,
+     5},
+    {"a place on another timeline", true, 20, 0, 20, 20, 9, 2, {9, 1, 10}, FL_GAP_FAILOVER, 20},
+    {"a failover outweighs a trim", true, 20, 15, 20, 20, 9, 2, {9, 1, 10}, FL_GAP_FAILOVER, 20},
+    {"a place without a timeline", true, 20, 0, 20, 20, 9, 2, {9, 0, 10}, FL_GAP_NONE, 20},
+    {"a server without a timeline", true, 20, 0, 20, 20, 9, 0, {9, 1, 10}, FL_GAP_NONE, 20},
+    {"another table under the same name", true, 20, 0, 20, 20, 8, 1, {9, 1, 10}, FL_GAP_RESET, 20},
+    {"a place of which the table is not known",
+     true,
+     20,
+     0,
+     20,
+     20,
+     8,
+     1,
+     {0, 1, 10},
+     FL_GAP_NONE,
+     20},
+    {"the largest numbers",
+     true,
+     INT64_MAX,
+     INT64_MAX,
+     UNKNOWN,
+     INT64_MAX,
+     9,
+     1,
+     {9, 1, INT64_MAX - 1},
+     FL_GAP_TRIMMED,
+     INT64_MAX},
+};
+
+static struct fl_history history_of(const struct scene *scene) {
+  struct fl_history history;
+  fl_history_init(&history);
+  history.log_oid = scene->log_oid;
+  history.timeline = scene->timeline;
+  history.has_state = scene->has_state;
+  history.last_given = scene->last_given;
+  history.trimmed_to = scene->trimmed_to;
+  history.largest = scene->largest;
+  return history;
+}
+
+static void test_gaps(void) {
+  size_t i;
+  for (i = 0; i < sizeof scenes / sizeof *scenes; i++) {
+    struct fl_history history = history_of(&scenes[i]);
+    struct fl_gap gap = fl_history_gap(&history, scenes[i].high_water, scenes[i].place);
+    if (!ok(gap.reason == scenes[i].reason && gap.upto == scenes[i].upto, "%s", scenes[i].name))
+      note("reason %d, up to %lld", gap.reason, (long long)gap.upto);
+  }
+}
+
+/* What a tick can take for given before it read the locks. */
+static void test_high_water(void) {
+  static const struct {
+    const char *name;
+    bool has_state;
+    int64_t last_given, trimmed_to, largest, given_before, expected;
+  } cases[] = {
+      {"an empty log", true, 0, 0, UNKNOWN, UNKNOWN, 0},
+      {"the largest row that it saw", true, 9, 0, 9, 7, 9},
+      {"a number that the statement before was told, although its row is not there", true, 9, 0, 5,
+       8, 8},
+      {"not a number that was given since", true, 12, 0, 5, 5, 5},
+      {"what was trimmed", true, 9, 9, UNKNOWN, UNKNOWN, 9},
+      {"on a plain log the trims are a guess, and do not count", false, 9, 8, 5, UNKNOWN, 5},
+      {"nor do the trims of a log that was made again", true, 3, 20, 3, UNKNOWN, 3},
+      {"nor what its sequence said before", true, 3, 20, UNKNOWN, 20, 0},
+      {"without a right on the sequence", true, UNKNOWN, 4, 5, UNKNOWN, 5},
+  };
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct scene scene = {"",
+                          cases[i].has_state,
+                          cases[i].last_given,
+                          cases[i].trimmed_to,
+                          cases[i].largest,
+                          0,
+                          0,
+                          0,
+                          {0, 0, 0},
+                          FL_GAP_NONE,
+                          0};
+    struct fl_history history = history_of(&scene);
+    int64_t high_water = fl_history_high_water(&history, cases[i].given_before);
+    if (!ok(high_water == cases[i].expected, "the high water: %s", cases[i].name))
+      note("it is %lld", (long long)high_water);
+  }
+}
+
+static void test_last_given(void) {
+  struct fl_history history;
+  fl_history_init(&history);
+  ok(!fl_history_note_last_given(&history, 10, 0), "a sequence goes on");
+  ok(!fl_history_note_last_given(&history, 10, 10), "a sequence stands still");
+  ok(fl_history_note_last_given(&history, 9, 10),
+     "a sequence that goes back begins another history");
+  ok(!fl_history_note_last_given(&history, UNKNOWN, 10), "one that cannot be asked says nothing");
+  ok(history.last_given == UNKNOWN, "what it said last is kept");
+}
+
+static void test_names(void) {
+  ok(fl_gap_name(FL_GAP_NONE) == NULL && strcmp(fl_gap_name(FL_GAP_TRIMMED), "trimmed") == 0 &&
+         strcmp(fl_gap_name(FL_GAP_RESET), "reset") == 0 &&
+         strcmp(fl_gap_name(FL_GAP_FAILOVER), "failover") == 0,
+     "each reason has its name");
+}
+
+int main(void) {
+  test_gaps();
+  test_high_water();
+  test_last_given();
+  test_names();
+  return tap_end();
+}

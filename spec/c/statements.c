@@ -1,0 +1,82 @@
+/* The SQL texts of the core: their words are replaced, and an unknown one is named. */
+#include "statements.h"
+
+#include "change.h"
+#include "tap.h"
+
+#include <string.h>
+
+static const struct fl_word words[] = {{"log", "feed.forge_change_log"},
+                                       {"log_oid", "16400"},
+                                       {"name", "'forge_change_log'"},
+                                       {"trimmed_to", "7"},
+                                       {"last_given", "9"},
+                                       {"after", "10"},
+                                       {"until", "20"},
+                                       {"limit", "128"},
+                                       {"filter", " AND true"},
+                                       {NULL, NULL}};
+
+static const char *filled(enum fl_statement statement, const struct fl_word *with,
+                          struct fl_bytes *out, int *length) {
+  const char *unknown;
+  out->length = 0;
+  *length = 0;
+  return fl_statement_fill(statement, with, out, &unknown, length) ? NULL : unknown;
+}
+
+static void test_fill(void) {
+  struct fl_bytes out = {NULL, 0, 0};
+  int statement, length;
+  for (statement = 0; statement <= FL_STATEMENT_READ; statement++) {
+    const char *unknown = filled((enum fl_statement)statement, words, &out, &length);
+    ok(!unknown && !strchr(out.data, '@'), "statement %d has no word left", statement);
+  }
+  ok(strstr(out.data, "seq > 10 AND seq <= 20 AND true ORDER BY seq LIMIT 128") != NULL,
+     "the place of a reader is filled in");
+  fl_bytes_free(&out);
+}
+
+static void test_unknown(void) {
+  struct fl_bytes out = {NULL, 0, 0};
+  int length, missing;
+  for (missing = 0; words[missing].name; missing++) {
+    struct fl_word fewer[sizeof words / sizeof *words];
+    const char *unknown = NULL;
+    int statement;
+    memcpy(fewer, words, sizeof words);
+    fewer[missing].name = "";
+    for (statement = 0; !unknown && statement <= FL_STATEMENT_READ; statement++)
+      unknown = filled((enum fl_statement)statement, fewer, &out, &length);
+    ok(unknown && strncmp(unknown, words[missing].name, (size_t)length) == 0 &&
+           strlen(words[missing].name) == (size_t)length,
+       "a statement without a value for @%s@ says so", words[missing].name);
+  }
+  fl_bytes_free(&out);
+}
+
+static void test_fields(void) {
+  struct fl_bytes out = {NULL, 0, 0};
+  int length;
+#define NAME(name, kind, type) \
+  ok(strstr(out.data, #name) != NULL, "the statement that reads asks for " #name);
+  filled(FL_STATEMENT_READ, words, &out, &length);
+  FL_CHANGE_FIELDS(NAME)
+  fl_bytes_free(&out);
+}
+
+static void test_names(void) {
+  ok(fl_statement_named("locate") == FL_STATEMENT_LOCATE &&
+         fl_statement_named("disarm") == FL_STATEMENT_DISARM,
+     "a statement has a name");
+  ok(fl_statement_named("read") == -1 && fl_statement_named("") == -1,
+     "only a reader reads, and what is no name is refused");
+}
+
+int main(void) {
+  test_fill();
+  test_unknown();
+  test_fields();
+  test_names();
+  return tap_end();
+}

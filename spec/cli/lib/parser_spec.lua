@@ -1,0 +1,49 @@
+-- cli/lib/parser.lua: what the values of options may be, and what --help and --version print.
+local command = require "support.command"
+local forgelog = require "forgelog"
+local support = require "support"
+
+local version, root = os.getenv("FORGELOG_LUA_VERSION"), os.getenv("FORGELOG_ROOT")
+
+describe("the parser", function()
+  local db = support.conninfo()
+
+  it("refuses values that an option may not have, and options that exclude each other", function()
+    for arguments, pattern in pairs({
+      ["drain --limit 1.5"] = "'1.5' is no whole number, 0 or more",
+      ["drain --batch 0"] = "1 or more",
+      ["drain --since soon"] = "since is no position",
+      ["drain --format xml"] = "must be one of 'text', 'json', 'tsv'",
+      ["drain --name a --position-file b"] = "can not be used together",
+      ["status --json --prometheus"] = "can not be used together",
+      ["trim --older-than soon"] = "'soon' is no duration such as 90s, 15m, 1h or 7d",
+      ["trim --older-than 1h --every 0"] = "too short",
+      ["completion fish"] = "must be one of 'bash', 'zsh'",
+    }) do
+      command.fails(db, 2, pattern, arguments)
+    end
+  end)
+
+  it("helps, and tells its version", function()
+    local all = command.says(db, "^Usage: forgelog ", "--help")
+    for name in ("install watch unwatch watched drain follow trim status doctor position forget "
+      .. "completion man"):gmatch("%a+") do
+      assert.matches("\n   " .. name .. " ", all)
+      command.says(db, "^Usage: forgelog " .. name, name .. " --help")
+    end
+    assert.equal("forgelog " .. forgelog._VERSION .. "\n", command.says(db, "", "--version"))
+  end)
+end)
+
+-- This runs the Lua of a user's shell, so only where that is the one the suite runs on.
+if version == "5.4" then
+  describe("the command in its tree", function()
+    it("says what it lacks", function()
+      local path = ("%s/src/?.lua;%s/src/?/init.lua"):format(root, root)
+      local _, output, errors = support.run(
+        ("LUA_PATH='%s' lua5.4 '%s/bin/forgelog' status"):format(path, root))
+      assert.equal("", output)
+      assert.matches("^forgelog: the command needs the Lua module argparse: [^\n]+\n$", errors)
+    end)
+  end)
+end

@@ -1,0 +1,39 @@
+-- forgelog watch: it says of each table what was done, and one that fails keeps it from no other.
+local command = require "support.command"
+local forgelog = require "forgelog"
+local support = require "support"
+
+describe("forgelog watch", function()
+  local db, log
+  before_each(function()
+    db = support.database()
+    log = assert(forgelog.connect(db))
+    assert(log:install())
+    assert(log:query("CREATE TABLE orders (id bigint PRIMARY KEY, total numeric, note text);"
+      .. "CREATE TABLE customers (id int)"))
+  end)
+  after_each(function()
+    log:close()
+    support.drop(db)
+  end)
+
+  it("says what was done and what was there", function()
+    assert.equal("watching orders\nwatching customers\n",
+      command.says(db, "", "watch orders customers"))
+    assert.equal("orders was watched so already\n", command.says(db, "", "watch orders"))
+    assert.equal("watching orders\n",
+      command.says(db, "", "watch orders --ignore note,total --no-notify"))
+    local names, about = log:watched()
+    assert.same({ "customers", "orders" }, names)
+    assert.same({ "note", "total" }, about.orders.ignore)
+    assert.is_false(about.orders.notify)
+  end)
+
+  it("does what can be done, and fails for the rest", function()
+    local status, output, errors = command.run(db, "watch orders nosuch customers")
+    assert.equal(1, status)
+    assert.equal("watching orders\nwatching customers\n", output)
+    assert.matches("^forgelog: watch: there is no table nosuch here\n$", errors)
+    command.fails(db, 1, "has no column x to ignore", "watch orders --ignore x")
+  end)
+end)

@@ -1,0 +1,29 @@
+-- Metrics of a hot standby: what can be known there.
+local exposed = require "support.exposed"
+local logs = require "support.logs"
+local support = require "support"
+
+local must = logs.must
+
+describe("forgelog.metrics of a standby", function()
+  it("has what can be known there", function()
+    local server = support.server()
+    local db, log = logs.installed(server.conninfo)
+    logs.fill(log, 3)
+    must(log, "CHECKPOINT")
+    local standby = server:standby()
+    local name = db:match("dbname=%S+")
+    local own = logs.connect((standby.conninfo:gsub("dbname=%S+", name)))
+    support.wait_until(function() return own:max_seq() == 3 end, "the standby to have it all")
+    local shown = exposed.look(own)
+    own:close()
+    log:close()
+    standby:stop()
+    server:stop()
+    assert.equal(1, shown:value("forgelog_standby"))
+    assert.equal(0, shown:value("forgelog_horizon_known"))
+    assert.equal(3, shown:value("forgelog_changes"))
+    exposed.lacks(shown,
+      { "horizon_seq", "above_horizon", "open_writers", "oldest_writer_age_seconds" })
+  end)
+end)

@@ -1,0 +1,435 @@
+/* The log's own operations: what their answers mean for the horizon, the history and the readers.
+ */
+#include "changelog.h"
+
+#include "result.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool fail(struct fl_changelog *log, enum fl_error_kind kind, const char *code,
+                 const char *message) {
+  fl_fail_text(&log->pg.error, kind, NULL, message);
+  log->pg.error.code = code;
+  return false;
+}
+
+static bool out_of_memory(struct fl_changelog *log) {
+  fl_fail_text(&log->pg.error, FL_ERR_QUERY, "53200", "out of memory");
+  return false;
+}
+
+static bool replace(char **place, const char *text) {
+  char *copy = malloc(strlen(text) + 1);
+  if (!copy) return false;
+  strcpy(copy, text);
+  free(*place);
+  *place = copy;
+  return true;
+}
+
+bool fl_changelog_setup(struct fl_changelog *log, const char *conninfo, const char *name) {
+  fl_history_init(&log->history);
+  return replace(&log->conninfo, conninfo) && replace(&log->name, name);
+}
+
+bool fl_changelog_connect(struct fl_changelog *log) {
+  struct fl_log_reader *each;
+  for (each = log->readers; each; each = each->next) fl_reader_drop_request(&each->reader);
+  fl_horizon_reconnected(&log->horizon);
+  log->operation = FL_OP_NONE;
+  return fl_pgconn_connect(&log->pg, log->conninfo);
+}
+
+/* ---- texts ---- */
+
+/* The values that the words of a statement have at this moment. */
+struct values {
+  char after[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
+  char trimmed_to[2 * FL_NAME_SIZE + 200];
+  struct fl_bytes log_oid, name;
+};
+
+static void print_number(char text[24], int64_t number) { snprintf(text, 24, "%" PRId64, number); }
+
+static bool quote(const struct fl_changelog *log, const char *text, struct fl_bytes *out) {
+  return fl_pgconn_quote(&log->pg, text, strlen(text), out);
+}
+
+/* Which changes are gone: exact where trims leave their mark (-1: the mark is missing). Otherwise
+   the best guess there is: all below the smallest seq, or all that was ever given. */
+static void print_trimmed_to(const struct fl_changelog *log, struct values *values) {
+  if (log->history.has_state)
+    snprintf(values->trimmed_to, sizeof values->trimmed_to,
+             "coalesce((SELECT trimmed_to FROM %s_state), -1)", values->log);
+  else
+    snprintf(values->trimmed_to, sizeof values->trimmed_to,
+             "coalesce((SELECT min(seq) FROM %s) - 1, %s)::bigint", values->log, values->sequence);
+}
+
+/* The highest seq ever given, where this role is allowed to know it. */
+static void print_last_given(const struct fl_changelog *log, struct values *values) {
+  if (log->history.last_given < 0)
+    strcpy(values->sequence, "NULL::bigint");
+  else
+    snprintf(values->sequence, sizeof values->sequence,
+             "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
+}
+
+static bool find_values(const struct fl_changelog *log, struct values *values) {
+  snprintf(values->log, sizeof values->log, "%s.forge_change_log", log->catalog.schema);
+  print_last_given(log, values);
+  print_trimmed_to(log, values);
+  return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
+         quote(log, values->log, &values->log_oid) &&
+         fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
+         fl_bytes_append(&values->log_oid, "", 1);
+}
+
+static bool fill(struct fl_changelog *log, enum fl_statement statement, struct values *values,
+                 const char *filter) {
+  const struct fl_word words[] = {{"log", values->log},
+                                  {"log_oid", values->log_oid.data},
+                                  {"name", values->name.data},
+                                  {"trimmed_to", values->trimmed_to},
+                                  {"last_given", values->sequence},
+                                  {"after", values->after},
+                                  {"until", values->until},
+                                  {"limit", values->limit},
+                                  {"filter", filter},
+                                  {NULL, NULL}};
+  const char *unknown;
+  int length;
+  log->sql.length = 0;
+  if (fl_statement_fill(statement, words, &log->sql, &unknown, &length)) return true;
+  if (!unknown) return out_of_memory(log);
+  fl_fail(&log->pg.error, FL_ERR_SCHEMA, NULL, "a statement has the unknown word @%.*s@", length,
+          unknown);
+  return false;
+}
+
+/* Writes the statement into log->sql. */
+static bool expand(struct fl_changelog *log, enum fl_statement statement, int64_t after) {
+  const struct fl_log_reader *reading = log->reading;
+  struct values values;
+  bool done;
+  memset(&values, 0, sizeof values);
+  print_number(values.after, after);
+  print_number(values.until, reading ? reading->reader.cursor.until : 0);
+  print_number(values.limit, reading ? reading->reader.prefetched.limit : 0);
+  done = find_values(log, &values)
+             ? fill(log, statement, &values,
+                    reading && reading->filter.data ? reading->filter.data : "")
+             : out_of_memory(log);
+  fl_bytes_free(&values.log_oid);
+  fl_bytes_free(&values.name);
+  return done;
+}
+
+/* ---- beginning ---- */
+
+/* Whether a statement can begin now; a lost connection says so again. */
+static bool ready(struct fl_changelog *log) {
+  if (log->pg.state == FL_PGCONN_IDLE) return true;
+  if (log->pg.state != FL_PGCONN_CLOSED)
+    return fail(log, FL_ERR_QUERY, "busy", "another operation is under way on this connection");
+  if (log->pg.error.kind == FL_ERR_NONE) fail(log, FL_ERR_CLOSED, NULL, "not connected");
+  return false;
+}
+
+bool fl_changelog_query(struct fl_changelog *log, const char *sql, int count,
+                        const char *const *values) {
+  if (!ready(log) || !fl_pgconn_send(&log->pg, sql, count, values, NULL)) return false;
+  log->operation = FL_OP_QUERY;
+  return true;
+}
+
+/* What the rule of the horizon rests on. */
+static bool can_tick(struct fl_changelog *log) {
+  const struct fl_catalog *catalog = &log->catalog;
+  if (catalog->standby) {
+    fail(log, FL_ERR_SCHEMA, "standby",
+         "this server is a hot standby, where the primary's open writers cannot be seen; connect "
+         "to the "
+         "primary (target_session_attrs=read-write)");
+    log->pg.error.retryable = true; /* it may be promoted */
+    return false;
+  }
+  if (catalog->cache == 0)
+    return fail(log, FL_ERR_SCHEMA, "no_sequence",
+                "no sequence gives forge_change_log.seq its values");
+  if (catalog->cache != 1 || catalog->increment != 1) {
+    fl_fail(&log->pg.error, FL_ERR_SCHEMA, NULL,
+            "the sequence of %s.forge_change_log has CACHE %" PRId64 " and INCREMENT %" PRId64
+            ", so its numbers are not ascending in time; ALTER SEQUENCE ... CACHE 1 INCREMENT 1",
+            catalog->schema, catalog->cache, catalog->increment);
+    log->pg.error.code = "sequence_steps";
+    return false;
+  }
+  if (catalog->repeatable && fl_pgconn_in_transaction(&log->pg))
+    return fail(
+        log, FL_ERR_SCHEMA, "repeatable_read",
+        "in a REPEATABLE READ or SERIALIZABLE transaction new changes cannot be seen; drain "
+        "outside of it, or in READ COMMITTED");
+  return true;
+}
+
+static bool send(struct fl_changelog *log, enum fl_statement statement, struct fl_bytes *copy) {
+  if (!fl_pgconn_send(&log->pg, log->sql.data, 0, NULL, copy)) return false;
+  log->operation = FL_OP_STATEMENT;
+  log->statement = statement;
+  return true;
+}
+
+static bool is_tick(enum fl_statement statement) {
+  return statement == FL_STATEMENT_TICK || statement == FL_STATEMENT_DISARM;
+}
+
+bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement) {
+  if (!ready(log)) return false;
+  if (is_tick(statement) && !can_tick(log)) return false;
+  log->reading = NULL;
+  return expand(log, statement, 0) && send(log, statement, NULL);
+}
+
+bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
+  struct fl_changelog *log = reader->log;
+  int64_t after;
+  if (!ready(log)) return false;
+  log->reading = reader;
+  after = fl_reader_request(&reader->reader, most);
+  if (expand(log, FL_STATEMENT_READ, after) &&
+      send(log, FL_STATEMENT_READ, &reader->reader.prefetched.bytes))
+    return true;
+  fl_reader_drop_request(&reader->reader);
+  return false;
+}
+
+/* ---- ending ---- */
+
+/* Another table under the same name has other seqs, so nothing known of the horizon holds for it.
+ */
+static void set_oid(struct fl_changelog *log, uint32_t oid) {
+  if (log->history.log_oid != oid) fl_horizon_free(&log->horizon);
+  log->history.log_oid = oid;
+}
+
+static void set_last_given(struct fl_changelog *log, int64_t last_given) {
+  if (fl_history_note_last_given(&log->history, last_given, log->horizon.high_water))
+    fl_horizon_free(&log->horizon);
+}
+
+static bool end_locate(struct fl_changelog *log) {
+  const struct fl_pgconn *pg = &log->pg;
+  struct fl_catalog *catalog = &log->catalog;
+  if (fl_pgconn_rows(pg) == 0) {
+    fl_fail(&log->pg.error, FL_ERR_SCHEMA, "42P01", "there is no table %s here", log->name);
+    log->pg.error.code = "no_log";
+    log->pg.error.remedy = "install";
+    return false;
+  }
+  set_oid(log, (uint32_t)fl_result_number(pg, FL_LOCATE_OID, 0));
+  snprintf(catalog->schema, sizeof catalog->schema, "%s", fl_result_text(pg, FL_LOCATE_SCHEMA));
+  catalog->increment = fl_result_number(pg, FL_LOCATE_INCREMENT, 0);
+  catalog->cache = fl_result_number(pg, FL_LOCATE_CACHE, 0);
+  catalog->sequence = (uint32_t)fl_result_number(pg, FL_LOCATE_SEQUENCE, 0);
+  set_last_given(log, fl_result_number(pg, FL_LOCATE_LAST_GIVEN, -1));
+  catalog->standby = fl_result_true(pg, FL_LOCATE_STANDBY);
+  log->history.timeline = (uint32_t)fl_result_number(pg, FL_LOCATE_TIMELINE, 0);
+  catalog->repeatable = fl_result_true(pg, FL_LOCATE_REPEATABLE);
+  log->history.has_state = fl_result_true(pg, FL_LOCATE_HAS_STATE);
+  return true;
+}
+
+/* Without its row the state table says nothing, and nothing can be concluded from that. */
+static bool knows_trimmed_to(struct fl_changelog *log) {
+  if (log->history.trimmed_to >= 0) return true;
+  fail(log, FL_ERR_SCHEMA, "no_state", "forge_change_log_state has lost its row");
+  log->pg.error.remedy = "install";
+  return false;
+}
+
+static bool end_seqs(struct fl_changelog *log) {
+  log->history.trimmed_to = fl_result_number(&log->pg, FL_SEQS_TRIMMED_TO, 0);
+  log->history.smallest = fl_result_number(&log->pg, FL_SEQS_SMALLEST, -1);
+  log->history.largest = fl_result_number(&log->pg, FL_SEQS_LARGEST, -1);
+  return knows_trimmed_to(log);
+}
+
+/* One writer out of the text of a tick, such as "7/132u" or "-1/5p". */
+static bool add_writer(struct fl_changelog *log, const char *text, char **end) {
+  int32_t backend = (int32_t)strtol(text, end, 10);
+  uint32_t local = (uint32_t)strtoul(*end + 1, end, 10);
+  bool prepared = **end == 'p';
+  if (prepared) (*end)++;
+  if (!fl_horizon_writer(&log->horizon, backend, local, prepared)) return false;
+  if (**end != 'u' && **end != 'e') return true; /* it has no xid yet, or its lock on it is gone */
+  fl_horizon_xid(&log->horizon, **end == 'u');
+  (*end)++;
+  return true;
+}
+
+static bool observe_writers(struct fl_changelog *log, const char *writers) {
+  char *end;
+  fl_horizon_begin(&log->horizon);
+  for (; writers && *writers; writers = *end == ' ' ? end + 1 : end)
+    if (!add_writer(log, writers, &end)) return out_of_memory(log);
+  return true;
+}
+
+/* What writers that are gone have committed lies above their bounds: live readers look there again.
+ */
+static void rescan(struct fl_changelog *log) {
+  struct fl_log_reader *each;
+  for (each = log->readers; each; each = each->next)
+    if (each->reader.live && log->horizon.gone_low < each->reader.cursor.rescan_from)
+      each->reader.cursor.rescan_from = log->horizon.gone_low;
+}
+
+static bool end_tick(struct fl_changelog *log) {
+  const struct fl_pgconn *pg = &log->pg;
+  int64_t given_before = log->history.last_given;
+  log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
+  if (fl_result_true(pg, FL_TICK_STANDBY)) {
+    log->catalog.standby = true;
+    return can_tick(log);
+  }
+  set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
+  set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
+  log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, 0);
+  log->history.timeline = (uint32_t)fl_result_number(pg, FL_TICK_TIMELINE, 0);
+  if (!knows_trimmed_to(log)) return false;
+  if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
+  fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, given_before));
+  rescan(log);
+  return true;
+}
+
+static struct fl_gap find_gap(const struct fl_changelog *log, struct fl_place place) {
+  return fl_history_gap(&log->history, log->horizon.high_water, place);
+}
+
+struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor) {
+  struct fl_place place = {0, cursor->timeline, cursor->next};
+  return find_gap(log, place);
+}
+
+/* Whether there is no gap between where the reader's statement began and what it brought. */
+static bool joins(struct fl_changelog *log, struct fl_log_reader *reading) {
+  const struct fl_reader *reader = &reading->reader;
+  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next};
+  if (reader->chunk.left > 0) place.seq = reader->chunk.last;
+  if (reader->from_start && place.seq == 0) return true;
+  log->gap = find_gap(log, place);
+  if (log->gap.reason == FL_GAP_NONE) return true;
+  fl_fail(&log->pg.error, FL_ERR_GAP, NULL,
+          "%s: changes after position %" PRId64 " up to seq %" PRId64
+          " cannot be had any more; resync, then go on from a position taken before the resync",
+          fl_gap_name(log->gap.reason), place.seq, log->gap.upto);
+  log->pg.error.code = fl_gap_name(log->gap.reason);
+  return false;
+}
+
+static bool end_read(struct fl_changelog *log) {
+  struct fl_log_reader *reading = log->reading;
+  const char *wrong;
+  if (!reading) return true;
+  if (reading->reader.prefetch == FL_PREFETCH_ABANDONED) {
+    fl_reader_drop_request(&reading->reader);
+    return true;
+  }
+  wrong = fl_reader_receive(&reading->reader, &log->history.trimmed_to);
+  if (wrong) return fail(log, FL_ERR_SCHEMA, "not_a_log", wrong);
+  if (knows_trimmed_to(log) && joins(log, reading)) return true;
+  fl_reader_drop_request(&reading->reader);
+  return false;
+}
+
+static bool end(struct fl_changelog *log) {
+  if (log->operation != FL_OP_STATEMENT) return true;
+  switch (log->statement) {
+    case FL_STATEMENT_LOCATE: return end_locate(log);
+    case FL_STATEMENT_SEQS: return end_seqs(log);
+    case FL_STATEMENT_READ: return end_read(log);
+    default: return end_tick(log);
+  }
+}
+
+static void undo(struct fl_changelog *log) {
+  if (log->operation == FL_OP_STATEMENT && log->statement == FL_STATEMENT_READ && log->reading)
+    fl_reader_drop_request(&log->reading->reader);
+}
+
+enum fl_step fl_changelog_step(struct fl_changelog *log) {
+  enum fl_step step = fl_pgconn_step(&log->pg);
+  if (step == FL_STEP_DONE && !end(log)) step = FL_STEP_FAILED;
+  if (step == FL_STEP_FAILED) undo(log);
+  if (step == FL_STEP_DONE || step == FL_STEP_FAILED) log->operation = FL_OP_NONE;
+  return step;
+}
+
+/* ---- readers ---- */
+
+void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log) {
+  struct fl_cursor *cursor = &reader->reader.cursor;
+  reader->log = log;
+  reader->log_oid = log->history.log_oid;
+  reader->reader.from_start = cursor->base == 0 && cursor->timeline == 0;
+  if (!cursor->timeline) cursor->timeline = log->history.timeline;
+  reader->next = log->readers;
+  log->readers = reader;
+  fl_reader_scan(&reader->reader, cursor->next);
+}
+
+bool fl_log_reader_want(struct fl_log_reader *reader, const char *table, size_t length) {
+  struct fl_bytes *filter = &reader->filter;
+  bool first = filter->length == 0;
+  if (!first) filter->length -= 2; /* the parenthesis and the zero byte */
+  return fl_bytes_add(filter, first ? " AND table_name IN (" : ", ") &&
+         (!table ? fl_bytes_add(filter, "NULL")
+                 : fl_pgconn_quote(&reader->log->pg, table, length, filter)) &&
+         fl_bytes_append(filter, ")", 2);
+}
+
+bool fl_log_reader_seek(struct fl_log_reader *reader) {
+  const struct fl_changelog *log = reader->log;
+  const struct fl_horizon *horizon = &log->horizon;
+  const struct fl_cursor *cursor = &reader->reader.cursor;
+  fl_reader_scan(&reader->reader, reader->reader.live ? horizon->high_water : horizon->seq);
+  return cursor->until > cursor->next || log->history.trimmed_to > cursor->next ||
+         reader->log_oid != log->history.log_oid || horizon->high_water < cursor->next;
+}
+
+static void unlink_reader(struct fl_log_reader *reader) {
+  struct fl_log_reader **each = &reader->log->readers;
+  while (*each != reader) each = &(*each)->next;
+  *each = reader->next;
+}
+
+/* Rows that are still on their way to the reader are thrown away when they come. */
+void fl_log_reader_close(struct fl_log_reader *reader) {
+  struct fl_changelog *log = reader->log;
+  if (log) {
+    if (log->pg.copy == &reader->reader.prefetched.bytes) log->pg.copy = NULL;
+    if (log->reading == reader) log->reading = NULL;
+    unlink_reader(reader);
+  }
+  reader->log = NULL;
+  fl_reader_free(&reader->reader);
+  fl_bytes_free(&reader->filter);
+}
+
+void fl_changelog_close(struct fl_changelog *log) {
+  static const struct fl_catalog nowhere;
+  fl_pgconn_close(&log->pg);
+  while (log->readers) fl_log_reader_close(log->readers);
+  fl_horizon_free(&log->horizon);
+  free(log->conninfo);
+  free(log->name);
+  fl_bytes_free(&log->sql);
+  log->conninfo = log->name = NULL;
+  log->catalog = nowhere;
+  log->operation = FL_OP_NONE;
+}

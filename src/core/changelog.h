@@ -1,0 +1,93 @@
+/* The log of changes as operations over a connection: begun, then stepped. */
+#ifndef FORGELOG_CHANGELOG_H
+#define FORGELOG_CHANGELOG_H
+
+#include "history.h"
+#include "horizon.h"
+#include "pgconn.h"
+#include "reader.h"
+#include "statements.h"
+
+#define FL_NAME_SIZE 160 /* an identifier of 63 bytes, quoted and doubled */
+
+struct fl_changelog;
+
+/* A reader of a log, with what its statements need. Any number of them may read one log side by
+ * side. */
+struct fl_log_reader {
+  struct fl_reader reader;
+  uint32_t log_oid;           /* of the log table that it reads */
+  struct fl_bytes filter;     /* SQL condition on table_name, terminated; empty: all tables */
+  struct fl_changelog *log;   /* NULL: closed, or its connection is gone */
+  struct fl_log_reader *next; /* of the same connection */
+};
+
+enum fl_operation {
+  FL_OP_NONE,     /* nothing was begun, or its outcome was taken in */
+  FL_OP_QUERY,    /* a statement of which no more than its rows is wanted */
+  FL_OP_STATEMENT /* one of ours, whose answer is interpreted here */
+};
+
+/* The log table as it was located last. */
+struct fl_catalog {
+  char schema[FL_NAME_SIZE]; /* quoted where SQL needs it */
+  uint32_t sequence;         /* that gives the seqs; 0: there is none */
+  int64_t increment, cache;  /* of that sequence */
+  bool standby;              /* the server is in recovery */
+  bool repeatable;           /* snapshots outlive a statement */
+};
+
+struct fl_changelog {
+  struct fl_pgconn pg;
+  enum fl_operation operation;
+  enum fl_statement statement;   /* of FL_OP_STATEMENT */
+  struct fl_log_reader *reading; /* whose rows it reads; NULL: nobody wants them any more */
+  struct fl_log_reader *readers; /* all that are open */
+  struct fl_catalog catalog;
+  struct fl_history history;
+  struct fl_horizon horizon;
+  struct fl_gap gap; /* of an error of kind gap */
+  char *conninfo;
+  char *name; /* how to find the log: an SQL name, with or without its schema */
+  struct fl_bytes sql;
+};
+
+/* Sets what to connect to; false: out of memory. */
+bool fl_changelog_setup(struct fl_changelog *log, const char *conninfo, const char *name);
+
+/* Begins to connect. false: it has failed already, see log->pg.error; so for all that begin. */
+bool fl_changelog_connect(struct fl_changelog *log);
+
+/* Begins any statement. */
+bool fl_changelog_query(struct fl_changelog *log, const char *sql, int count,
+                        const char *const *values);
+
+/* Begins one of the statements that need no reader. */
+bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement);
+
+/* One step of what was begun. */
+enum fl_step fl_changelog_step(struct fl_changelog *log);
+
+/* Whether the log can give everything after a cursor. */
+struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor);
+
+void fl_changelog_close(struct fl_changelog *log);
+
+/* ---- readers ---- */
+
+/* Begins to read from the reader's cursor on, which the caller has set. */
+void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log);
+
+/* Adds a table to those that the reader wants; false: out of memory. */
+bool fl_log_reader_want(struct fl_log_reader *reader, const char *table, size_t length);
+
+/* Starts a scan, of a live reader over all that is visible, of another up to the horizon. Returns
+   whether there is anything to read, or to find gone. */
+bool fl_log_reader_seek(struct fl_log_reader *reader);
+
+/* Begins to read the next chunk, of at most `most` rows (0: as many as are good). */
+bool fl_log_reader_fetch(struct fl_log_reader *reader, int most);
+
+void fl_log_reader_close(struct fl_log_reader *reader);
+
+#endif

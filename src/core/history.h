@@ -1,0 +1,56 @@
+/* Which seqs a log ever gave and which of them are gone, and so whether a position has a gap: pure
+   arithmetic over what statements found out. */
+#ifndef FORGELOG_HISTORY_H
+#define FORGELOG_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fl_history {
+  uint32_t log_oid;   /* of the log table: a table made again under the same name has other seqs */
+  uint32_t timeline;  /* of the server; 0: not known */
+  bool has_state;     /* trims leave their mark, since install has made the state table */
+  int64_t last_given; /* by the sequence, as last asked; -1: this role is not allowed to ask */
+  int64_t trimmed_to; /* changes up to here are gone; -1: the state table has lost its row */
+  int64_t smallest, largest; /* in the log as last seen; -1: the log is empty */
+};
+
+enum fl_gap_reason {
+  FL_GAP_NONE,
+  FL_GAP_TRIMMED, /* changes after the position were deleted */
+  FL_GAP_RESET, /* the log was made again, or restored: it is not the one that the position is of */
+  FL_GAP_FAILOVER /* the position was given by a server on another timeline */
+};
+
+struct fl_gap {
+  enum fl_gap_reason reason;
+  int64_t upto; /* changes up to here are gone; without a gap the highest seq ever given */
+};
+
+/* A place in some log, for which the gap is asked. */
+struct fl_place {
+  uint32_t log_oid;  /* of the log table that it is in; 0: not known */
+  uint32_t timeline; /* 0: not known */
+  int64_t seq;       /* everything up to here was delivered */
+};
+
+void fl_history_init(struct fl_history *history);
+
+/* Takes in what the sequence says (-1: not allowed to ask). A sequence never goes back on its own
+   accord: true, if it did, so that another history has begun and nothing known of the horizon
+   holds. */
+bool fl_history_note_last_given(struct fl_history *history, int64_t last_given, int64_t high_water);
+
+/* The highest seq known to have been assigned before a tick read pg_locks: the largest row that it
+   saw, the highest that was trimmed, or what the sequence said in the statement before it
+   (`given_before`). */
+int64_t fl_history_high_water(const struct fl_history *history, int64_t given_before);
+
+/* Whether the log can give everything after a place. `high_water`: of the horizon. */
+struct fl_gap fl_history_gap(const struct fl_history *history, int64_t high_water,
+                             struct fl_place place);
+
+/* The reason as Lua sees it; NULL for FL_GAP_NONE. */
+const char *fl_gap_name(enum fl_gap_reason reason);
+
+#endif

@@ -1,0 +1,104 @@
+/* What a plain script needs of its process: waiting, the clock, a file saved safely; and what a
+   command needs: signals and the terminal. */
+#include "lua_process.h"
+
+#include "atomic_file.h"
+#include "compat.h"
+#include "lua_values.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught;
+
+/* core.poll(fd, events, seconds): false when the time is over; a signal ends it as readiness does.
+ */
+static int core_poll(lua_State *L) {
+  const char *events = luaL_optstring(L, 2, "");
+  struct pollfd waited = {(int)luaL_optinteger(L, 1, -1), 0, 0};
+  double milliseconds = luaL_optnumber(L, 3, -0.001) * 1000;
+  int ready;
+  if (strchr(events, 'r')) waited.events |= POLLIN;
+  if (strchr(events, 'w')) waited.events |= POLLOUT;
+  if (!(milliseconds < 2147483647.0)) milliseconds = 2147483647.0;
+  ready = poll(&waited, waited.fd >= 0, milliseconds < 0 ? -1 : (int)ceil(milliseconds));
+  lua_pushboolean(L, ready > 0 || (ready < 0 && errno == EINTR));
+  return 1;
+}
+
+/* core.save(path, text): replaces the content of the file, safe on disk before anybody sees it.
+   true; or false and what is wrong. */
+static int core_save(lua_State *L) {
+  const char *path = fl_check_text(L, 1), *wrong = fl_atomic_write(path, fl_check_text(L, 2));
+  lua_pushboolean(L, !wrong);
+  lua_pushstring(L, wrong);
+  return 2;
+}
+
+/* core.now(): seconds of a clock that never goes back. */
+static int core_now(lua_State *L) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
+static void note_signal(int signal) { caught = signal; }
+
+static void ignore_signal(int signal) { (void)signal; }
+
+/* A signal that the caller has set to be ignored, as nohup does, stays ignored. */
+static void handle_signal(int signal, void (*handler)(int), int flags) {
+  struct sigaction action;
+  if (sigaction(signal, NULL, &action) != 0 || action.sa_handler == SIG_IGN) return;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, NULL);
+}
+
+/* core.catch_signals(): INT, TERM and HUP are noted, once each, so that a second one ends the
+   program. Writing to a closed pipe becomes an error of the write. These are handlers rather than
+   SIG_IGN, which programs started from here would inherit. */
+static int core_catch_signals(lua_State *L) {
+  (void)L;
+  handle_signal(SIGINT, note_signal, (int)SA_RESETHAND);
+  handle_signal(SIGTERM, note_signal, (int)SA_RESETHAND);
+  handle_signal(SIGHUP, note_signal, (int)SA_RESETHAND);
+  handle_signal(SIGPIPE, ignore_signal, 0);
+  return 0;
+}
+
+/* core.caught(): the number of the signal noted last, or nil. */
+static int core_caught(lua_State *L) {
+  if (!caught) return 0;
+  lua_pushinteger(L, caught);
+  return 1;
+}
+
+/* core.terminal(fd): columns and rows of the terminal (0 where it does not say); nil where fd is
+ * none. */
+static int core_terminal(lua_State *L) {
+  struct winsize size = {0, 0, 0, 0};
+  int fd = (int)luaL_checkinteger(L, 1);
+  if (!isatty(fd)) return 0;
+  (void)ioctl(fd, TIOCGWINSZ, &size);
+  lua_pushinteger(L, size.ws_col);
+  lua_pushinteger(L, size.ws_row);
+  return 2;
+}
+
+const luaL_Reg fl_process_functions[] = {{"poll", core_poll},
+                                         {"now", core_now},
+                                         {"save", core_save},
+                                         {"catch_signals", core_catch_signals},
+                                         {"caught", core_caught},
+                                         {"terminal", core_terminal},
+                                         {NULL, NULL}};

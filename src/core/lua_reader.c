@@ -1,0 +1,223 @@
+/* The userdata Reader: a place in the log, and the changes on their way from there. A reader keeps
+   its connection alive; when that is closed, the reader is closed too. And positions as text. */
+#include "lua_reader.h"
+
+#include "compat.h"
+#include "lua_connection.h"
+#include "lua_values.h"
+
+#include <string.h>
+
+#define READER "forgelog.reader"
+
+static struct fl_log_reader *check(lua_State *L) { return luaL_checkudata(L, 1, READER); }
+
+static struct fl_log_reader *check_open(lua_State *L) {
+  struct fl_log_reader *reader = check(L);
+  luaL_argcheck(L, reader->log, 1, "closed");
+  return reader;
+}
+
+/* ---- opening ---- */
+
+/* A new userdata on top of the stack, closed, that refers to the connection at index 1. */
+static struct fl_log_reader *new_reader(lua_State *L) {
+  struct fl_log_reader *reader = lua_newuserdata(L, sizeof *reader);
+  memset(reader, 0, sizeof *reader);
+  luaL_getmetatable(L, READER);
+  lua_setmetatable(L, -2);
+  fl_anchor(L, 1);
+  return reader;
+}
+
+static bool want_tables(lua_State *L, struct fl_log_reader *reader, int index) {
+  int i, count = (int)lua_rawlen(L, index);
+  if (count == 0) return fl_log_reader_want(reader, NULL, 0);
+  for (i = 1; i <= count; i++) {
+    const char *name;
+    size_t length;
+    lua_rawgeti(L, index, i);
+    name = lua_tolstring(L, -1, &length);
+    if (!name || !fl_log_reader_want(reader, name, length)) return false;
+    lua_pop(L, 1);
+  }
+  return true;
+}
+
+/* connection:reader(position, tables, live): a reader after a position, of these tables (nil: all).
+   A live one also delivers what is above the horizon. Or nil and what is wrong with the position.
+ */
+int fl_connection_reader(lua_State *L) {
+  struct fl_changelog *log = fl_check_connection(L, 1);
+  const char *position = fl_check_text(L, 2), *wrong;
+  struct fl_log_reader *reader;
+  lua_settop(L, 4);
+  luaL_argcheck(L, log->conninfo, 1, "closed");
+  reader = new_reader(L);
+  wrong = fl_cursor_parse(&reader->reader.cursor, position);
+  if (wrong) {
+    lua_pushnil(L);
+    lua_pushstring(L, wrong);
+    return 2;
+  }
+  reader->reader.live = lua_toboolean(L, 4);
+  fl_log_reader_open(reader, log);
+  if (lua_istable(L, 3) && !want_tables(L, reader, 3)) {
+    fl_log_reader_close(reader);
+    return luaL_error(L, "forgelog: out of memory");
+  }
+  return 1;
+}
+
+static int reader_close(lua_State *L) {
+  fl_log_reader_close(check(L));
+  return 0;
+}
+
+/* ---- reading ---- */
+
+/* seek([seq]): starts a scan, not before that seq; a live reader scans all that is visible, another
+   one up to the horizon. Returns whether there is anything to read, or to find gone. */
+static int reader_seek(lua_State *L) {
+  struct fl_log_reader *reader = check_open(L);
+  struct fl_cursor *cursor = &reader->reader.cursor;
+  int64_t from = lua_isnoneornil(L, 2) ? 0 : fl_checkint64(L, 2);
+  if (from > cursor->next) cursor->next = from;
+  lua_pushboolean(L, fl_log_reader_seek(reader));
+  return 1;
+}
+
+/* fetch([most]): begins to read the next chunk on the connection; false: it has failed already, see
+   the connection's error(). */
+static int reader_fetch(lua_State *L) {
+  struct fl_log_reader *reader = check_open(L);
+  lua_pushboolean(L, fl_log_reader_fetch(reader, (int)luaL_optinteger(L, 2, 0)));
+  return 1;
+}
+
+/* Takes in what has come of the chunk that was asked for ahead, so that its bytes do not have to
+   wait until the last row of this one is delivered. */
+static void keep_receiving(const struct fl_log_reader *reader) {
+  if (reader->reader.prefetch == FL_PREFETCH_IN_FLIGHT && reader->reader.chunk.left > 0 &&
+      reader->log->reading == reader)
+    fl_changelog_step(reader->log);
+}
+
+/* pop(most): changes that are here, and how many (none, where all were delivered before); or nil
+   and "wanted" (fetch) or "over" (the scan). */
+static int reader_pop(lua_State *L) {
+  struct fl_log_reader *log_reader = check_open(L);
+  struct fl_reader *reader = &log_reader->reader;
+  int most = (int)luaL_checkinteger(L, 2);
+  enum fl_rows rows;
+  keep_receiving(log_reader);
+  rows = fl_reader_rows(reader);
+  if (rows == FL_ROWS_HERE) {
+    if (most > reader->chunk.left) most = reader->chunk.left;
+    lua_pushinteger(L, fl_push_changes(L, reader, most, log_reader->log->horizon.seq));
+    return 2;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, rows == FL_ROWS_WANTED ? "wanted" : "over");
+  return 2;
+}
+
+/* pending(): whether the statement that the connection is busy with is of this reader. */
+static int reader_pending(lua_State *L) {
+  const struct fl_log_reader *reader = check_open(L);
+  lua_pushboolean(L, reader->log->operation == FL_OP_STATEMENT && reader->log->reading == reader);
+  return 1;
+}
+
+/* can_prefetch(): whether the next chunk can be asked for while the program works on this one. */
+static int reader_can_prefetch(lua_State *L) {
+  const struct fl_log_reader *reader = check_open(L);
+  lua_pushboolean(
+      L, fl_reader_can_prefetch(&reader->reader) && reader->log->pg.state == FL_PGCONN_IDLE);
+  return 1;
+}
+
+/* reached(): the seq up to which all that is visible was delivered. */
+static int reader_reached(lua_State *L) {
+  fl_push_seq(L, check(L)->reader.cursor.next);
+  return 1;
+}
+
+/* position(): the reader's place as text. */
+static int reader_position(lua_State *L) {
+  struct fl_log_reader *reader = check(L);
+  struct fl_cursor *cursor = &reader->reader.cursor;
+  char *text;
+  if (reader->log) fl_cursor_settle(cursor, reader->log->horizon.seq);
+  text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count));
+  fl_cursor_print(cursor, text);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {{"seek", reader_seek},
+                                   {"fetch", reader_fetch},
+                                   {"pop", reader_pop},
+                                   {"pending", reader_pending},
+                                   {"can_prefetch", reader_can_prefetch},
+                                   {"reached", reader_reached},
+                                   {"position", reader_position},
+                                   {"close", reader_close},
+                                   {"__gc", reader_close},
+                                   {"__close", reader_close},
+                                   {NULL, NULL}};
+
+void fl_setup_readers(lua_State *L) {
+  luaL_newmetatable(L, READER);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  fl_setfuncs(L, methods);
+  lua_pop(L, 1);
+}
+
+/* ---- positions as text ---- */
+
+/* Pushes the ranges of a position as text, "17-20,22"; nil where there is none. */
+static void push_ranges(lua_State *L, const struct fl_cursor *cursor) {
+  char *text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count)), *ranges;
+  fl_cursor_print(cursor, text);
+  ranges = strchr(strchr(text, ':') + 1, ':');
+  lua_pushstring(L, ranges ? ranges + 1 : NULL);
+  lua_remove(L, -2);
+}
+
+/* core.parse_position(text): its timeline (0: none is named), the seq up to which everything was
+   delivered (as text where this Lua would round it), and the ranges delivered above that as text,
+   or nil. Or nil and what is wrong with it.
+ */
+int fl_core_parse_position(lua_State *L) {
+  const char *position = fl_check_text(L, 1), *wrong;
+  /* In a userdata, so that what it holds is freed also where Lua raises an error for lack of
+   * memory. */
+  struct fl_log_reader *scratch;
+  lua_settop(L, 1);
+  scratch = new_reader(L);
+  wrong = fl_cursor_parse(&scratch->reader.cursor, position);
+  if (wrong) {
+    lua_pushnil(L);
+    lua_pushstring(L, wrong);
+    return 2;
+  }
+  fl_pushinteger(L, scratch->reader.cursor.timeline);
+  fl_push_bigint(L, scratch->reader.cursor.base);
+  push_ranges(L, &scratch->reader.cursor);
+  fl_cursor_free(&scratch->reader.cursor);
+  return 3;
+}
+
+/* core.position_text(timeline, seq): the position that has everything up to that seq behind it. */
+int fl_core_position_text(lua_State *L) {
+  char text[FL_POSITION_ROOM(0)];
+  struct fl_cursor cursor;
+  memset(&cursor, 0, sizeof cursor);
+  cursor.timeline = (uint32_t)fl_checkint64(L, 1);
+  cursor.base = fl_checkint64(L, 2);
+  fl_cursor_print(&cursor, text);
+  lua_pushstring(L, text);
+  return 1;
+}

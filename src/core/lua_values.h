@@ -1,0 +1,38 @@
+/* What the core found out as Lua values: errors, rows, changes; and texts that come from Lua. */
+#ifndef FORGELOG_LUA_VALUES_H
+#define FORGELOG_LUA_VALUES_H
+
+#include "reader.h"
+#include "result.h"
+
+#include <lua.h>
+
+/* Makes the metatable of error tables. */
+void fl_setup_errors(lua_State *L);
+
+/* core.error(kind, message [, sqlstate [, fields]]): an error table for a failure found in Lua,
+   with further fields such as code and remedy. */
+int fl_core_error(lua_State *L);
+
+void fl_push_error(lua_State *L, const struct fl_error *error);
+
+/* A seq; raises where this Lua would round it. */
+void fl_push_seq(lua_State *L, int64_t seq);
+
+/* An integer; as text where this Lua would round it. */
+void fl_push_bigint(lua_State *L, int64_t value);
+
+/* The rows of the last statement as a list of tables by column name. */
+void fl_push_rows(lua_State *L, const struct fl_pgconn *pg);
+
+/* The names of the fields of a change, as a list. */
+void fl_push_fields(lua_State *L);
+
+/* A list of at most `most` changes, which are delivered thereby; returns how many. Raises what Lua
+   raises when memory runs out, and then nothing was delivered. */
+int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t horizon);
+
+/* The text of an argument that is to become a C string. */
+const char *fl_check_text(lua_State *L, int index);
+
+#endif

@@ -1,0 +1,316 @@
+/* The PGconn state machine: connect, send, flush, receive, copy, notifications. The only user of
+ * libpq. */
+#include "pgconn.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void ignore_notice(void *unused, const PGresult *notice) {
+  (void)unused;
+  (void)notice;
+}
+
+static void drop_result(struct fl_pgconn *pg) {
+  PQclear(pg->result);
+  pg->result = NULL;
+}
+
+void fl_pgconn_close(struct fl_pgconn *pg) {
+  drop_result(pg);
+  if (pg->conn) PQfinish(pg->conn);
+  pg->conn = NULL;
+  pg->copies = false;
+  pg->copy = NULL;
+  pg->state = FL_PGCONN_CLOSED;
+}
+
+static enum fl_step wait_for(struct fl_pgconn *pg, const char *events) {
+  pg->events = events;
+  return events[0] == 'r' && events[1] == '\0' ? FL_STEP_READ : FL_STEP_WRITE;
+}
+
+/* While connecting, messages are verbose and carry the SQLSTATE: "FATAL:  28P01: password
+ * ...\nLOCATION: ...". */
+static void connect_failed(struct fl_pgconn *pg) {
+  char text[sizeof pg->error.message], sqlstate[6] = "", *at;
+  snprintf(text, sizeof text, "%s", PQerrorMessage(pg->conn));
+  at = strstr(text, "LOCATION:");
+  if (at) *at = '\0';
+  at = strstr(text, ":  ");
+  if (at && strlen(at) > 9 && at[8] == ':' &&
+      strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5) {
+    memcpy(sqlstate, at + 3, 5);
+    memmove(at + 1, at + 9, strlen(at + 9) + 1);
+  }
+  fl_fail_text(&pg->error, FL_ERR_CONNECT, sqlstate, text);
+  fl_pgconn_close(pg);
+}
+
+static void server_refused(struct fl_pgconn *pg, const PGresult *result);
+
+/* The last message before the end of the connection may say why it ended. libpq does not wait for
+   more on a closed connection. */
+static void hear_last_words(struct fl_pgconn *pg) {
+  PGresult *last = pg->state == FL_PGCONN_IDLE ? NULL : PQgetResult(pg->conn);
+  if (last && PQresultErrorField(last, PG_DIAG_SQLSTATE)) server_refused(pg, last);
+  PQclear(last);
+}
+
+static enum fl_step lost(struct fl_pgconn *pg) {
+  struct fl_error said = pg->error;
+  fl_fail_text(&pg->error, FL_ERR_LOST, said.sqlstate,
+               said.kind ? said.message : PQerrorMessage(pg->conn));
+  fl_pgconn_close(pg);
+  return FL_STEP_FAILED;
+}
+
+static bool out_of_memory(struct fl_pgconn *pg) {
+  fl_fail(&pg->error, FL_ERR_CONNECT, NULL, "out of memory");
+  return false;
+}
+
+bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo) {
+  const char *const keywords[] = {"dbname", "fallback_application_name", NULL};
+  const char *const values[] = {conninfo, "forgelog", NULL};
+  fl_pgconn_close(pg);
+  fl_clear(&pg->error);
+  pg->conn = PQconnectStartParams(keywords, values, 1);
+  if (!pg->conn) return out_of_memory(pg);
+  if (PQstatus(pg->conn) == CONNECTION_BAD) {
+    connect_failed(pg);
+    return false;
+  }
+  PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
+  PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
+  pg->state = FL_PGCONN_CONNECTING;
+  pg->events = "w";
+  return true;
+}
+
+/* Whether the socket is ready for what the connection attempt waits for, or is none any more. */
+static bool ready(const struct fl_pgconn *pg) {
+  struct pollfd waited = {PQsocket(pg->conn), 0, 0};
+  if (waited.fd < 0) return true;
+  waited.events = pg->events[0] == 'r' ? POLLIN : POLLOUT;
+  return poll(&waited, 1, 0) > 0;
+}
+
+/* PQconnectPoll must not be called before the socket is ready: it would take a connection that is
+   still under way for made, and wait inside libpq, or give up hosts that it has not tried yet. A
+   step that comes early goes on waiting. */
+static enum fl_step step_connect(struct fl_pgconn *pg) {
+  if (!ready(pg)) return wait_for(pg, pg->events);
+  switch (PQconnectPoll(pg->conn)) {
+    case PGRES_POLLING_READING: return wait_for(pg, "r");
+    case PGRES_POLLING_WRITING: return wait_for(pg, "w");
+    case PGRES_POLLING_OK: break;
+    default: connect_failed(pg); return FL_STEP_FAILED;
+  }
+  PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
+  if (PQsetnonblocking(pg->conn, 1) != 0) return lost(pg);
+  pg->state = FL_PGCONN_IDLE;
+  return FL_STEP_DONE;
+}
+
+bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
+                    struct fl_bytes *copy) {
+  int sent;
+  drop_result(pg);
+  fl_clear(&pg->error);
+  pg->in_block = fl_pgconn_in_transaction(pg);
+  pg->copies = copy != NULL;
+  pg->copy = copy;
+  if (count == 0)
+    sent = PQsendQuery(pg->conn, sql);
+  else
+    sent = PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 0);
+  pg->state =
+      FL_PGCONN_FLUSHING; /* on failure too: stepping finds out whether the server said why */
+  if (sent) return true;
+  fl_fail_text(&pg->error, FL_ERR_QUERY, NULL, PQerrorMessage(pg->conn));
+  if (PQstatus(pg->conn) == CONNECTION_BAD)
+    lost(pg);
+  else
+    pg->state = FL_PGCONN_IDLE;
+  return false;
+}
+
+static void append_part(char *message, size_t size, const char *label, const char *part) {
+  size_t length = strlen(message);
+  if (part) snprintf(message + length, size - length, "%s%s", label, part);
+}
+
+/* Only the first error counts: later statements of the same text failed because of it. */
+static void server_refused(struct fl_pgconn *pg, const PGresult *result) {
+  char text[sizeof pg->error.message];
+  const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  if (pg->error.kind != FL_ERR_NONE) return;
+  snprintf(text, sizeof text, "%s", primary ? primary : PQresultErrorMessage(result));
+  append_part(text, sizeof text, "; ", PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+  append_part(text, sizeof text, "; hint: ", PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
+  fl_fail_text(&pg->error, FL_ERR_QUERY, PQresultErrorField(result, PG_DIAG_SQLSTATE), text);
+}
+
+static void refuse_copy(struct fl_pgconn *pg, const char *direction) {
+  if (pg->error.kind == FL_ERR_NONE)
+    fl_fail(&pg->error, FL_ERR_QUERY, NULL,
+            "COPY %s the client is not possible here; use SELECT or INSERT", direction);
+}
+
+/* Takes in one result of the statement. */
+static void accept_result(struct fl_pgconn *pg) {
+  switch (PQresultStatus(pg->result)) {
+    case PGRES_COPY_OUT:
+      if (!pg->copies) refuse_copy(pg, "to");
+      pg->state = FL_PGCONN_COPYING;
+      break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_BOTH:
+      refuse_copy(pg, "from");
+      PQputCopyEnd(pg->conn, "COPY from the client is not possible here");
+      break;
+    case PGRES_FATAL_ERROR:
+    case PGRES_BAD_RESPONSE: server_refused(pg, pg->result); break;
+    default: break;
+  }
+}
+
+static enum fl_step finish(struct fl_pgconn *pg) {
+  if (PQstatus(pg->conn) == CONNECTION_BAD) return lost(pg);
+  if (PQtransactionStatus(pg->conn) ==
+      PQTRANS_ACTIVE) { /* no end: libpq had no memory for a result */
+    fl_fail(&pg->error, FL_ERR_QUERY, "53200", "out of memory while receiving a result");
+    return lost(pg);
+  }
+  pg->state = FL_PGCONN_IDLE;
+  pg->copies = false;
+  pg->copy = NULL;
+  return pg->error.kind == FL_ERR_NONE ? FL_STEP_DONE : FL_STEP_FAILED;
+}
+
+/* Moves one row of a COPY. 1: moved; 0: none has arrived; -1: the COPY is over. */
+static int move_copy_row(struct fl_pgconn *pg) {
+  char *row = NULL;
+  int length = PQgetCopyData(pg->conn, &row, 1);
+  if (length == 0) return 0;
+  if (length < 0) return -1;
+  if (pg->copy && pg->error.kind == FL_ERR_NONE && !fl_bytes_append(pg->copy, row, (size_t)length))
+    fl_fail(&pg->error, FL_ERR_QUERY, "53200", "out of memory while reading changes");
+  PQfreemem(row);
+  return 1;
+}
+
+static enum fl_step step_receive(struct fl_pgconn *pg) {
+  for (;;) {
+    if (pg->state == FL_PGCONN_COPYING) {
+      int moved;
+      while ((moved = move_copy_row(pg)) > 0) continue;
+      if (moved == 0) return wait_for(pg, "r");
+      pg->state = FL_PGCONN_RECEIVING;
+    }
+    /* Asked twice: libpq mistakes its own failed allocation for bytes that have not come. */
+    if (PQisBusy(pg->conn) && PQisBusy(pg->conn)) return wait_for(pg, "r");
+    {
+      PGresult *next = PQgetResult(pg->conn);
+      if (!next) return finish(pg);
+      drop_result(pg);
+      pg->result = next;
+    }
+    accept_result(pg);
+  }
+}
+
+static enum fl_step step_flush(struct fl_pgconn *pg) {
+  int left = PQflush(pg->conn);
+  if (left < 0) return lost(pg);
+  if (left > 0) return wait_for(pg, "rw");
+  pg->state = FL_PGCONN_RECEIVING;
+  return step_receive(pg);
+}
+
+enum fl_step fl_pgconn_step(struct fl_pgconn *pg) {
+  switch (pg->state) {
+    case FL_PGCONN_CLOSED: return FL_STEP_FAILED;
+    case FL_PGCONN_CONNECTING: return step_connect(pg);
+    case FL_PGCONN_IDLE: return pg->error.kind == FL_ERR_NONE ? FL_STEP_DONE : FL_STEP_FAILED;
+    default: break;
+  }
+  if (!PQconsumeInput(pg->conn)) {
+    hear_last_words(pg);
+    return lost(pg);
+  }
+  return pg->state == FL_PGCONN_FLUSHING ? step_flush(pg) : step_receive(pg);
+}
+
+int fl_pgconn_fd(const struct fl_pgconn *pg) { return pg->conn ? PQsocket(pg->conn) : -1; }
+
+int fl_pgconn_notified(struct fl_pgconn *pg) {
+  PGnotify *notification;
+  int seen = 0;
+  if (!pg->conn) return -1;
+  if (pg->state == FL_PGCONN_IDLE && !PQconsumeInput(pg->conn)) {
+    fl_clear(&pg->error);
+    lost(pg);
+    return -1;
+  }
+  while ((notification = PQnotifies(pg->conn)) != NULL) {
+    seen |= notification->be_pid != PQbackendPID(pg->conn); /* its own ring wakes nobody */
+    PQfreemem(notification);
+  }
+  return seen;
+}
+
+bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, char *value, size_t size) {
+  PQconninfoOption *options = pg->conn ? PQconninfo(pg->conn) : NULL, *option;
+  bool found = false;
+  for (option = options; option && option->keyword; option++)
+    if (strcmp(option->keyword, keyword) == 0 && option->val && option->val[0]) {
+      snprintf(value, size, "%s", option->val);
+      found = true;
+    }
+  PQconninfoFree(options);
+  return found;
+}
+
+bool fl_pgconn_quote(const struct fl_pgconn *pg, const char *text, size_t length,
+                     struct fl_bytes *out) {
+  char *literal = PQescapeLiteral(pg->conn, text, length);
+  bool done = literal && fl_bytes_append(out, literal, strlen(literal));
+  PQfreemem(literal);
+  return done;
+}
+
+bool fl_pgconn_in_transaction(const struct fl_pgconn *pg) {
+  switch (pg->conn ? PQtransactionStatus(pg->conn) : PQTRANS_IDLE) {
+    case PQTRANS_INTRANS:
+    case PQTRANS_INERROR: return true;
+    case PQTRANS_ACTIVE: return pg->in_block;
+    default: return false;
+  }
+}
+
+int fl_pgconn_backend(const struct fl_pgconn *pg) { return pg->conn ? PQbackendPID(pg->conn) : 0; }
+
+int fl_pgconn_rows(const struct fl_pgconn *pg) { return PQntuples(pg->result); }
+
+int fl_pgconn_columns(const struct fl_pgconn *pg) { return PQnfields(pg->result); }
+
+const char *fl_pgconn_column(const struct fl_pgconn *pg, int column, unsigned *type_oid) {
+  *type_oid = PQftype(pg->result, column);
+  return PQfname(pg->result, column);
+}
+
+const char *fl_pgconn_affected(const struct fl_pgconn *pg) {
+  return pg->result ? PQcmdTuples(pg->result) : "";
+}
+
+const char *fl_pgconn_value(const struct fl_pgconn *pg, int row, int column, size_t *length) {
+  *length = 0;
+  if (!pg->result || row >= fl_pgconn_rows(pg) || column >= fl_pgconn_columns(pg)) return NULL;
+  if (PQgetisnull(pg->result, row, column)) return NULL;
+  *length = (size_t)PQgetlength(pg->result, row, column);
+  return PQgetvalue(pg->result, row, column);
+}

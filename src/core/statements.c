@@ -1,0 +1,138 @@
+/* The texts of the statements whose answers C interprets. Whatever else forgelog asks a server
+   stands in files of SQL beside the Lua modules. */
+#include "statements.h"
+
+#include "change.h"
+
+#include <string.h>
+
+/* Writers: the lock on the log lasts from before their first seq until after their commit is
+ * visible. */
+#define IS_WRITER \
+  "l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted" \
+  " AND l.relation = @log_oid@ AND l.database = @this_database@"
+
+/* By a default of the column that names it, or as an identity column. */
+#define LOG_SEQUENCE \
+  "SELECT d.refobjid FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d" \
+  " ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = f.oid" \
+  " WHERE f.adrelid = c.oid AND f.adnum = a.attnum" \
+  " UNION SELECT d.objid FROM pg_catalog.pg_depend d" \
+  " WHERE d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'i'"
+
+#define NAME_LITERAL(name, kind, type) ", '" #name "'"
+#define AS_TYPE(name, kind, type) ", " #name "::pg_catalog." type
+#define AS_NULL(name, kind, type) ", NULL::pg_catalog." type
+
+const struct fl_word fl_common_words[] = {
+    {"trimmer", "77306496745475"},   /* 0x464F52470003: advisory lock of the one trimmer */
+    {"installer", "77306496745476"}, /* 0x464F52470004: one install or watch at a time */
+    {"bell", "77306496745662"},      /* 0x464F524700BE: held by a follower that sleeps */
+    {"claimant", "1179603527"},      /* 0x464F5247: first half of the lock on a consumer's name */
+    {"this_database",
+     "(SELECT oid FROM pg_catalog.pg_database"
+     " WHERE datname = pg_catalog.current_database())"},
+    {"is_writer", IS_WRITER},
+    {"log_sequence", LOG_SEQUENCE},
+    {"fields", "'seq'" FL_CHANGE_FIELDS_AFTER_SEQ(NAME_LITERAL)},
+    {NULL, NULL}};
+
+#define TIMELINE \
+  "CASE WHEN NOT pg_catalog.pg_is_in_recovery()" \
+  " THEN ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(" \
+  "pg_catalog.pg_current_wal_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4 END"
+
+/* The writers as text: backend/local id, 'p' for a prepared one, 'u' or 'e' for one with an xid
+   that is under way, or has ended, for the snapshot of this statement. */
+#define WRITERS \
+  "SELECT pg_catalog.string_agg(w.id || CASE WHEN w.prepared THEN 'p' ELSE '' END" \
+  " || CASE w.under_way WHEN true THEN 'u' WHEN false THEN 'e' ELSE '' END, ' ')" \
+  " FROM (SELECT l.virtualtransaction AS id, l.pid IS NULL AS prepared," \
+  " pg_catalog.bool_or(l.transactionid = ANY (ARRAY(SELECT x::xid" \
+  " FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x))) AS under_way" \
+  " FROM pg_catalog.pg_locks l" \
+  " WHERE @is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'" \
+  " GROUP BY 1, 2 HAVING pg_catalog.bool_or(l.locktype = 'relation')) w"
+
+#define TICK \
+  "SELECT @log_oid@, (SELECT max(seq) FROM @log@), pg_catalog.pg_is_in_recovery()," \
+  " @last_given@, @trimmed_to@, " TIMELINE ", (" WRITERS ")"
+
+static const struct {
+  const char *name, *sql;
+} statements[] = {
+    {"locate",
+     "SELECT c.oid, pg_catalog.quote_ident(n.nspname), q.seqincrement, q.seqcache, q.seqrelid,"
+     " CASE WHEN pg_catalog.has_sequence_privilege(q.seqrelid, 'USAGE, SELECT')"
+     " THEN coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid), 0) END,"
+     " pg_catalog.pg_is_in_recovery(), " TIMELINE ","
+     " pg_catalog.current_setting('transaction_isolation')"
+     " IN ('repeatable read', 'serializable'),"
+     " EXISTS (SELECT FROM pg_catalog.pg_class"
+     " WHERE relnamespace = n.oid AND relname = 'forge_change_log_state')"
+     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+     " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'"
+     " LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)"
+     " WHERE c.oid = pg_catalog.to_regclass(@name@)"},
+    {"seqs", "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@), (SELECT max(seq) FROM @log@)"},
+    {"tick", TICK},
+    {"disarm", /* others that slept by its bell have to take it over */
+     "SELECT pg_catalog.pg_advisory_unlock(@bell@), pg_catalog.pg_notify('forge_changes', '');"
+     " " TICK},
+    {NULL, /* only a reader begins it */
+     "COPY (SELECT @trimmed_to@" FL_CHANGE_FIELDS_AFTER_SEQ(AS_NULL) " UNION ALL (SELECT "
+                                                                     "seq::pg_catalog."
+                                                                     "int"
+                                                                     "8" FL_CHANGE_FIELDS_AFTER_SEQ(
+                                                                         AS_TYPE) " FROM @log@ "
+                                                                                  "WHERE seq > "
+                                                                                  "@after@ AND seq "
+                                                                                  "<= "
+                                                                                  "@until@@filter@ "
+                                                                                  "ORDER BY seq "
+                                                                                  "LIMIT @limit@))"
+                                                                                  " TO STDOUT "
+                                                                                  "(FORMAT "
+                                                                                  "binary)"}};
+
+int fl_statement_named(const char *name) {
+  int i;
+  for (i = 0; i < FL_STATEMENT_READ; i++)
+    if (strcmp(statements[i].name, name) == 0) return i;
+  return -1;
+}
+
+static const char *find(const struct fl_word *words, const char *name, size_t length) {
+  for (; words->name; words++)
+    if (strlen(words->name) == length && memcmp(words->name, name, length) == 0) return words->text;
+  return NULL;
+}
+
+static bool fill(const char *sql, const struct fl_word *words, struct fl_bytes *out,
+                 const char **unknown, int *length) {
+  const char *open, *close, *text;
+  while ((open = strchr(sql, '@')) != NULL && (close = strchr(open + 1, '@')) != NULL) {
+    size_t name_length = (size_t)(close - open - 1);
+    text = find(words, open + 1, name_length);
+    if (!fl_bytes_append(out, sql, (size_t)(open - sql))) return false;
+    if (text && !fl_bytes_add(out, text)) return false;
+    if (!text) {
+      text = find(fl_common_words, open + 1, name_length);
+      *unknown = open + 1;
+      *length = (int)name_length;
+      if (!text) return false;
+      *unknown = NULL;
+      if (!fill(text, words, out, unknown, length)) return false;
+    }
+    sql = close + 1;
+  }
+  return fl_bytes_add(out, sql);
+}
+
+bool fl_statement_fill(enum fl_statement statement, const struct fl_word *words,
+                       struct fl_bytes *out, const char **unknown, int *length) {
+  *unknown = NULL;
+  *length = 0;
+  return fill(statements[statement].sql, words, out, unknown, length) &&
+         fl_bytes_append(out, "", 1);
+}

@@ -1,0 +1,58 @@
+/* The SQL statements whose answers C interprets, and the words that SQL texts share. */
+#ifndef FORGELOG_STATEMENTS_H
+#define FORGELOG_STATEMENTS_H
+
+#include "bytes.h"
+
+#include <stdint.h>
+
+enum fl_statement {
+  FL_STATEMENT_LOCATE, /* finds the log, and learns about its server */
+  FL_STATEMENT_SEQS,   /* trimmed_to, the smallest and the largest seq */
+  FL_STATEMENT_TICK,   /* one observation for the horizon */
+  FL_STATEMENT_DISARM, /* the same by a follower that wakes up, and so gives the bell away */
+  FL_STATEMENT_READ    /* a chunk of rows for a reader */
+};
+
+/* The columns of the answers. */
+enum {
+  FL_LOCATE_OID,
+  FL_LOCATE_SCHEMA,
+  FL_LOCATE_INCREMENT,
+  FL_LOCATE_CACHE,
+  FL_LOCATE_SEQUENCE,
+  FL_LOCATE_LAST_GIVEN,
+  FL_LOCATE_STANDBY,
+  FL_LOCATE_TIMELINE,
+  FL_LOCATE_REPEATABLE,
+  FL_LOCATE_HAS_STATE
+};
+enum { FL_SEQS_TRIMMED_TO, FL_SEQS_SMALLEST, FL_SEQS_LARGEST };
+enum {
+  FL_TICK_OID,
+  FL_TICK_LARGEST,
+  FL_TICK_STANDBY,
+  FL_TICK_LAST_GIVEN,
+  FL_TICK_TRIMMED_TO,
+  FL_TICK_TIMELINE,
+  FL_TICK_WRITERS
+};
+
+struct fl_word {
+  const char *name, *text;
+};
+
+/* Words that stand for the same text in every SQL statement, those in files too; the last has no
+ * name. */
+extern const struct fl_word fl_common_words[];
+
+/* The name under which a statement is begun from Lua; -1 where there is none. */
+int fl_statement_named(const char *name);
+
+/* Appends a statement with every @word@ replaced: by `words` (the last has no name), else by a
+   common word, whose text may hold words itself. False: out of memory, or `unknown` names a word
+   that nobody knows (it is not terminated: see `length`). */
+bool fl_statement_fill(enum fl_statement statement, const struct fl_word *words,
+                       struct fl_bytes *out, const char **unknown, int *length);
+
+#endif

@@ -1,0 +1,67 @@
+--- An adapter of the shape of lua-resty-mlcache's option `ipc`: events between workers travel
+-- through the log itself, so they reach every worker of every nginx that follows it, and none is
+-- lost. It needs INSERT on forge_change_log and USAGE on its sequence.
+-- @module forgelog.cache.ipc
+local core = require "forgelog.core"
+
+local PREFIX = "ipc:" -- of table_name, before the channel
+
+-- Writes a row to the log, by a connection that is kept for the next time.
+local function write(cache, spare, channel, data)
+  local log, err = table.remove(spare), nil
+  if log and log.connection:lost() then log = nil end
+  if not log then log, err = cache:connect() end
+  if not log then return nil, tostring(err) end
+  local ok
+  ok, err = log.connection:locate()
+  if ok then ok, err = log.connection:run("cache.broadcast", PREFIX .. channel, data) end
+  if ok and #spare == 0 then
+    spare[1] = log
+  else
+    log:close()
+  end
+  if ok then return true end
+  return nil, tostring(err)
+end
+
+--- Makes the adapter for a cache, before that is started.
+-- @param cache what `forgelog.cache.new` returned
+-- @return a table of functions `subscribe(channel, call)`, `register_listeners(events)`,
+-- `broadcast(channel, data)` and `poll(timeout)`
+-- @function ipc
+return function(cache)
+  local ipc, spare = {}, {}
+  local me = ("%x.%x"):format(math.floor(core.now() * 1e6), math.random(0, 2 ^ 24))
+
+  --- Has a function called with the data of each broadcast of other workers.
+  function ipc.subscribe(channel, call)
+    cache:listen(PREFIX .. channel, function(change)
+      local sender, data = change.row_id:match("^(%S+) (.*)$")
+      if sender ~= me then call(data) end
+    end)
+  end
+
+  function ipc.register_listeners(events)
+    for _, event in pairs(events) do ipc.subscribe(event.channel, event.handler) end
+    return true
+  end
+
+  --- Tells all other workers. What a worker deletes because of a change is not told: they all see
+  -- that change.
+  function ipc.broadcast(channel, data)
+    if cache:handling() then return true end
+    return write(cache, spare, channel, me .. " " .. data)
+  end
+
+  --- Waits until this worker knows of all changes; nil and "timeout" when it is cut off.
+  function ipc.poll(timeout)
+    local deadline = core.now() + (timeout or 0.3)
+    while not cache:fresh() do
+      if core.now() >= deadline then return nil, "timeout" end
+      ngx.sleep(0.005)
+    end
+    return true
+  end
+
+  return ipc
+end

@@ -1,0 +1,74 @@
+--- forgelog follow: prints changes as they are committed, until Ctrl-C.
+-- @module forgelog.cli.follow
+local consumer = require "forgelog.consumer"
+local errors = require "forgelog.cli.lib.errors"
+local make_sink = require "forgelog.cli.lib.sink"
+local stream = require "forgelog.cli.lib.stream"
+
+local SLICE = 0.5 -- seconds of one wait for changes
+local NO_RIGHT = "42501" -- the SQLSTATE where a right is missing: no further try helps
+
+-- A consumer whose handler is the sink. What the sink raises to end the command goes to
+-- `over.err`: the consumer would take it for a failed batch.
+local function make_consumer(context, options, store, over)
+  local sink, reported = make_sink(context, options), nil
+  return consumer.new {
+    conninfo = context.conninfo, schema = options.schema, timeout = options.timeout,
+    wait = context.waiter, name = options.name, position = store,
+    tables = stream.table_names(options.tables), batch = options.batch,
+    poll = options.poll, listen = not options.no_listen,
+    start = options.since == "now" and "now" or "beginning",
+    on_changes = function(changes)
+      context:shield() -- until the position is saved
+      local ok, err = pcall(sink, changes)
+      if not ok and errors.ends(err) then over.err = err end
+      if not ok then error(err, 0) end
+    end,
+    on_error = function(err)
+      if over.err or err.kind == "gap" or err.message == reported then return end
+      reported = err.message
+      context.note("%s; trying again", errors.text(err))
+    end,
+  }
+end
+
+-- Steps until a signal, the limit, or an error that does not pass by itself.
+local function follow(context, options, following, over)
+  local left = options.limit
+  while left ~= 0 do
+    local handled, err = following:step(SLICE, left and math.min(left, options.batch))
+    context:unshield()
+    if over.err then error(over.err, 0) end
+    if not handled then
+      if err.sqlstate == NO_RIGHT or not following:passes(err) then error(err, 0) end
+    elseif left then
+      left = left - handled
+    end
+    context.check_signal()
+    if not options.exec then context.check_reader() end
+  end
+end
+
+-- Connects once, and reads the log: what fails then, such as a missing log or right, will not pass
+-- by itself.
+local function check(context)
+  errors.must(context:connect():min_seq())
+  context:disconnect()
+end
+
+--- Follows.
+-- @param context of `forgelog.cli.lib.context`
+-- @param options `since`, `limit`, `tables`, `format`, `name`, `position_file`, `exec`, `batch`,
+-- `poll`, `no_listen`
+return function(context, options)
+  check(context)
+  local store, over = stream.store(options, context.note), {}
+  local following = make_consumer(context, options, store, over)
+  local ok, err = pcall(follow, context, options, following, over)
+  local position = following:stats().position
+  context:shield()
+  pcall(following.close, following)
+  if ok then return end
+  if not context.interrupted(err) then error(stream.advise(err, options), 0) end
+  stream.say_stopped(context, position or options.since, options)
+end

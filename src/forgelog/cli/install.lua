@@ -1,0 +1,44 @@
+--- forgelog install: creates or upgrades the log, and says which of its parts were there already.
+-- @module forgelog.cli.install
+local errors = require "forgelog.cli.lib.errors"
+
+local must = errors.must
+
+-- Which parts of the log are there, by their code.
+local function codes_of(installed)
+  local there = {}
+  for _, part in ipairs(installed.parts) do there[part.code] = part.there end
+  return there
+end
+
+local function headline(changed, before)
+  if not changed then return "nothing to do for" end
+  return before.log and "updated" or "installed"
+end
+
+local function state_of(part, before)
+  if not part.there then return "not there" end
+  return before[part.code] and "was there" or "created"
+end
+
+--- Installs.
+-- @param context of `forgelog.cli.lib.context`
+-- @param options `schema`, `no_hstore`
+return function(context, options)
+  local log, where = context:connect(), { schema = options.schema }
+  local before = codes_of(must(log:installed(where)))
+  local hstore = nil -- nil: where it is available
+  if options.no_hstore then hstore = false end
+  local _, changed = must(log:install({ schema = options.schema, hstore = hstore }))
+  local after = must(log:installed(where))
+  context.out(("%s the log in schema %s\n"):format(headline(changed, before), after.schema))
+  for _, part in ipairs(after.parts) do
+    context.out(("  %-9s  %s\n"):format(state_of(part, before), part.name))
+  end
+  context.out("UPDATEs are captured by ", after.capture or "nothing", "\n")
+  for _, pair in ipairs({ { "forge_notify_change", after.own_trigger },
+    { "forge_trim_change_log", after.own_trimmer } }) do
+    local name, own = pair[1], pair[2]
+    if not own then context.out(name, " is not forgelog's own and stays as it is\n") end
+  end
+end

@@ -1,0 +1,25 @@
+--- What watch and unwatch share: doing something to each of several tables.
+-- @module forgelog.cli.lib.each
+
+--- Does something to each table. What fails is reported, and the other tables are done all the
+-- same.
+-- @param context of `forgelog.cli.lib.context`
+-- @tparam table names of the tables
+-- @func work called with a name: returns true, and whether anything was changed; or nil and an
+-- error
+-- @string done what is printed where something was changed, with %s for the name
+-- @string already what is printed where nothing was
+-- @return the exit status
+return function(context, names, work, done, already)
+  local status = 0
+  for _, name in ipairs(names) do
+    local ok, result = work(name) -- the result: whether anything was changed, or the error
+    if ok then
+      context.out((result and done or already):format(name), "\n")
+    else
+      context:report(result)
+      status = 1
+    end
+  end
+  return status
+end

@@ -1,0 +1,119 @@
+--- A status as text for people: the log and its writers, the consumers, the watched tables.
+-- @module forgelog.cli.lib.overview
+local errors = require "forgelog.cli.lib.errors"
+local terminal = require "forgelog.cli.lib.terminal"
+local units = require "forgelog.units"
+
+local SPARK = 20 -- columns of a sparkline
+
+local function clock(seconds)
+  return seconds and os.date("%Y-%m-%d %H:%M:%S", math.floor(seconds)) or "?"
+end
+
+local function number(value) return value and units.count(value) or "?" end
+
+-- One open writer: who it is, in what state, and since when.
+local function describe_writer(context, one, at)
+  local who = one.prepared and "prepared transaction " .. terminal.safe(one.prepared)
+    or ("pid %d"):format(one.pid)
+  local parts = { who, terminal.safe(one.application_name or ""), terminal.safe(one.usename or ""),
+    one.state or "" }
+  local words = {}
+  for _, part in ipairs(parts) do
+    if part ~= "" then words[#words + 1] = part end
+  end
+  local since = "since when this role may not know"
+  if one.since then
+    since = ("since %s (%s)"):format(clock(one.since), units.duration(math.max(at - one.since, 0)))
+  end
+  return ("             %s, %s"):format(context.color("yellow", table.concat(words, ", ")), since)
+end
+
+-- Why there is no horizon. Where `forgelog status` would say more about it, the lines below do.
+local function horizon_unknown(why)
+  local reason = why.remedy == "horizon" and why.cause or errors.text(why)
+  return "not known: " .. reason
+end
+
+-- Adds lines about the log and its writers.
+local function add_log(context, now, lines, spark)
+  local function line(name, format, ...)
+    lines[#lines + 1] = ("%-11s  "):format(name) .. format:format(...)
+  end
+  line("log", "%s.forge_change_log, PostgreSQL %s%s", now.schema, now.server_version:match("^%S+"),
+    now.standby and " (hot standby)" or "")
+  line("changes", "%s%s; %s%s", now.rows_exact and "" or "about ", number(now.rows),
+    now.min_seq and ("seq %d to %d"):format(now.min_seq, now.max_seq) or "the log is empty",
+    now.trimmed_to and now.trimmed_to > 0 and (", trimmed to %d"):format(now.trimmed_to) or "")
+  if now.oldest_age then line("oldest", "%s old", units.duration(now.oldest_age)) end
+  line("writes", "%.1f a second%s%s", now.write_rate, now.retention
+    and ("; at that rate the log holds %s"):format(units.duration(now.retention)) or "", spark)
+  if now.horizon then
+    line("horizon", "%d; %s above it", now.horizon, units.many(now.above_horizon, "change"))
+  else
+    line("horizon", "%s", context.color("yellow", horizon_unknown(now.horizon_why)))
+  end
+  line("writers", "%d open", #now.writers)
+  for _, one in ipairs(now.writers) do lines[#lines + 1] = describe_writer(context, one, now.at) end
+  line("size", "%s on disk, %s dead rows", units.bytes(now.bytes), number(now.dead_rows))
+end
+
+local function state_of(context, consumer)
+  if consumer.gap then
+    return context.color("red", "gap (" .. consumer.gap .. "): must resync")
+  elseif consumer.pid then
+    return context.color("green", ("running, pid %d"):format(consumer.pid))
+  end
+  return ("not running, saved %s"):format(clock(consumer.updated_at))
+end
+
+local function add_consumers(context, now, lines, sparks)
+  lines[#lines + 1] = ""
+  if not now.consumers then
+    lines[#lines + 1] = "consumers    not to be seen: " .. now.consumers_error
+    return
+  elseif not now.consumers[1] then
+    lines[#lines + 1] = "consumers    none keeps its position in this database"
+    return
+  end
+  local format = "%-20s  %-16s  %10s  %10s  %s"
+  local head = format:format("consumer", "position", "behind", "for", "state")
+  lines[#lines + 1] = context.color("bold", head)
+  for _, one in ipairs(now.consumers) do
+    local position = #one.position > 16 and one.position:sub(1, 13) .. "..." or one.position
+    local state = state_of(context, one) .. (sparks[one.name] or "")
+    lines[#lines + 1] = format:format(terminal.safe(one.name), position, number(one.lag_changes),
+      units.duration(one.lag_seconds), state)
+  end
+end
+
+local function add_tables(context, now, lines)
+  lines[#lines + 1] = ""
+  if not now.tables[1] then
+    lines[#lines + 1] = "tables       none is watched"
+    return
+  end
+  local head = ("%-20s  %-9s  %s"):format("table", "level", "triggers")
+  lines[#lines + 1] = context.color("bold", head)
+  for _, one in ipairs(now.tables) do
+    lines[#lines + 1] = ("%-20s  %-9s  %s"):format(terminal.safe(one.name), one.level,
+      one.wrong and context.color("red", one.wrong) or context.color("green", "ok"))
+  end
+end
+
+--- A status as text.
+-- @param context of `forgelog.cli.lib.context`
+-- @param now what `log:status()` returned
+-- @param past what earlier looks have found, for sparklines: `rates` of writes, and `lags` by the
+-- name of a consumer
+return function(context, now, past)
+  local lines, sparks = {}, {}
+  local function spark(values)
+    return #values > 1 and "  " .. terminal.sparkline(values, SPARK) or ""
+  end
+  for name, values in pairs(past.lags) do sparks[name] = spark(values) end
+  add_log(context, now, lines, spark(past.rates))
+  add_consumers(context, now, lines, sparks)
+  add_tables(context, now, lines)
+  return table.concat(lines, "\n") .. "\n"
+end

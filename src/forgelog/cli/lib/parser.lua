@@ -1,0 +1,111 @@
+--- The parser of command lines, which argparse makes of the table of commands.
+-- @module forgelog.cli.lib.parser
+local commands = require "forgelog.cli.commands"
+local core = require "forgelog.core"
+local units = require "forgelog.units"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local function whole(least)
+  return function(text)
+    local number = tonumber(text)
+    if number and number >= least and number == math.floor(number) then return number end
+    return nil, ("'%s' is no whole number, %d or more"):format(text, least)
+  end
+end
+
+local function duration(text)
+  local seconds = units.seconds(text)
+  if seconds then return seconds end
+  return nil, ("'%s' is no duration such as 90s, 15m, 1h or 7d"):format(text)
+end
+
+local function interval(text)
+  local seconds, wrong = duration(text)
+  if seconds and seconds <= 0 then return nil, ("'%s' is too short"):format(text) end
+  return seconds, wrong
+end
+
+-- A duration with its text, which is printed again.
+local function age(text)
+  local seconds, wrong = duration(text)
+  if not seconds then return nil, wrong end
+  return { seconds = seconds, text = text }
+end
+
+local function list(text)
+  local words = {}
+  for word in text:gmatch("[^,]+") do words[#words + 1] = word end
+  return words
+end
+
+local function since(text)
+  if text == "beginning" or text == "now" then return text end
+  local timeline, wrong = core.parse_position(text)
+  if timeline then return text end
+  return nil, ("--since: since is no position: %q: %s"):format(text, wrong)
+end
+
+-- What an argument may be. Each function returns the value of a text; or nil and what is wrong
+-- with it.
+local types = {
+  count = whole(0), positive = whole(1), duration = duration, interval = interval, age = age,
+  list = list, since = since,
+}
+
+local function add(parser, entry)
+  local first, help = entry[1], entry[2]
+  local element
+  if not first:find("^%-") then
+    element = parser:argument(first, help)
+  elseif entry.arg then
+    element = parser:option(first, help):argname(entry.arg)
+  else
+    element = parser:flag(first, help)
+  end
+  if entry.args then element:args(entry.args) end
+  if entry.choices then element:choices(entry.choices) end
+  if entry.default then element:default(tostring(entry.default)) end
+  if entry.required then element:count(1) end
+  if entry.type then element:convert(types[entry.type]) end
+  return element
+end
+
+local function examples(lines)
+  if not lines then return "" end
+  return "\n\nExamples:\n   " .. table.concat(lines, "\n   ")
+end
+
+local EPILOG = "forgelog COMMAND --help tells more. Connections are made as psql does: "
+  .. "PG* environment, service, password file."
+local COMMAND_EPILOG = "Options of every command, such as -h -p -U -d: see forgelog --help."
+
+local function add_command(parser, entry)
+  local command = parser:command(entry[1], entry[2]):summary(entry[2]):add_help("--help")
+    :epilog(COMMAND_EPILOG .. examples(entry.examples))
+  local alone = {} -- of these, one at most may be given
+  for _, element in ipairs(entry[3]) do
+    local added = add(command, element)
+    if element.alone then alone[#alone + 1] = added end
+  end
+  if #alone > 1 then command:mutex(unpack(alone)) end
+end
+
+--- Makes the parser.
+-- @func version called to print the version
+-- @return argparse's parser; its result has `command`
+return function(version)
+  local found, argparse = pcall(require, "argparse")
+  if not found then
+    error("the command needs the Lua module argparse: "
+      .. "luarocks install argparse (Debian: apt install lua-argparse)", 0)
+  end
+  local parser = argparse(commands.name, commands.description):add_help("--help")
+    :command_target("command"):help_max_width(100):epilog(EPILOG)
+  local everywhere = {}
+  for i, entry in ipairs(commands.options) do everywhere[i] = add(parser, entry) end
+  everywhere[#everywhere + 1] = parser:flag("--version", "print the version"):action(version)
+  parser:group("Options, before or after the command", unpack(everywhere))
+  for _, entry in ipairs(commands) do add_command(parser, entry) end
+  return parser
+end

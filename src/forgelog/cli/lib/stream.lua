@@ -1,0 +1,80 @@
+--- What drain and follow share: where the position is kept, where they begin, and what they say
+-- when they end early.
+-- @module forgelog.cli.lib.stream
+local consumer = require "forgelog.consumer"
+local errors = require "forgelog.cli.lib.errors"
+
+local stream = {}
+
+--- The names in a list of texts, each of which may hold several between commas; nil for nil.
+function stream.table_names(texts)
+  if not texts then return nil end
+  local names = {}
+  for _, text in ipairs(texts) do
+    for name in text:gmatch("[^,]+") do names[#names + 1] = name end
+  end
+  return names
+end
+
+local function kept_by(options)
+  if options.name then return consumer.table() end
+  if options.position_file then return consumer.file(options.position_file) end
+  return consumer.memory()
+end
+
+-- The same store, except that a consumer without a saved position begins where --since says. That
+-- position is saved at once: if a trim passes it before the first change comes, that is a gap like
+-- any other.
+local function beginning_at(store, since, note)
+  local wrapped = setmetatable({}, { __index = store })
+  function wrapped.load(log, name)
+    local position, err = store.load(log, name)
+    if err then return nil, err end
+    if position then
+      if position ~= since then
+        note("going on from the saved position %s, not from --since", position)
+      end
+      return position
+    end
+    local ok
+    ok, err = store.save(log, name, since)
+    if not ok then return nil, err end
+    return since
+  end
+  return wrapped
+end
+
+--- The store that keeps the position: in the database under --name, in the file of --position-file,
+-- or nowhere but in memory.
+-- @param options of the command
+-- @func note called with the parts of a line for the user
+function stream.store(options, note)
+  local store, since = kept_by(options), options.since
+  if since == nil or since == "now" or since == "beginning" then return store end
+  return beginning_at(store, since, note)
+end
+
+--- An error, to which a gap adds how to go on after it.
+function stream.advise(err, options)
+  if type(err) ~= "table" or err.kind ~= "gap" then return err end
+  local steps = { "take the new position (forgelog position)", "read the tables anew" }
+  if options.name then steps[#steps + 1] = "forgelog forget " .. options.name end
+  if options.position_file then steps[#steps + 1] = "rm " .. options.position_file end
+  steps[#steps + 1] = "then go on with --since it"
+  return errors.advise(err, table.concat(steps, ", "))
+end
+
+--- Says where a command stopped, and so how it is gone on with.
+-- @param context of `forgelog.cli.lib.context`
+-- @param position nil: the beginning
+-- @param options of the command
+function stream.say_stopped(context, position, options)
+  position = position or "0"
+  if options.name or options.position_file then
+    context.note("stopped at position %s, saved", position)
+  else
+    context.note("stopped at position %s; go on with --since %s", position, position)
+  end
+end
+
+return stream

@@ -1,0 +1,13 @@
+--- forgelog unwatch: has the changes of tables logged no longer.
+-- @module forgelog.cli.unwatch
+local each = require "forgelog.cli.lib.each"
+
+--- Unwatches each table.
+-- @param context of `forgelog.cli.lib.context`
+-- @param options `table` (list of names)
+-- @return the exit status
+return function(context, options)
+  local log = context:connect()
+  local function unwatch(name) return log:unwatch(name) end
+  return each(context, options.table, unwatch, "no longer watching %s", "%s was not watched")
+end

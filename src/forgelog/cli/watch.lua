@@ -1,0 +1,14 @@
+--- forgelog watch: has the changes of tables logged.
+-- @module forgelog.cli.watch
+local each = require "forgelog.cli.lib.each"
+
+--- Watches each table.
+-- @param context of `forgelog.cli.lib.context`
+-- @param options `table` (list of names), `ignore`, `no_notify`
+-- @return the exit status
+return function(context, options)
+  local log = context:connect()
+  local how = { ignore = options.ignore, notify = not options.no_notify }
+  local function watch(name) return log:watch(name, how) end
+  return each(context, options.table, watch, "watching %s", "%s was watched so already")
+end

@@ -1,0 +1,295 @@
+--- A connection to a change log, and the only module that touches the core's handle, the waiter,
+-- the time limit of statements and the loss of the connection. A log has it as its field
+-- `connection`; a store or another extension of yours may use it.
+-- @module forgelog.connection
+local core = require "forgelog.core"
+local pump = require "forgelog.connection.pump"
+local sql = require "forgelog.connection.sql"
+
+local connection = {
+  -- Makes the handle of each new connection. Specs replace it to look at every statement before it
+  -- is sent.
+  new_handle = core.connection,
+}
+
+-- Public fields of a connection: `schema` (as given to connect), `life` (`life.closed` is for loops
+-- in which asking `closed()` each time would cost too much). All views of a connection (see
+-- `within`) share their `_state`, which is described in forgelog.connection.pump.
+local Connection = {}
+Connection.__index = Connection
+
+local function view(state, seconds)
+  return setmetatable({
+    schema = state.settings.schema, life = state.life, _state = state, _seconds = seconds,
+  }, Connection)
+end
+
+-- ---- opening and closing ----
+
+local function connect(self)
+  local state = self._state
+  local handle = state.handle
+  state.lost, state.owner, state.located = nil, nil, false
+  if not handle:connect() then return nil, pump.failure(state) end
+  if state.waiter.connecting then state.waiter.connecting(self) end
+  return pump.finish(state, self._seconds or tonumber(handle:option("connect_timeout")))
+end
+
+--- Connects.
+-- @tparam table settings `conninfo` (text), `name` (of the log, as SQL), `schema` (the one given,
+-- if any), `waiter`, `timeout` (seconds for each statement)
+-- @return a connection; or nil and an error
+function connection.open(settings)
+  local function new_handle() return connection.new_handle(settings.conninfo, settings.name) end
+  local state = {
+    settings = settings, waiter = settings.waiter, new_handle = new_handle, handle = new_handle(),
+    life = { closed = false },
+  }
+  local self = view(state, settings.timeout)
+  local ok, err = connect(self)
+  if ok then return self end
+  self:close()
+  return nil, err
+end
+
+--- Another connection with the same settings.
+-- @number seconds longest time for each of its statements
+-- @return a connection; or nil and an error
+function Connection:sibling(seconds)
+  local settings = {}
+  for name, value in pairs(self._state.settings) do settings[name] = value end
+  settings.timeout = seconds
+  return connection.open(settings)
+end
+
+--- Connects again. Readers go on where they were.
+-- @return true; or nil and an error
+function Connection:reconnect() return connect(self) end
+
+--- Closes it; closing twice is no error.
+function Connection:close()
+  local state = self._state
+  local fd, let_go = state.handle:pollfd(), state.waiter.cancel
+  state.life.closed = true
+  if fd >= 0 and let_go then let_go(fd) end
+  state.handle:close()
+end
+
+--- Whether its owner has closed it.
+function Connection:closed() return self.life.closed end
+
+--- The error that ended the connection; nil while it stands.
+function Connection:lost() return self._state.lost end
+
+--- Raises where it was closed.
+-- @string where the public function that was called
+function Connection:must_be_open(where)
+  if self.life.closed then error(core.error("closed", where .. ": the log was closed"), 0) end
+end
+
+-- ---- statements ----
+
+--- This connection with another time limit for each statement. Nothing has to be set back: the
+-- limit goes with the object.
+-- @number[opt] seconds nil: none
+-- @return a connection that shares everything else with this one
+function Connection:limited(seconds) return view(self._state, seconds) end
+
+--- Calls f(conn, ...), where conn is this connection with that time limit for each statement. It
+-- holds for what f does by that conn, and for nothing else, however f ends.
+-- @number seconds the limit
+-- @func f what to call
+-- @param ... further arguments
+-- @return what f returns
+function Connection:within(seconds, f, ...) return f(self:limited(seconds), ...) end
+
+--- The time limit for each statement in seconds; nil: none.
+function Connection:limit() return self._seconds end
+
+local function perform(self, statement, begin, ...)
+  return pump.perform(self._state, self._seconds, statement, begin, ...)
+end
+
+local function query(handle, ...) return handle:query(...) end
+
+local function begin(handle, operation) return handle:begin(operation) end
+
+local function fetch(_, reader, most) return reader:fetch(most) end
+
+--- Runs a statement with parameters $1.., or several statements without.
+-- @string text the SQL
+-- @param ... parameters: nil, booleans, numbers, strings
+-- @return the rows as tables, and how many were written where the command says so; or nil and an
+-- error
+function Connection:query(text, ...)
+  local ok, err = perform(self, text, query, text, ...)
+  if not ok then return nil, err end
+  return self._state.handle:rows()
+end
+
+--- Runs the statement of a file of SQL; it locates the log first where the statement needs its
+-- schema.
+-- @string name such as "trim.batch", for sql/trim/batch.sql
+-- @param ... parameters, as of `query`
+-- @return as of `query`
+function Connection:run(name, ...)
+  local schema = ""
+  if sql.needs_schema(name) then
+    if not self._state.located then
+      local ok, err = self:locate()
+      if not ok then return nil, err end
+    end
+    schema = self:fact("schema")
+  end
+  return self:query(sql.statement(name, schema), ...)
+end
+
+--- The same for a schema in which there need not be a log, nor the schema itself.
+-- @string schema its name
+-- @string name such as "install.facts", for sql/install/facts.sql
+-- @param ... parameters, as of `query`
+-- @return as of `query`
+function Connection:run_in(schema, name, ...)
+  return self:query(sql.statement(name, sql.identifier(schema)), ...)
+end
+
+--- Finds the log, as it is now.
+-- @return true; or nil and an error, code "no_log" where there is none
+function Connection:locate()
+  local ok, err = perform(self, nil, begin, "locate")
+  if ok then self._state.located = true end
+  return ok, err
+end
+
+--- Asks for the smallest and the largest seq and what was trimmed: see `fact`. The log must have
+-- been located.
+-- @return true; or nil and an error
+function Connection:seqs() return perform(self, nil, begin, "seqs") end
+
+--- One observation of who can still commit a lower seq: see `fact`. The log must have been located.
+-- @return true; or nil and an error
+function Connection:tick() return perform(self, nil, begin, "tick") end
+
+--- The same by a follower that wakes up: it gives the bell away.
+-- @return true; or nil and an error
+function Connection:disarm() return perform(self, nil, begin, "disarm") end
+
+-- ---- what is known ----
+
+--- One thing that the operations so far have found out.
+-- @string name "schema" (of the log, quoted for SQL), "has_state" (install was run), "smallest" and
+-- "largest" (seq in the log), "trimmed_to", "last_given" (seq, by the sequence), "horizon",
+-- "high_water" (highest seq seen by a tick), "ticks" (how many so far), "writers" (how many are
+-- open), "timeline", "standby", "backend" (pid)
+-- @return its value; nil where it is not known
+function Connection:fact(name) return self._state.handle:fact(name) end
+
+--- How many writers first seen since a tick may still commit a seq.
+-- @int tick number of the tick
+-- @int upto the seq up to which it matters
+-- @treturn int
+function Connection:pending_writers(tick, upto)
+  return self._state.handle:pending_writers(tick, upto)
+end
+
+--- Whether there is a gap after a position, by what `seqs` has found.
+-- @string position as text
+-- @return false; or the reason and the seq up to which changes are gone
+function Connection:gap(position) return self._state.handle:gap(position) end
+
+--- The name of the log's schema, whether there is a log or not.
+-- @string[opt] given by the caller
+-- @return the one given; or given to connect; or where the search path finds a log; or the first
+-- one of the search path; or nil and an error
+function Connection:schema_name(given)
+  if given or self.schema then return given or self.schema end
+  local rows, err = self:run("connection.schema")
+  if not rows then return nil, err end
+  if rows[1].name then return rows[1].name end
+  local message = "no schema of the search_path exists; say which by the option schema"
+  return nil, core.error("schema", message, nil, { code = "no_schema" })
+end
+
+--- What libpq made of a connection option; nil where it is not set.
+function Connection:option(keyword) return self._state.handle:option(keyword) end
+
+--- Whether a transaction block is open.
+function Connection:in_transaction() return self._state.handle:in_transaction() end
+
+--- "closed", "connecting", "idle" or "busy".
+function Connection:state() return self._state.handle:state() end
+
+--- Whether an operation is under way.
+function Connection:busy() return self._state.owner ~= nil end
+
+--- The socket for event loops that wait themselves; it may change while connecting.
+function Connection:pollfd() return self._state.handle:pollfd() end
+
+--- What to wait for on it: "r", "w" or "rw".
+function Connection:events() return self._state.handle:events() end
+
+-- ---- readers ----
+
+--- A reader of the log after a position, for one drain or feed; any number may read side by side.
+-- Its methods are those of the userdata in src/core/lua_reader.c; only `fetch` and `prefetch` below
+-- have it read.
+-- @string position as text
+-- @param tables a list of table_name; nil: all
+-- @bool live whether it also delivers changes above the horizon
+-- @return the reader; or nil and what is wrong with the position
+function Connection:reader(position, tables, live)
+  return self._state.handle:reader(position, tables, live or false)
+end
+
+--- Fetches the next chunk of a reader, or finishes the one that was asked for ahead.
+-- @param reader of this connection
+-- @int most rows; 0: as many as are good
+-- @return true; or nil and an error
+function Connection:fetch(reader, most)
+  if reader:pending() and not pump.obstacle(self._state) then
+    return pump.finish(self._state, self._seconds)
+  end
+  return perform(self, nil, fetch, reader, most)
+end
+
+--- Asks for the next chunk of a reader without waiting for it, where that costs nobody anything.
+function Connection:prefetch(reader)
+  if not reader:can_prefetch() then return end
+  self._state.statement = nil
+  reader:fetch()
+end
+
+--- Makes a feed the one that follows by this connection, since LISTEN and the bell belong to the
+-- session.
+-- @return true; false while another one does
+function Connection:begin_following(feed)
+  if self._state.follower then return false end
+  self._state.follower = feed
+  return true
+end
+
+--- Ends that.
+function Connection:end_following() self._state.follower = nil end
+
+-- ---- waiting ----
+
+--- Seconds of a clock that never goes back.
+function Connection:now() return self._state.waiter.now() end
+
+--- Sleeps; what else runs in this program goes on where the waiter lets it.
+function Connection:sleep(seconds) self._state.waiter.wait(nil, "", seconds) end
+
+--- Waits until the socket can be read, or for that many seconds.
+function Connection:wait_readable(seconds)
+  self._state.waiter.wait(self._state.handle:pollfd(), "r", seconds)
+end
+
+--- Takes in what has arrived while nothing was under way.
+-- @return whether there was a notification; or nil and the error, when the connection was lost
+function Connection:notified()
+  local seen = self._state.handle:notified()
+  if seen == nil then return nil, pump.failure(self._state) end
+  return seen
+end
+
+return connection

@@ -1,0 +1,129 @@
+--- Arguments and options of the public functions: misuse raises a message that names the function,
+-- at the line that calls it.
+-- @module forgelog.connection.options
+local core = require "forgelog.core"
+
+local options = {}
+
+local library = debug.getinfo(1, "S").source:match("^(@.*[/\\])connection[/\\][^/\\]*$")
+
+-- The level, as `error` counts, of the function outside of this library that called into it.
+local function level_of_caller()
+  local level = 3
+  while true do
+    local about = debug.getinfo(level, "S")
+    if not about then return 0 end
+    local inside = library and about.source:sub(1, #library) == library
+    if not inside and about.what ~= "tail" then return level - 1 end
+    level = level + 1
+  end
+end
+
+--- Raises "forgelog: WHERE: MESSAGE" at the line that called into the library.
+-- @string where name of the public function
+-- @string message what is wrong and what to do
+function options.misuse(where, message)
+  error("forgelog: " .. where .. ": " .. message, level_of_caller())
+end
+
+local function is_whole(value)
+  return type(value) == "number" and value == math.floor(value) and value >= 0 and value < 2 ^ 63
+end
+
+local function is_positive(value) return is_whole(value) and value > 0 end
+
+local function is_names(value)
+  if type(value) ~= "table" then return false end
+  for _, name in ipairs(value) do
+    if type(name) ~= "string" then return false end
+  end
+  return true
+end
+
+local function is_seconds(value)
+  return type(value) == "number" and value >= 0
+end
+
+-- What an option or argument can be: a test, and what the error calls it.
+local kinds = {
+  count = { is_whole, "a whole number, zero or more" },
+  positive = { is_positive, "a whole number above zero" },
+  seconds = { is_seconds, "a number of seconds, zero or more" },
+  names = { is_names, "a list of names" },
+  string = { function(value) return type(value) == "string" end, "a string" },
+  boolean = { function(value) return type(value) == "boolean" end, "true or false" },
+  ["function"] = { function(value) return type(value) == "function" end, "a function" },
+  any = { function() return true end, "anything" },
+}
+
+--- Checks one argument.
+-- @string where name of the public function
+-- @string name of the argument
+-- @param value of the argument
+-- @string kind one of `kinds`
+-- @return the value
+function options.argument(where, name, value, kind)
+  local test = kinds[kind]
+  if test[1](value) then return value end
+  local text = ("%s must be %s, got %s (%s)"):format(name, test[2], tostring(value), type(value))
+  options.misuse(where, text)
+end
+
+--- Checks a table of options against the kinds that each may have.
+-- @string where name of the public function
+-- @tparam ?table given by the caller
+-- @tparam table known kind by name
+-- @return what was given; an empty table for nil
+function options.options(where, given, known)
+  if given == nil then return {} end
+  if type(given) ~= "table" then
+    options.misuse(where, "options must be a table, got " .. type(given))
+  end
+  for name, value in pairs(given) do
+    local kind = known[name]
+    if not kind then options.misuse(where, "there is no option " .. tostring(name)) end
+    options.argument(where, name, value, kind)
+  end
+  return given
+end
+
+local carried = { ["nil"] = true, boolean = true, number = true, string = true }
+
+--- The SQL and the parameters of a statement.
+function options.statement(where, sql, ...)
+  if type(sql) ~= "string" then options.misuse(where, "sql must be a string, got " .. type(sql)) end
+  if sql:find("\0", 1, true) then options.misuse(where, "sql has a zero byte in it") end
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    if not carried[type(value)] then
+      local message = "parameter $%d must be nil, a boolean, a number or a string, got %s"
+      options.misuse(where, message:format(i, type(value)))
+    end
+    if type(value) == "string" and value:find("\0", 1, true) then
+      local message = "parameter $%d has a zero byte, which PostgreSQL's text cannot hold"
+      options.misuse(where, message:format(i))
+    end
+  end
+end
+
+--- The text of a position, from nil (the beginning), an integer seq, or a position as text.
+function options.position(where, since)
+  if since == nil then return "0" end
+  if is_whole(since) then
+    if since > core.max_integer then
+      options.misuse(where, "a seq above 2^53 must be given as text to a Lua without integers")
+    end
+    return ("%.0f"):format(since) == tostring(since) and tostring(since) or ("%d"):format(since)
+  end
+  if type(since) ~= "string" then
+    local message = "since must be a seq or a position, got %s (%s)"
+    options.misuse(where, message:format(tostring(since), type(since)))
+  end
+  local timeline, wrong = core.parse_position(since)
+  if not timeline then
+    options.misuse(where, ("since is no position: %q: %s"):format(since, wrong))
+  end
+  return since
+end
+
+return options

@@ -1,0 +1,79 @@
+--- Checks of the consumers that keep their position in the table store.
+-- @module forgelog.doctor.consumers
+local status = require "forgelog.status"
+local units = require "forgelog.units"
+
+local DAY = 86400
+-- A lag of so many seconds is nothing to speak of.
+local SMALL_LAG = 60
+
+local WHY = {
+  trimmed = "trims have passed it by", reset = "the log was recreated or restored",
+  failover = "the server failed over to another timeline",
+}
+
+local function missed(run, one, forget)
+  local message = "consumer %s has missed changes: %s"
+  local advice = "start it, so that it resyncs; where it does not by itself, read the tables again "
+    .. "after: "
+  run:error("consumer_gap", message:format(one.name, WHY[one.gap] or one.gap), advice .. forget)
+end
+
+local function stands_still(run, one, lag, still, forget)
+  local message = "no session runs consumer %s, which has not moved for %s and is %s: it holds up "
+    .. "a trim with --keep-consumers, and another trim passes it by"
+  run:warning("consumer_still", message:format(one.name, units.duration(still), lag),
+    "start it; where it is not wanted any more: " .. forget)
+end
+
+local function lags(run, one, lag, kept_for)
+  local message = "consumer %s is %s, and trims delete what is older than %s: they may pass it by"
+  local advice = "%s it, and until it has caught up trim with --keep-consumers"
+  run:warning("consumer_lag", message:format(one.name, lag, units.duration(kept_for)),
+    advice:format(one.pid and "speed up" or "start"))
+end
+
+-- What is wrong with one consumer; returns whether something is. Trims keep changes for a number of
+-- seconds.
+local function judge_consumer(run, one, kept_for, now)
+  local forget = run:command("forget " .. units.word(one.name))
+  local lag = ("%s behind, the oldest of %s"):format(units.many(one.lag_changes, "change"),
+    units.duration(one.lag_seconds))
+  local still = now - one.updated_at
+  if one.gap then
+    missed(run, one, forget)
+  elseif one.lag_changes > 0 and not one.pid and not run.server.standby and still > DAY then
+    stands_still(run, one, lag, still, forget)
+  elseif one.lag_changes > 0 and one.lag_seconds > math.max(kept_for / 2, SMALL_LAG) then
+    lags(run, one, lag, kept_for)
+  else
+    return false
+  end
+  return true
+end
+
+local function consumers(run)
+  if not run.log.has_state or not run:readable() then return end
+  if run.state_lost then
+    return run:note("state_lost", "not checked: forge_change_log_state has lost its row",
+      run:command("install"))
+  end
+  local now, err = status.status(run.conn, { settle = 0 })
+  if not now then return err end
+  if now.consumers_error then
+    return run:note("may_not_read_consumers", "not checked: " .. now.consumers_error,
+      ("GRANT SELECT ON %s_consumers TO %s"):format(run:log_name(), run.server.role))
+  end
+  -- Where trims take place, they keep changes for about as long as the age of the oldest one.
+  local trims = (now.trimmed_to or 0) > 0
+  local kept_for = math.min(run.older_than, trims and now.oldest_age or run.older_than)
+  local wrong = false
+  for _, one in ipairs(now.consumers) do
+    wrong = judge_consumer(run, one, kept_for, now.at) or wrong
+  end
+  if wrong then return end
+  run:ok(#now.consumers == 0 and "no consumer keeps its position here"
+    or ("%s, none far behind"):format(units.many(#now.consumers, "consumer")))
+end
+
+return { { "consumers", consumers, needs_log = true } }

@@ -1,0 +1,54 @@
+--- What the log holds and how far it is settled: the smallest and the largest seq, the gap after a
+-- position, the horizon.
+-- @module forgelog.seqs
+local seqs = {}
+
+-- Finds the log where it is now, then asks for its seqs.
+local function ask(conn)
+  local ok, err = conn:locate()
+  if not ok then return nil, err end
+  return conn:seqs()
+end
+
+--- The smallest seq in the log.
+-- @param conn the connection
+-- @return the seq; nil for an empty log; nil and an error
+function seqs.smallest(conn)
+  local ok, err = ask(conn)
+  if not ok then return nil, err end
+  return conn:fact("smallest")
+end
+
+--- The largest seq in the log.
+-- @param conn the connection
+-- @return the seq; nil for an empty log; nil and an error
+function seqs.largest(conn)
+  local ok, err = ask(conn)
+  if not ok then return nil, err end
+  return conn:fact("largest")
+end
+
+--- Whether retention has passed a position by.
+-- @param conn the connection
+-- @string position as text
+-- @return false; or the reason and the seq up to which changes are gone; or nil and an error
+function seqs.gap(conn, position)
+  local ok, err = ask(conn)
+  if not ok then return nil, err end
+  return conn:gap(position)
+end
+
+--- The horizon, as far as this connection knows it, and the open writers, oldest first.
+-- @param conn the connection
+-- @return the horizon and a list of writers; or nil and an error
+function seqs.horizon(conn)
+  local ok, err = conn:locate()
+  if ok then ok, err = conn:tick() end
+  if not ok then return nil, err end
+  local writers
+  writers, err = conn:run("status.writers")
+  if not writers then return nil, err end
+  return conn:fact("horizon"), writers
+end
+
+return seqs

@@ -1,0 +1,3 @@
+-- Takes a handler's work back.
+-- Parameters: none. Columns: none.
+ROLLBACK;

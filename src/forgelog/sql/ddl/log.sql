@@ -1,0 +1,85 @@
+-- The log, its state, its consumers and the triggers that keep the state. Adds what is missing, and
+-- replaces nothing.
+DO $forge$
+DECLARE
+  log_oid oid;
+  sequence oid;
+  retained bigint;
+  guarded boolean;
+BEGIN
+  IF to_regclass('@schema_text@.forge_change_log') IS NULL THEN
+    CREATE TABLE @schema@.forge_change_log (
+      seq bigserial PRIMARY KEY,
+      table_name text NOT NULL,
+      op text NOT NULL,
+      row_id text,
+      changed_cols text,
+      created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    REVOKE ALL ON @schema@.forge_change_log FROM PUBLIC;
+  END IF;
+  log_oid := '@schema_text@.forge_change_log'::regclass;
+
+  IF EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL (@missing_fields@) m
+              WHERE c.oid = log_oid) THEN
+    ALTER TABLE @schema@.forge_change_log
+      ADD COLUMN IF NOT EXISTS row_id text,
+      ADD COLUMN IF NOT EXISTS changed_cols text,
+      ADD COLUMN IF NOT EXISTS created_at timestamptz NOT NULL DEFAULT clock_timestamp();
+  END IF;
+  IF NOT (SELECT @has_created_at_index@ FROM pg_class c WHERE c.oid = log_oid) THEN
+    CREATE INDEX ON @schema@.forge_change_log (created_at);
+  END IF;
+
+  IF to_regclass('@schema_text@.forge_change_log_state') IS NULL THEN
+    CREATE TABLE @schema@.forge_change_log_state (
+      one boolean PRIMARY KEY DEFAULT true CHECK (one),
+      trimmed_to bigint NOT NULL,
+      version int NOT NULL
+    );
+    REVOKE ALL ON @schema@.forge_change_log_state FROM PUBLIC;
+  END IF;
+  IF to_regclass('@schema_text@.forge_change_log_consumers') IS NULL THEN
+    CREATE TABLE @schema@.forge_change_log_consumers (
+      name text PRIMARY KEY,
+      position text NOT NULL,
+      updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    REVOKE ALL ON @schema@.forge_change_log_consumers FROM PUBLIC;
+  END IF;
+
+  guarded := NOT EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL (@missing_guards@) m
+                          WHERE c.oid = log_oid);
+  IF NOT guarded THEN
+    -- This waits for every open writer and trimmer: what is read below stays true until the commit.
+    CREATE OR REPLACE TRIGGER forge_log_deleted AFTER DELETE ON @schema@.forge_change_log
+      REFERENCING OLD TABLE AS old_rows
+      FOR EACH STATEMENT EXECUTE FUNCTION @schema@.forge_log_deleted();
+    CREATE OR REPLACE TRIGGER forge_log_truncating BEFORE TRUNCATE ON @schema@.forge_change_log
+      FOR EACH STATEMENT EXECUTE FUNCTION @schema@.forge_log_truncated();
+    CREATE OR REPLACE TRIGGER forge_log_truncated AFTER TRUNCATE ON @schema@.forge_change_log
+      FOR EACH STATEMENT EXECUTE FUNCTION @schema@.forge_log_truncated();
+    ALTER TABLE @schema@.forge_change_log ENABLE TRIGGER forge_log_deleted,
+      ENABLE TRIGGER forge_log_truncating, ENABLE TRIGGER forge_log_truncated;
+  END IF;
+
+  -- Nobody kept count of what was deleted before the triggers stood: at least all below the
+  -- smallest seq. Where the triggers stand and the count is lost, everything may have been deleted,
+  -- so whoever reads the log has to resync.
+  sequence := @schema@.forge_log_sequence();
+  SELECT CASE WHEN guarded THEN coalesce(pg_sequence_last_value(sequence), 0)
+              ELSE coalesce(min(seq) - 1, pg_sequence_last_value(sequence), 0) END
+    INTO retained FROM @schema@.forge_change_log;
+  INSERT INTO @schema@.forge_change_log_state AS s (trimmed_to, version)
+  VALUES (retained, @version@)
+      ON CONFLICT (one) DO UPDATE SET version = excluded.version,
+         trimmed_to = CASE WHEN guarded THEN s.trimmed_to
+                           ELSE greatest(s.trimmed_to, excluded.trimmed_to) END;
+
+  -- A log that was dropped and created again starts over at 1, or somebody has set its sequence
+  -- back; but no seq is ever given twice.
+  SELECT trimmed_to INTO retained FROM @schema@.forge_change_log_state;
+  IF coalesce(pg_sequence_last_value(sequence), 0) < retained THEN
+    PERFORM setval(sequence, retained);
+  END IF;
+END $forge$;

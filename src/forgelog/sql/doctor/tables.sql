@@ -1,0 +1,60 @@
+-- What tables.watched() does not say of the tables whose changes are logged: triggers attached by
+-- hand, tables that joined others since, what a subscription applies to them, and their partitions.
+-- Parameters: none.
+-- Columns: name text (as in table_name), quoted text, by_hand text (a row trigger that somebody
+-- attached), hand_off boolean (that is disabled), hand_partial boolean (it is not for every change
+-- of rows), captured boolean (watched), statement boolean (by triggers for whole statements),
+-- joined boolean (it is part of another table), children text (tables that inherit from it and are
+-- not logged), subscription text (which writes to it), always_row boolean (a row trigger fires
+-- always), copies_off text (partitions whose copy of the trigger is disabled), copies_on text (the
+-- statements that enable it), partitions bigint.
+SELECT w.name, w.quoted,
+       w.by_hand, w.hand_off, w.events <> 28 AS hand_partial, -- 4 insert, 8 delete, 16 update
+       w.captured, w.statement,
+       EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = w.oid) AS joined,
+       (SELECT pg_catalog.string_agg(k.relname, ', ' ORDER BY k.relname)
+          FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid = i.inhrelid
+         WHERE i.inhparent = w.oid
+           AND NOT k.relispartition -- a partition has a copy of the trigger
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger x
+                            WHERE x.tgrelid = k.oid AND x.tgfoid = ANY (w.functions))) AS children,
+       (SELECT s.subname FROM pg_catalog.pg_subscription_rel r
+          JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
+         WHERE r.srrelid = w.oid
+            OR r.srrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(w.oid) p)
+         LIMIT 1) AS subscription,
+       w.always_row, copies.off AS copies_off, copies.remedy AS copies_on,
+       (SELECT count(*)
+          FROM pg_catalog.pg_partition_tree(CASE w.relkind WHEN 'p' THEN w.oid END) p
+         WHERE p.isleaf) AS partitions
+  FROM (SELECT c.oid, c.relkind, @table_name@ AS name,
+               pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted,
+               pg_catalog.quote_ident(max(t.tgname::text) FILTER (WHERE p.hand)) AS by_hand,
+               pg_catalog.bool_and(t.tgenabled NOT IN ('O', 'A')) FILTER (WHERE p.hand) AS hand_off,
+               pg_catalog.bit_or(t.tgtype & 28) FILTER (WHERE p.hand) AS events,
+               pg_catalog.bool_or(NOT p.hand) AS captured,
+               pg_catalog.bool_or(p.proname = 'forge_capture_insert') AS statement,
+               pg_catalog.bool_or(t.tgenabled = 'A' AND t.tgtype & 1 = 1) AS always_row,
+               pg_catalog.array_agg(t.tgfoid) AS functions
+          FROM pg_catalog.pg_trigger t
+          JOIN (SELECT x.oid, x.proname, x.proname = 'forge_notify_change' AS hand
+                  FROM pg_catalog.pg_proc x
+                  JOIN pg_catalog.pg_namespace o
+                    ON o.oid = x.pronamespace AND o.nspname = @schema_name@
+                 WHERE x.proname IN ('forge_capture_insert', 'forge_capture_update',
+                       'forge_capture_delete', 'forge_capture_row', 'forge_notify_change')
+               ) p ON p.oid = t.tgfoid
+          JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE t.tgparentid = 0
+         GROUP BY c.oid, c.relkind, n.nspname, c.relname) w
+ CROSS JOIN LATERAL (
+         SELECT pg_catalog.string_agg(k.relname, ', ' ORDER BY k.relname) AS off,
+                pg_catalog.string_agg(pg_catalog.format('ALTER TABLE %I.%I ENABLE TRIGGER %I',
+                  m.nspname, k.relname, x.tgname), '; ' ORDER BY k.relname) AS remedy
+           FROM pg_catalog.pg_trigger x JOIN pg_catalog.pg_class k ON k.oid = x.tgrelid
+           JOIN pg_catalog.pg_namespace m ON m.oid = k.relnamespace
+          WHERE x.tgparentid <> 0 AND x.tgenabled NOT IN ('O', 'A')
+            AND x.tgfoid = ANY (w.functions)
+            AND k.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(w.oid) p)) copies
+ ORDER BY w.name;

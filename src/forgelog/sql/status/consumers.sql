@@ -1,0 +1,13 @@
+-- The consumers that keep their position in the table store, and which session runs each.
+-- Parameters: none.
+-- Columns: name text, position text, updated_at float8 (Unix seconds), pid int and application_name
+-- text (NULL: no session holds its name).
+SELECT c.name, c.position, extract(epoch FROM c.updated_at)::float8 AS updated_at,
+       l.pid, a.application_name
+  FROM @schema@.forge_change_log_consumers c
+  LEFT JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+        AND l.classid = @claimant@ AND l.database = @this_database@
+        -- The keys are signed, and the lock table shows them without their sign.
+        AND l.objid::bigint = @claim_key@::bigint & 4294967295
+  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+ ORDER BY c.name;

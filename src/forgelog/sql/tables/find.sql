@@ -1,0 +1,43 @@
+-- A table by one of the ways to name it, as far as watching it goes.
+-- Parameters: $1 text (the name as SQL has it, or NULL), $2 text (the exact name), $3 boolean ($1
+-- is a bare name, which is looked for in the log's schema first, as in table_name).
+-- Columns: oid bigint, name text (as in table_name), quoted text, kind "char" (relkind), temporary,
+-- catalog (of the system), own (part of the log), level text ('statement' or 'row'), key text (the
+-- columns of the primary key, separated by \001; NULL: none), ancestor text (the watched table
+-- above a partition), by_hand text (a row trigger that somebody attached), installed (the log's
+-- schema has the capture functions); no row where no such table is here.
+SELECT c.oid::bigint AS oid, @table_name@ AS name,
+       pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind AS kind,
+       c.relpersistence = 't' AS temporary,
+       n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS catalog,
+       n.nspname = @schema_name@ AND c.relname IN ('forge_change_log',
+         'forge_change_log_state', 'forge_change_log_consumers') AS own,
+       CASE WHEN c.relkind = 'p' OR EXISTS (
+                   SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
+            THEN 'row' ELSE 'statement' END AS level,
+       nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
+       (SELECT a.relid::pg_catalog.regclass::text
+          FROM pg_catalog.pg_partition_ancestors(c.oid) a
+          JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid
+           AND t.tgname = 'forge_capture_row' AND t.tgparentid = 0
+         WHERE a.relid <> c.oid LIMIT 1) AS ancestor,
+       (SELECT t.tgname FROM pg_catalog.pg_trigger t
+          JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+          JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
+         WHERE t.tgrelid = c.oid AND p.proname = 'forge_notify_change' LIMIT 1) AS by_hand,
+       EXISTS (SELECT FROM pg_catalog.pg_proc p
+                 JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace
+                WHERE o.nspname = @schema_name@ AND p.proname = 'forge_capture_row') AS installed
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND c.oid = coalesce(
+         CASE WHEN $3::boolean THEN pg_catalog.to_regclass('@schema_text@.' || $1)::oid END,
+         pg_catalog.to_regclass($1)::oid,
+         (SELECT x.oid FROM pg_catalog.pg_class x
+            JOIN pg_catalog.pg_namespace y ON y.oid = x.relnamespace
+           WHERE x.relname = $2 AND y.nspname = @schema_name@),
+         (SELECT x.oid FROM pg_catalog.pg_class x
+           WHERE x.relname = $2 AND pg_catalog.pg_table_is_visible(x.oid)),
+         (SELECT x.oid FROM pg_catalog.pg_class x
+            JOIN pg_catalog.pg_namespace y ON y.oid = x.relnamespace
+           WHERE y.nspname || '.' || x.relname = $2 LIMIT 1));

@@ -1,0 +1,38 @@
+-- The capture triggers of one table and the partitions below it, or of all tables.
+-- Parameters: $1 bigint (the table's oid; NULL: all tables).
+-- Columns: oid bigint, schema, table, name text (as in table_name), quoted text, trigger, enabled
+-- boolean, args text (hex, each ended by a zero byte), altered boolean (not as watch makes it:
+-- event, level, condition, columns, transition tables), key text (the columns of the primary key
+-- now, separated by \001; NULL: none), uncovered boolean (a partition lacks its trigger for
+-- TRUNCATE).
+SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_name@ AS name,
+       pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted,
+       t.tgname AS "trigger", t.tgenabled IN ('O', 'A') AS enabled,
+       pg_catalog.encode(t.tgargs, 'hex') AS args,
+       t.tgtype <> w.type OR t.tgqual IS NOT NULL OR pg_catalog.cardinality(t.tgattr::int2[]) > 0
+         OR t.tgoldtable::text IS DISTINCT FROM w.old_table
+         OR t.tgnewtable::text IS DISTINCT FROM w.new_table AS altered,
+       nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
+       c.relkind = 'p' AND EXISTS (
+         SELECT FROM pg_catalog.pg_partition_tree(CASE c.relkind WHEN 'p' THEN c.oid END) b
+          WHERE b.relid <> c.oid
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_class f
+                             WHERE f.oid = b.relid AND f.relkind = 'f')
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger x WHERE x.tgrelid = b.relid
+                               AND x.tgname = 'forge_capture_truncate_partition'
+                               AND x.tgenabled IN ('O', 'A'))) AS uncovered
+  FROM pg_catalog.pg_trigger t
+  JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  JOIN (VALUES ('forge_capture_insert', 4, NULL, 'new_rows'),
+               ('forge_capture_update', 16, 'old_rows', 'new_rows'),
+               ('forge_capture_delete', 8, 'old_rows', NULL),
+               ('forge_capture_truncate', 32, NULL, NULL),
+               ('forge_capture_row', 29, NULL, NULL)
+       ) AS w(name, type, old_table, new_table) ON w.name = p.proname
+  JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
+  JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE t.tgparentid = 0
+   AND ($1::bigint IS NULL OR c.oid = $1::bigint::oid
+        OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::bigint::oid)))
+ ORDER BY name, t.tgname;

@@ -1,0 +1,2 @@
+-- The second half of the lock on a consumer's name, over c = a row with the column name.
+pg_catalog.hashtext(@log_oid@::text || c.name)

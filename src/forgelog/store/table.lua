@@ -1,0 +1,24 @@
+--- Keeps a consumer's position in the table forge_change_log_consumers beside the log. With the
+-- consumer's `transaction = true` it commits together with what the handler writes, so that each
+-- change takes effect exactly once.
+-- @module forgelog.store.table
+local core = require "forgelog.core"
+
+local function load(log, name)
+  local rows, err = log.connection:run("consumer.load", name)
+  if not rows then return nil, err end
+  return rows[1] and rows[1].position
+end
+
+local function save(log, name, position, last)
+  local rows, result = log.connection:run("consumer.save", name, position, last)
+  if not rows then return nil, result end
+  if result == 1 then return true end
+  local message = ("the position of consumer %s was moved by another of that name"):format(name)
+  -- Loaded again, it is right.
+  return nil, core.error("query", message, nil, { code = "superseded", retryable = true })
+end
+
+--- A store for a consumer: see `forgelog.store`.
+-- @function table
+return function() return { load = load, save = save, transactional = true } end

@@ -1,0 +1,52 @@
+--- Having the changes of tables written to the log. A log has these functions as methods
+-- (`log:watch("orders")`); here they take its `connection`.
+-- @module forgelog.tables
+local attach = require "forgelog.tables.attach"
+local check = require "forgelog.connection.options"
+local inspect = require "forgelog.tables.inspect"
+
+local tables = {}
+
+--- Has every change of a table logged, whoever makes it, from now on. Calling it again changes the
+-- options. A plain table gets triggers for whole statements. A partitioned table, and one with
+-- inheritance, gets a trigger for rows, which partitions made or attached later get too; its
+-- changes are logged under its own name, wherever the statement was aimed. TRUNCATE of a partition
+-- is logged as TRUNCATE of the watched table: read it again. For TRUNCATE of a partition that came
+-- later, and for a table that joined a partitioned or parent table later, call watch again. Of
+-- tables linked by inheritance each logs its own rows alone: watch each. Changes applied by
+-- logical replication, and those under session_replication_role = replica, fire no triggers and
+-- are not logged.
+-- @param conn the connection
+-- @string name a table as SQL names it (`orders`, `sales.orders`, `"Odd Name"`), or its exact
+-- name; a bare name is looked for in the log's schema first
+-- @tparam[opt] table opts `ignore` (list of columns: an UPDATE of nothing else is not logged),
+-- `notify` (false: never wake followers, for tables written under two-phase commit)
+-- @return true, and whether anything was changed; or nil and an error, whose `code` says why the
+-- table cannot be watched
+function tables.watch(conn, name, opts)
+  check.argument("watch", "table", name, "string")
+  opts = check.options("watch", opts, { ignore = "names", notify = "boolean" })
+  return attach.attach(conn, name, opts)
+end
+
+--- Ends that. A table that is not watched is no error.
+-- @param conn the connection
+-- @string name the table, as for `watch`
+-- @return true, and whether anything was removed; or nil and an error
+function tables.unwatch(conn, name)
+  check.argument("unwatch", "table", name, "string")
+  return attach.detach(conn, name)
+end
+
+--- The tables that are watched.
+-- @param conn the connection
+-- @return a sorted list of their names as in `table_name`, and a table from each name to its
+-- `schema`, `table`, `ignore`, `notify`, `level` ("statement" or "row"), `key` (list of columns),
+-- and what is wrong: `missing` (list of triggers that are gone or disabled), `uncovered` (true:
+-- that goes for the trigger for TRUNCATE of a partition), `altered` (list of triggers that are not
+-- as `watch` makes them), `key_changed` (the primary key is another one than at the time of
+-- `watch`, so `row_id` is too: read the table again), `wrong` (that in words, or nil), `healthy`
+-- (nothing of it; otherwise watch it again); or nil and an error
+function tables.watched(conn) return inspect.watched(conn) end
+
+return tables

@@ -1,0 +1,59 @@
+--- Durations, numbers and sizes as people type and read them; words of a shell command.
+-- @module forgelog.units
+
+local units = {}
+
+local SECONDS = { ms = 0.001, s = 1, m = 60, min = 60, h = 3600, d = 86400, w = 604800 }
+
+--- Seconds from "90", "90s", "15m", "1h30m", "7d"; nil where the text is none of these.
+function units.seconds(text)
+  if tonumber(text) and text:match("^[%d.]+$") then return tonumber(text) end
+  local total, rest = 0, text
+  while rest ~= "" do
+    local number, unit, after = rest:match("^([%d.]+)(%a+)(.*)$")
+    if not (tonumber(number) and SECONDS[unit]) then return nil end
+    total, rest = total + tonumber(number) * SECONDS[unit], after
+  end
+  return text ~= "" and total or nil
+end
+
+--- Seconds as text of at most two units: "0.3 s", "4 min", "2 h 5 min", "3 d 1 h".
+function units.duration(seconds)
+  if seconds < 10 then return ("%.1f s"):format(seconds) end
+  local whole = math.floor(seconds + 0.5)
+  if whole < 100 then return ("%d s"):format(whole) end
+  local days, hours = math.floor(whole / 86400), math.floor(whole / 3600) % 24
+  local minutes = math.floor(whole / 60) % 60
+  if days > 0 then return ("%d d %d h"):format(days, hours) end
+  if hours > 0 then return ("%d h %d min"):format(hours, minutes) end
+  return ("%d min"):format(minutes)
+end
+
+--- A whole number with a comma after each three digits.
+function units.count(number)
+  local digits = ("%.0f"):format(number)
+  local rest = #digits % 3
+  local grouped = digits:sub(1, rest) .. digits:sub(rest + 1):gsub("(%d%d%d)", ",%1")
+  return (grouped:gsub("^,", ""))
+end
+
+--- Bytes as "12.3 MB".
+function units.bytes(bytes)
+  local size, unit = bytes, 1
+  local names = { "B", "kB", "MB", "GB", "TB" }
+  while size >= 1024 and unit < #names do size, unit = size / 1024, unit + 1 end
+  return (unit == 1 and "%d %s" or "%.1f %s"):format(size, names[unit])
+end
+
+--- How many of something.
+function units.many(number, word)
+  return ("%s %s%s"):format(units.count(number), word, number == 1 and "" or "s")
+end
+
+--- Any text as one word of a shell command, in quotes where it needs them.
+function units.word(text)
+  if text:find("^[%w_.][%w_.-]*$") then return text end
+  return "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+return units
