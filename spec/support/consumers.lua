@@ -80,14 +80,16 @@ function consumers:effects()
     FROM effect]])[1]
 end
 
---- Steps a consumer until nothing comes; returns the number of changes handled.
+--- Steps a consumer until nothing comes although it is connected; returns the number of changes
+-- handled.
 function consumers.settle(one)
-  local sum = 0
-  while true do
+  local sum, deadline = 0, core.now() + 20
+  while core.now() < deadline do
     local count, err = one:step(0.3)
-    if not count and err.kind == "timeout" then return sum end
+    if not count and err.code == "no_change" and one:stats().connected then return sum end
     sum = sum + (count or 0)
   end
+  error("the consumer did not come to rest", 2)
 end
 
 --- Steps a consumer until a number of changes has been handled in all, or raises.

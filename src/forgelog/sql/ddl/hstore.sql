@@ -1,5 +1,5 @@
--- hstore makes the difference of two rows twice as fast as jsonb does. Where the extension cannot
--- be had, nothing happens here, and jsonb serves.
+-- The extension hstore makes the difference of two rows twice as fast as jsonb does. Where it
+-- cannot be created, nothing happens here, and jsonb serves.
 DO $forge$
 BEGIN
   CREATE EXTENSION IF NOT EXISTS hstore SCHEMA @schema@;
