@@ -281,7 +281,7 @@ static bool prepare_log(void) {
 }
 
 /* Whether our malloc is the one that is called: valgrind puts its own in front unless told
- * otherwise. */
+   otherwise. */
 static bool intercepts(void) {
   void *(*volatile allocate)(size_t) = malloc;
   long before = c_layer.live;

@@ -20,7 +20,7 @@ static int rows_within(const struct sample *sample, size_t length) {
 }
 
 /* Decodes what is there, from row `from`; false unless it is what the sample says and stops where
- * it should. */
+   it should. */
 static bool decode_as(const struct sample *sample, struct fl_stream *stream, int *from) {
   struct fl_change change;
   enum fl_decode got;
@@ -91,7 +91,7 @@ struct wrong {
 };
 
 /* Places: 0 the extension's length; then of each row the fields, seq, table_name, op, row_id,
- * changed_cols, created_at. */
+   changed_cols, created_at. */
 static const struct wrong wrongs[] = {
     {"an extension of 2^31", 0, 4, 0x80000000u, FL_CHANGE_BAD},
     {"an extension of 2^32 - 1", 0, 4, UINT32_MAX, FL_CHANGE_BAD},

@@ -1,5 +1,5 @@
 /* A reader's place in the log: its text, its ranges, and what it does when there are too many of
- * them. */
+   them. */
 #include "cursor.h"
 
 #include "tap.h"
@@ -139,7 +139,7 @@ static void test_malformed(void) {
 }
 
 /* Whatever bytes come: they are refused, or what is read from them is written and read the same
- * again. */
+   again. */
 static void test_noise(long count) {
   static const char letters[] = "0123456789:,-:,-:,-12345 x";
   uint64_t seed = 7;

@@ -19,8 +19,8 @@ struct scene {
 };
 
 static const struct scene scenes[] = {
-    /* name, has_state, last_given, trimmed_to, largest, high_water, log, timeline, place, gap, upto
-     */
+    /* name, has_state, last_given, trimmed_to, largest, high_water, log, timeline, place, gap,
+       upto */
     {"an empty log and its beginning", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 0}, FL_GAP_NONE, 0},
     {"everything after the place is there",
      true,

@@ -104,7 +104,7 @@ static bool deliver(struct connection *connection, struct fl_reader *reader, uns
 }
 
 /* Perhaps asks for the next chunk while this one is being handed out; time goes by until it is
- * here. */
+   here. */
 static bool ask_ahead(struct connection *connection, struct fl_reader *reader) {
   if (!ready(connection)) return false;
   if (reader->last_chunk || reader->prefetch != FL_PREFETCH_NONE || !one_in(2)) return true;

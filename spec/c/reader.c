@@ -73,8 +73,8 @@ static void test_reader_refuses(void) {
   fl_reader_free(&reader);
 }
 
-/* A value much longer than a chunk, and a chunk asked ahead while the one before it is handed out.
- */
+/* A value much longer than a chunk, and a chunk asked ahead while the one before it is handed
+   out. */
 static void test_reader_ahead(void) {
   static const char *text[] = {"t", "INSERT", NULL, NULL};
   const size_t length = 3 << 20;

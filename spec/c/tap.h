@@ -1,5 +1,5 @@
 /* What each C spec needs: TAP output, a generator of chance that repeats itself, and the scale of
- * the loads. */
+   the loads. */
 #ifndef FORGELOG_TAP_H
 #define FORGELOG_TAP_H
 

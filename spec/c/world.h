@@ -1,7 +1,7 @@
 /* The database as the readers of the log know it, played by a model that keeps, on purpose, the
    unpleasant parts: pg_locks is read in pieces, a commit is visible before its lock is let go,
-   PREPARE or a restart after it changes a writer's name, a savepoint rolled back lets the lock go.
- */
+   PREPARE or a restart after it changes a writer's name, a savepoint rolled back lets the lock
+   go. */
 #ifndef FORGELOG_WORLD_H
 #define FORGELOG_WORLD_H
 

@@ -1,5 +1,5 @@
-/* The decoder of binary COPY rows: no I/O, no allocation, nothing read past the bytes it was given.
- */
+/* The decoder of binary COPY rows: no I/O, no allocation, nothing read past the bytes it was
+   given. */
 #include "change.h"
 
 #include <stdbool.h>
@@ -7,8 +7,7 @@
 
 #define HEADER_LENGTH 19 /* signature of 11 bytes, 4 of flags, 4 of the extension's length */
 #define EPOCH_MICROSECONDS \
-  INT64_C(946684800000000) /* 2000-01-01, where PostgreSQL's time begins \
-                            */
+  INT64_C(946684800000000) /* 2000-01-01, where PostgreSQL's time begins \ */
 
 static const char signature[11] = {'P',  'G',        'C',  'O',  'P', 'Y',
                                    '\n', (char)0xff, '\r', '\n', '\0'};

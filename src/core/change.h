@@ -1,5 +1,5 @@
-/* Changes decoded from the bytes of COPY ... (FORMAT binary), as slices of the buffer they came in.
- */
+/* Changes decoded from the bytes of COPY ... (FORMAT binary), as slices of the buffer they came
+   in. */
 #ifndef FORGELOG_CHANGE_H
 #define FORGELOG_CHANGE_H
 

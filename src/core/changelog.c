@@ -1,5 +1,5 @@
-/* The log's own operations: what their answers mean for the horizon, the history and the readers.
- */
+/* The log's own operations: what their answers mean for the horizon, the history and the
+   readers. */
 #include "changelog.h"
 
 #include "result.h"
@@ -209,8 +209,8 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
 
 /* ---- ending ---- */
 
-/* Another table under the same name has other seqs, so nothing known of the horizon holds for it.
- */
+/* Another table under the same name has other seqs, so nothing known of the horizon holds for
+   it. */
 static void set_oid(struct fl_changelog *log, uint32_t oid) {
   if (log->history.log_oid != oid) fl_horizon_free(&log->horizon);
   log->history.log_oid = oid;
@@ -279,8 +279,8 @@ static bool observe_writers(struct fl_changelog *log, const char *writers) {
   return true;
 }
 
-/* What writers that are gone have committed lies above their bounds: live readers look there again.
- */
+/* What writers that are gone have committed lies above their bounds: live readers look there
+   again. */
 static void rescan(struct fl_changelog *log) {
   struct fl_log_reader *each;
   for (each = log->readers; each; each = each->next)

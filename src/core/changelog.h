@@ -13,7 +13,7 @@
 struct fl_changelog;
 
 /* A reader of a log, with what its statements need. Any number of them may read one log side by
- * side. */
+   side. */
 struct fl_log_reader {
   struct fl_reader reader;
   uint32_t log_oid;           /* of the log table that it reads */

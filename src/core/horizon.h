@@ -3,8 +3,8 @@
    A writer holds RowExclusiveLock on the log from before its first nextval until after its commit
    is visible. So a writer that a tick sees for the first time only has seqs above the highest seq
    that the tick before saw, and all rows of a writer that is gone are visible to any later
-   statement. The horizon is what Kafka calls the last stable offset and Marten the high-water mark.
- */
+   statement. The horizon is what Kafka calls the last stable offset and Marten the high-water
+   mark. */
 #ifndef FORGELOG_HORIZON_H
 #define FORGELOG_HORIZON_H
 
@@ -49,7 +49,7 @@ void fl_horizon_end(struct fl_horizon *horizon, int64_t high_water);
 void fl_horizon_reconnected(struct fl_horizon *horizon);
 
 /* How many open writers, first seen by this tick or a later one, may still commit a seq up to
- * `upto`. */
+   `upto`. */
 size_t fl_horizon_pending(const struct fl_horizon *horizon, uint64_t tick, int64_t upto);
 
 void fl_horizon_free(struct fl_horizon *horizon);

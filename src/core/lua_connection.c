@@ -1,5 +1,5 @@
 /* The userdata Connection: arguments checked, operations begun and stepped, answers turned into
- * tables. */
+   tables. */
 #include "lua_connection.h"
 
 #include "compat.h"
@@ -41,8 +41,8 @@ static int connection_tostring(lua_State *L) {
   return 1;
 }
 
-/* connect(): begins to connect; false: it has failed already, see error(). So for all that begin.
- */
+/* connect(): begins to connect; false: it has failed already, see error(). So for all that
+   begin. */
 static int connection_connect(lua_State *L) {
   struct fl_changelog *log = check(L);
   luaL_argcheck(L, log->conninfo, 1, "closed");
@@ -70,8 +70,8 @@ static void push_float(lua_State *L, double number) {
   }
 }
 
-/* Whether a number is whole, and small enough for an integer: a Lua without integers has doubles.
- */
+/* Whether a number is whole, and small enough for an integer: a Lua without integers has
+   doubles. */
 static bool is_whole(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 503
   return lua_isinteger(L, index);
@@ -135,15 +135,15 @@ static int connection_begin(lua_State *L) {
 }
 
 /* step(): what to wait for before the next step, "read" or "write"; or how it ended, "done" or
- * "failed". */
+   "failed". */
 static int connection_step(lua_State *L) {
   static const char *const steps[] = {"read", "write", "done", "failed"};
   lua_pushstring(L, steps[fl_changelog_step(check(L))]);
   return 1;
 }
 
-/* error(): of what was begun last; a gap adds its reason and the seq up to which changes are gone.
- */
+/* error(): of what was begun last; a gap adds its reason and the seq up to which changes are
+   gone. */
 static int connection_error(lua_State *L) {
   struct fl_changelog *log = check(L);
   fl_push_error(L, &log->pg.error);
@@ -260,7 +260,7 @@ static int connection_state(lua_State *L) {
 }
 
 /* option(keyword): what libpq made of it, from conninfo, service and environment; nil where it is
- * not set. */
+   not set. */
 static int connection_option(lua_State *L) {
   char value[256];
   struct fl_changelog *log = check(L);

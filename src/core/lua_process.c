@@ -17,8 +17,8 @@
 
 static volatile sig_atomic_t caught;
 
-/* core.poll(fd, events, seconds): false when the time is over; a signal ends it as readiness does.
- */
+/* core.poll(fd, events, seconds): false when the time is over; a signal ends it as readiness
+   does. */
 static int core_poll(lua_State *L) {
   const char *events = luaL_optstring(L, 2, "");
   struct pollfd waited = {(int)luaL_optinteger(L, 1, -1), 0, 0};
@@ -84,7 +84,7 @@ static int core_caught(lua_State *L) {
 }
 
 /* core.terminal(fd): columns and rows of the terminal (0 where it does not say); nil where fd is
- * none. */
+   none. */
 static int core_terminal(lua_State *L) {
   struct winsize size = {0, 0, 0, 0};
   int fd = (int)luaL_checkinteger(L, 1);

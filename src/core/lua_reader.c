@@ -45,8 +45,8 @@ static bool want_tables(lua_State *L, struct fl_log_reader *reader, int index) {
 }
 
 /* connection:reader(position, tables, live): a reader after a position, of these tables (nil: all).
-   A live one also delivers what is above the horizon. Or nil and what is wrong with the position.
- */
+   A live one also delivers what is above the horizon. Or nil and what is wrong with the
+   position. */
 int fl_connection_reader(lua_State *L) {
   struct fl_changelog *log = fl_check_connection(L, 1);
   const char *position = fl_check_text(L, 2), *wrong;
@@ -188,12 +188,11 @@ static void push_ranges(lua_State *L, const struct fl_cursor *cursor) {
 
 /* core.parse_position(text): its timeline (0: none is named), the seq up to which everything was
    delivered (as text where this Lua would round it), and the ranges delivered above that as text,
-   or nil. Or nil and what is wrong with it.
- */
+   or nil. Or nil and what is wrong with it. */
 int fl_core_parse_position(lua_State *L) {
   const char *position = fl_check_text(L, 1), *wrong;
   /* In a userdata, so that what it holds is freed also where Lua raises an error for lack of
-   * memory. */
+     memory. */
   struct fl_log_reader *scratch;
   lua_settop(L, 1);
   scratch = new_reader(L);

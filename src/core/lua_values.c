@@ -191,7 +191,7 @@ static void push_keys(struct pushing *to) {
 }
 
 /* One function for each kind of field in FL_CHANGE_FIELDS: sets it in the table on top of the
- * stack. */
+   stack. */
 
 static void set_BIGINT(struct pushing *to, enum fl_field field, const int64_t *value) {
   lua_pushvalue(to->L, KEY(to->base, field));
@@ -233,7 +233,7 @@ static void push_change(struct pushing *to, const struct fl_change *change) {
 }
 
 /* Only when the whole batch stands in Lua does the reader move on: nothing is lost when memory runs
- * out. */
+   out. */
 int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t horizon) {
   struct fl_peek peek = {reader->chunk.stream, 0, reader->cursor.next};
   struct pushing to = {L, lua_gettop(L), {{NULL, 0}}};

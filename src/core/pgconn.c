@@ -1,5 +1,5 @@
 /* The PGconn state machine: connect, send, flush, receive, copy, notifications. The only user of
- * libpq. */
+   libpq. */
 #include "pgconn.h"
 
 #include <libpq-fe.h>
@@ -33,7 +33,7 @@ static enum fl_step wait_for(struct fl_pgconn *pg, const char *events) {
 }
 
 /* While connecting, messages are verbose and carry the SQLSTATE: "FATAL:  28P01: password
- * ...\nLOCATION: ...". */
+   ...\nLOCATION: ...". */
 static void connect_failed(struct fl_pgconn *pg) {
   char text[sizeof pg->error.message], sqlstate[6] = "", *at;
   snprintf(text, sizeof text, "%s", PQerrorMessage(pg->conn));

@@ -1,5 +1,5 @@
-/* One connection to PostgreSQL as a state machine over libpq: begun, then stepped; it never waits.
- */
+/* One connection to PostgreSQL as a state machine over libpq: begun, then stepped; it never
+   waits. */
 #ifndef FORGELOG_PGCONN_H
 #define FORGELOG_PGCONN_H
 

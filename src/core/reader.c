@@ -1,5 +1,5 @@
-/* Chunks of rows between the statements that fetch them and the program that they are delivered to.
- */
+/* Chunks of rows between the statements that fetch them and the program that they are delivered
+   to. */
 #include "reader.h"
 
 /* What a socket takes in while nobody reads it. So a statement that was asked for ahead ends, and

@@ -1,5 +1,5 @@
 /* One reader of the log: its cursor, and the chunks of rows on their way to it. Neither SQL nor
- * libpq. */
+   libpq. */
 #ifndef FORGELOG_READER_H
 #define FORGELOG_READER_H
 
@@ -52,7 +52,7 @@ enum fl_rows {
 void fl_reader_scan(struct fl_reader *reader, int64_t until);
 
 /* Prepares for a statement of at most `most` rows (0: no limit). Returns the seq after which it
- * reads. */
+   reads. */
 int64_t fl_reader_request(struct fl_reader *reader, int most);
 
 /* Takes in what the statement brought. NULL, or what is wrong with it. Changes up to `trimmed_to`
@@ -66,8 +66,8 @@ void fl_reader_drop_request(struct fl_reader *reader);
 enum fl_rows fl_reader_rows(struct fl_reader *reader);
 
 /* Whether the next chunk can be asked for while the program works on this one. Rows must be narrow
-   enough for the chunk to find room in the socket, so that its statement ends without being read.
- */
+   enough for the chunk to find room in the socket, so that its statement ends without being
+   read. */
 bool fl_reader_can_prefetch(const struct fl_reader *reader);
 
 /* The next change that was not delivered before; false: none is left in the chunk. */

@@ -18,8 +18,8 @@ struct fl_column fl_result_column(const struct fl_pgconn *pg, int column);
 /* How many rows the statement wrote; -1 where the command does not say. */
 int64_t fl_result_affected(const struct fl_pgconn *pg);
 
-/* Values of the first row. NULL, `otherwise` or false where it is NULL, or where there is no row.
- */
+/* Values of the first row. NULL, `otherwise` or false where it is NULL, or where there is no
+   row. */
 const char *fl_result_text(const struct fl_pgconn *pg, int column);
 int64_t fl_result_number(const struct fl_pgconn *pg, int column, int64_t otherwise);
 bool fl_result_true(const struct fl_pgconn *pg, int column);

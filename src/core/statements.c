@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Writers: the lock on the log lasts from before their first seq until after their commit is
- * visible. */
+   visible. */
 #define IS_WRITER \
   "l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted" \
   " AND l.relation = @log_oid@ AND l.database = @this_database@"

@@ -43,7 +43,7 @@ struct fl_word {
 };
 
 /* Words that stand for the same text in every SQL statement, those in files too; the last has no
- * name. */
+   name. */
 extern const struct fl_word fl_common_words[];
 
 /* The name under which a statement is begun from Lua; -1 where there is none. */
