@@ -1,4 +1,5 @@
--- One UPDATE of many rows: without a trigger, watched (by hstore and by jsonb), and with the framework's row trigger.
+-- One UPDATE of many rows: without a trigger, watched (by hstore and by jsonb), and with the
+-- framework's row trigger.
 local bench = require "bench.support"
 
 local ROUNDS = 4
@@ -11,7 +12,8 @@ local log = bench.connect(conninfo)
 
 local function update()
   bench.psql("VACUUM pgbench_accounts; CHECKPOINT", conninfo)
-  return (bench.timed(log.query, log, "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid <= $1", rows))
+  local sql = "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid <= $1"
+  return (bench.timed(log.query, log, sql, rows))
 end
 
 -- Each side arranges its triggers, measures, and takes them away again.
@@ -45,7 +47,8 @@ for name, list in pairs(figures) do seconds[name] = bench.median(list) end
 
 local captured = assert(log:query([[SELECT (SELECT count(*) FROM public.forge_change_log) AS ours,
   (SELECT count(*) FROM framework.forge_change_log) AS theirs]]))[1]
-assert(captured.ours == 2 * ROUNDS * rows and captured.theirs == ROUNDS * rows, "not every row was captured")
+assert(captured.ours == 2 * ROUNDS * rows and captured.theirs == ROUNDS * rows,
+  "not every row was captured")
 
 local function show(name, label)
   bench.line(label, "%7.3f s   %5.2f x no trigger", seconds[name], seconds[name] / seconds.bare)

@@ -1,6 +1,7 @@
--- The live feed: how long from a commit to the handler, what an idle follower costs, and what followers cost the writers.
--- The commit's time is that of its record (track_commit_timestamp); for that part fsync is off, so that no disk is
--- measured. Followers run on the same cores as server and writers.
+-- The live feed: how long a change takes from its commit to the handler, what an idle follower
+-- costs, and what followers cost the writers. The commit's time is that of its record
+-- (track_commit_timestamp); for that part fsync is off, so that no disk is measured. Followers run
+-- on the same cores as server and writers.
 local bench = require "bench.support"
 local feeds = require "support.feeds"
 local support = require "support"
@@ -11,20 +12,22 @@ local SCALE, CLIENTS, ROUNDS = 10, 8, 3
 
 local function script(scale) return bench.one_account(scale) end
 
--- Follows for some seconds while pgbench commits at a rate; milliseconds from commit to handler, sorted.
+-- Follows for some seconds while pgbench commits at a rate. Returns the milliseconds from commit to
+-- handler (their median, and what 99 of 100 do not exceed), and the number of changes.
 local function latencies(log, writer, conninfo, rate, clients, seconds)
   local feed, offset, seen = log:follow(assert(log:position())), feeds.clock(writer), {}
   feeds.take_all(feed, {}, 0.2)
-  local load = bench.pgbench { conninfo = conninfo, script = script(1), clients = clients, seconds = seconds,
-    args = { "-R", tostring(rate) } }
+  local load = bench.pgbench { conninfo = conninfo, script = script(1), clients = clients,
+    seconds = seconds, args = { "-R", tostring(rate) } }
   feeds.take_while(feed, function() return feeds.running(load.process) end, {}, function(change)
     seen[change.seq] = bench.now() + offset
   end)
   load:wait()
   feed:close()
   local list = {}
-  for _, row in ipairs(assert(writer:query("SELECT seq, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at"
-    .. " FROM forge_change_log"))) do
+  local committed = assert(writer:query("SELECT seq,"
+    .. " extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at FROM forge_change_log"))
+  for _, row in ipairs(committed) do
     if seen[row.seq] then list[#list + 1] = (seen[row.seq] - row.at) * 1000 end
   end
   assert(writer:query("DELETE FROM forge_change_log"))
@@ -48,8 +51,8 @@ local function idle(log, writer, seconds)
   local server, client = processor(backend), processor("self")
   assert(not feed:next(seconds))
   server, client = processor(backend) - server, processor("self") - client
-  local count = assert(writer:query("SELECT coalesce(sum(calls), 0)::int AS n FROM pg_stat_statements"
-    .. " WHERE query NOT LIKE '%statements%'"))[1].n
+  local count = assert(writer:query("SELECT coalesce(sum(calls), 0)::int AS n"
+    .. " FROM pg_stat_statements WHERE query NOT LIKE '%statements%'"))[1].n
   feed:close()
   return count / seconds, server / seconds * 100, client / seconds * 100
 end
@@ -74,7 +77,8 @@ local p50, p99, count = latencies(log, writer, timed, 1000, CLIENTS, seconds)
 show("1,000 commits/s of 8 clients", p50, p99, count)
 bench.target("p50 at 1,000 commits/s", p50, "<=", 2, "ms")
 bench.target("p99 at 1,000 commits/s", p99, "<=", 20, "ms")
-bench.line("idle follower (poll 1 s)", "%.2f statements/s, %.2f %% of a core in the server, %.2f %% in the program",
+bench.line("idle follower (poll 1 s)",
+  "%.2f statements/s, %.2f %% of a core in the server, %.2f %% in the program",
   idle(log, writer, bench.scale(20)))
 log:close()
 writer:close()
@@ -99,11 +103,13 @@ local function rate(followers)
   local started = {}
   for i = 1, followers do started[i] = support.lua(FOLLOWER, conninfo) end
   support.wait_until(function()
-    return assert(log:query("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
-      .. " AND application_name = 'forgelog' AND pid <> pg_backend_pid()"))[1].n >= followers
+    return assert(log:query("SELECT count(*) AS n FROM pg_stat_activity"
+      .. " WHERE datname = current_database() AND application_name = 'forgelog'"
+      .. " AND pid <> pg_backend_pid()"))[1].n >= followers
   end, "the followers")
   bench.sleep(0.5)
-  local load = bench.pgbench { conninfo = theirs, script = script(SCALE), clients = CLIENTS, seconds = seconds }
+  local load = bench.pgbench {
+    conninfo = theirs, script = script(SCALE), clients = CLIENTS, seconds = seconds }
   local _, report = load:wait()
   for _, follower in ipairs(started) do follower:kill("KILL"); follower:wait() end
   return tonumber(report:match("tps = ([%d.]+)"))
@@ -125,7 +131,7 @@ local function row_trigger()
   return found
 end
 
-rate(0) -- the first writes to each page of a new table are dearer than later ones
+rate(0) -- the first writes to each page of a new table cost more than later ones
 local figures = bench.alternate(ROUNDS, {
   { "bare", function() return rate(0) end },
   { "none", watched(0) },
@@ -135,7 +141,9 @@ local figures = bench.alternate(ROUNDS, {
 })
 local tps = {}
 for name, list in pairs(figures) do tps[name] = bench.median(list) end
-bench.title("single rows with followers: %d clients, pgbench -s %d, %d rounds of %d s each", CLIENTS, SCALE, ROUNDS, seconds)
+bench.title("single rows with followers: %d clients, pgbench -s %d, %d rounds of %d s each",
+  CLIENTS,
+  SCALE, ROUNDS, seconds)
 bench.line("no trigger", "%8s/s", bench.count(tps.bare))
 bench.line("watched, no follower", "%8s/s", bench.count(tps.none))
 bench.line("watched, 1 follower", "%8s/s", bench.count(tps.one))

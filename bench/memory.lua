@@ -1,4 +1,5 @@
--- What draining takes of memory, in fresh processes: the peak resident size above that of the connected process.
+-- How much memory draining takes, in fresh processes: the peak of the resident size above that of
+-- the connected process.
 local bench = require "bench.support"
 
 local ROUNDS = 2

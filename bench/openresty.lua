@@ -1,5 +1,6 @@
--- A cache in an nginx worker: from COMMIT to the first response without the old value, for both ways of waiting, and the
--- worker's share of a core; beside it a loop that asks for WHERE updated_at > the last one every five seconds.
+-- A cache in an nginx worker: the time from COMMIT to the first response without the old value, for
+-- both ways of waiting, and the worker's share of a core. Beside it a loop that asks every five
+-- seconds for rows WHERE updated_at is later than the last it saw.
 local uv = require "luv"
 
 local bench = require "bench.support"
@@ -12,7 +13,8 @@ local HTTP = [[
     cache = require("forgelog.cache").new({
       conninfo = "$db", cache = ngx.shared.items, wait = $wait,
       keys = function(change)
-        if change.table_name == "event" then seen[change.row_id] = true else return change.row_id end
+        if change.table_name ~= "event" then return change.row_id end
+        seen[change.row_id] = true
       end,
     })
     cache:start()
@@ -37,12 +39,16 @@ local HTTP = [[
     location /item { content_by_lua_block { ngx.print("<", cache:get("1", load_item), ">") } }
   }]]
 
-local WAYS = { { "ngx.sleep", "nil" }, { "threads", 'require("forgelog.wait.openresty").threads("forgelog")' } }
+local WAYS = {
+  { "ngx.sleep", "nil" },
+  { "threads", 'require("forgelog.wait.openresty").threads("forgelog")' },
+}
 
 -- Updates of other rows while an item is asked for.
 local LOAD = "\\set id random(2, 100)\nUPDATE item SET n = n + 1 WHERE id = :id;"
 
--- Each event is written once, by a transaction that stays open for up to 20 ms after it has taken its time.
+-- Each event is written once, by a transaction that stays open for up to 20 ms after it has taken
+-- its time.
 local EVENT = [[
 \set pause random(0, 20000)
 BEGIN;
@@ -83,7 +89,7 @@ end
 
 local function cpu(pid)
   local file = assert(io.open("/proc/" .. pid .. "/stat"))
-  local user, system = file:read("*a"):match("%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)")
+  local user, system = file:read("*a"):match("%)" .. (" %S+"):rep(11) .. " (%d+) (%d+)")
   file:close()
   return (user + system) / 100
 end
@@ -103,7 +109,8 @@ local function staleness(log, get, samples)
 end
 
 local function load(conninfo, rate)
-  return bench.pgbench({ conninfo = conninfo, script = LOAD, clients = 4, seconds = 300, args = { "-R", rate } })
+  return bench.pgbench({
+    conninfo = conninfo, script = LOAD, clients = 4, seconds = 300, args = { "-R", rate } })
 end
 
 local function measure(db, log, way)
@@ -123,8 +130,7 @@ local function measure(db, log, way)
     local percent = share(3)
     local written = (log:max_seq() - before) / 3
     local times = staleness(log, get, samples)
-    running:kill()
-    pcall(running.wait, running)
+    running:stop()
     bench.line(("%s, %.0f commits/s"):format(way[1], written),
       "COMMIT to new value p50 %5.1f ms, p99 %5.1f ms, most %5.1f ms; worker %.1f %% of a core",
       quantile(times, 0.5), quantile(times, 0.99), quantile(times, 1), percent)
@@ -133,7 +139,8 @@ local function measure(db, log, way)
   server:stop()
 end
 
--- What a loop sees that asks every `pause` seconds for what has a later timestamp than the last it saw.
+-- What a loop sees that asks every `pause` seconds for the rows with a later timestamp than the
+-- last one it saw.
 local function poll_by_timestamp(log, pause, rounds)
   local last, times, seen = nil, {}, 0
   for _ = 1, rounds do
@@ -152,17 +159,19 @@ end
 local function compare(db, log)
   local server = nginx.start({ http = HTTP, vars = { db = db, wait = "nil" } })
   local rounds = 4
-  local running = bench.pgbench({ conninfo = db, script = EVENT, clients = 24, seconds = 5 * (rounds - 1),
-    args = { "-R", 1000 } })
+  local running = bench.pgbench({ conninfo = db, script = EVENT, clients = 24,
+    seconds = 5 * (rounds - 1), args = { "-R", 1000 } })
   local times, seen = poll_by_timestamp(log, 5, rounds)
   running:wait()
   local written = log:query("SELECT count(*) AS n FROM event")[1].n
   bench.sleep(0.5)
   local handed = tonumber(server:get("/seen"))
   server:stop()
-  bench.line("asking every 5 s, 1,000 commits/s", "COMMIT to seen p50 %5.0f ms, p99 %5.0f ms; missed for ever %s of %s",
+  bench.line("asking every 5 s, 1,000 commits/s",
+    "COMMIT to seen p50 %5.0f ms, p99 %5.0f ms; missed for ever %s of %s",
     quantile(times, 0.5), quantile(times, 0.99), bench.count(written - seen), bench.count(written))
-  bench.line("forgelog beside it", "missed %s of %s", bench.count(written - handed), bench.count(written))
+  bench.line("forgelog beside it", "missed %s of %s", bench.count(written - handed),
+    bench.count(written))
 end
 
 bench.title("A cache in an nginx worker that changes empty")
@@ -170,7 +179,8 @@ local db = bench.database()
 local log = bench.connect(db)
 assert(log:query("CREATE TABLE item (id int PRIMARY KEY, n bigint);"
   .. "INSERT INTO item SELECT g, 0 FROM generate_series(1, 100) g;"
-  .. "CREATE TABLE event (id bigserial PRIMARY KEY, updated_at timestamptz, committed_at timestamptz);"
+  .. "CREATE TABLE event (id bigserial PRIMARY KEY, updated_at timestamptz,"
+  .. " committed_at timestamptz);"
   .. "CREATE INDEX ON event (updated_at)"))
 assert(log:watch("item"))
 assert(log:watch("event"))

@@ -1,6 +1,7 @@
 -- Reads a whole log into Lua tables in a fresh process, by one of three ways.
 -- lua reader.lua forgelog|luasql|dbi CONNINFO SINCE UPTO
--- Prints changes, seconds from the connected process to the last table, KiB resident before, KiB at the peak.
+-- It prints the number of changes, the seconds from the connected process to the last table, and the
+-- KiB that were resident before and at the peak.
 local core = require "forgelog.core"
 
 local way, conninfo, since, upto = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])

@@ -1,4 +1,5 @@
--- Eight clients that update single rows of a table: without a trigger, watched, and with the framework's row trigger.
+-- Eight clients that update single rows of a table: without a trigger, watched, and with the
+-- framework's row trigger.
 local bench = require "bench.support"
 
 local SCALE, CLIENTS, ROUNDS = 10, 8, 4
@@ -37,7 +38,7 @@ local function row_trigger()
   return found
 end
 
-bare() -- the first writes to each page of a new table are dearer than later ones
+bare() -- the first writes to each page of a new table cost more than later ones
 local figures = bench.alternate(ROUNDS, {
   { "bare", bare },
   { "watched", watched },
@@ -49,7 +50,9 @@ for name, list in pairs(figures) do tps[name] = bench.median(list) end
 local captured = assert(log:query("SELECT count(*) AS n FROM forge_change_log"))[1].n
 assert(captured > 0, "nothing was captured")
 
-bench.title("single rows: %d clients, pgbench -s %d, %d rounds of %d s each", CLIENTS, SCALE, ROUNDS, seconds)
+bench.title("single rows: %d clients, pgbench -s %d, %d rounds of %d s each", CLIENTS, SCALE,
+  ROUNDS,
+  seconds)
 bench.line("no trigger", "%8s/s", bench.count(tps.bare))
 bench.line("watched, nobody listens", "%8s/s", bench.count(tps.watched))
 bench.line("row trigger with NOTIFY", "%8s/s", bench.count(tps.row))

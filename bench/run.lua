@@ -1,11 +1,13 @@
--- Runs the benches named (default: all) on the environment's server, in databases of their own, and sums up.
--- lua bench/run.lua [drain] [memory] [rows] [follow] [bulk] [trim] [openresty]; FORGELOG_SCALE multiplies sizes and times.
-local root = assert(os.getenv("FORGELOG_ROOT"), "FORGELOG_ROOT is not set: run this by 'make bench'")
+-- Runs the benches that its arguments name (without arguments: all) on the environment's server, in
+-- databases of their own, and sums up. FORGELOG_SCALE multiplies sizes and times.
+local root = os.getenv("FORGELOG_ROOT")
+  or error("FORGELOG_ROOT is not set: run this by 'make bench'")
 package.path = root .. "/?.lua;" .. package.path
 
 local bench = require "bench.support"
 
-local names = #arg > 0 and arg or { "drain", "memory", "rows", "follow", "bulk", "trim", "openresty" }
+local ALL = { "drain", "memory", "rows", "follow", "bulk", "trim", "openresty" }
+local names = #arg > 0 and arg or ALL
 local version = bench.psql("SHOW server_version")
 local cores = select(2, bench.run("nproc")):match("%d+")
 print(("%s, PostgreSQL %s, %s cores; medians of rounds in which the sides take turns"):format(

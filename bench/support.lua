@@ -1,7 +1,9 @@
---- What the benches share: time, medians, databases to measure in, and how figures and targets are printed.
+--- What the benches share: time, medians, databases to measure in, the printing of figures and
+-- targets.
 -- @module bench.support
 local core = require "forgelog.core"
 local forgelog = require "forgelog"
+local process = require "support.process"
 local support = require "support"
 
 local bench = {
@@ -11,6 +13,7 @@ local bench = {
   framework = support.framework,
   pgbench = support.pgbench,
   psql = support.psql,
+  quote = process.quote,
   run = support.run,
   scale = support.scale,
 }
@@ -19,9 +22,6 @@ local met, missed = 0, 0
 
 --- Sleeps.
 function bench.sleep(seconds) core.poll(nil, "", seconds) end
-
---- A word for the shell.
-function bench.quote(word) return "'" .. word:gsub("'", [['\'']]) .. "'" end
 
 --- How long a call took, and its first results; a nil result is raised.
 function bench.timed(call, ...)
@@ -54,7 +54,8 @@ function bench.most(list)
   return most
 end
 
---- Measures several sides in turn, again and again, so that a slow moment of the machine meets all of them.
+--- Measures several sides in turn, again and again, so that a slow moment of the machine meets all
+-- of them.
 -- @param rounds how often
 -- @param sides list of { name, measure }; measure returns a number
 -- @return lists of numbers by name
@@ -104,7 +105,7 @@ function bench.summary()
   print(("\n%d of %d targets reached"):format(met, met + missed))
 end
 
---- Fills a log with changes, `age` seconds old and a microsecond apart, and leaves it as vacuum would.
+--- Fills a log with changes, `age` seconds old and a microsecond apart, and vacuums it.
 function bench.fill(log, changes, age)
   assert(log:query([[
     INSERT INTO forge_change_log (table_name, op, row_id, changed_cols, created_at)
@@ -123,8 +124,10 @@ end
 -- @param upto the last seq
 -- @return a table with `seconds` and `above` (MiB at the peak above those of the connected process)
 function bench.read(way, conninfo, since, upto)
-  local ok, output, errors = bench.run(("%s %s %s %s %d %d"):format(os.getenv("FORGELOG_LUA") or "lua",
-    bench.quote(os.getenv("FORGELOG_ROOT") .. "/bench/reader.lua"), way, bench.quote(conninfo), since, upto))
+  local ok, output, errors = bench.run(("%s %s %s %s %d %d"):format(
+    os.getenv("FORGELOG_LUA")
+      or "lua", bench.quote(os.getenv("FORGELOG_ROOT") .. "/bench/reader.lua"),
+    way, bench.quote(conninfo), since, upto))
   assert(ok, errors)
   local count, seconds, idle, peak = output:match("(%S+)%s+(%S+)%s+(%S+)%s+(%S+)")
   assert(tonumber(count) == upto - since, way .. " read " .. count .. " changes")
