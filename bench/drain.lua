@@ -1,5 +1,5 @@
 -- Draining a log into Lua tables, beside psql, which runs the same query as one COPY, and beside
--- the drivers that exist for Lua. Each reader is a process of its own, timed from its connection on;
+-- the drivers that exist for Lua. Each reader is a process of its own, timed from its connection;
 -- psql's time is that of its command without the time of a psql that does nothing.
 local bench = require "bench.support"
 

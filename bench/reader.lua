@@ -1,6 +1,6 @@
 -- Reads a whole log into Lua tables in a fresh process, by one of three ways.
 -- lua reader.lua forgelog|luasql|dbi CONNINFO SINCE UPTO
--- It prints the number of changes, the seconds from the connected process to the last table, and the
+-- Prints the number of changes, the seconds from the connected process to the last table, and the
 -- KiB that were resident before and at the peak.
 local core = require "forgelog.core"
 
