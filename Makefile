@@ -215,12 +215,18 @@ demo-openresty:
 	@$(MAKE) --no-print-directory -s build $(own_host)
 	@$(lua_env) $(with_postgres) --durable examples/openresty/run $(OPENRESTY_PORT) $(OPENRESTY_SECONDS)
 
-lint:
+lint: lint-text
 	@$(deps) lint
 	luacheck -q $(wildcard src spec examples bench)
 	@$(MAKE) --no-print-directory build BUILD=build/lint
 	@wc -l $$(find src -name '*.[ch]') | awk '$$2 != "total" && $$1 > 500 { print $$2 ": over 500 lines"; bad = 1 } END { exit bad }'
 	@wc -l $$(find src -name '*.lua') | awk '$$2 != "total" && $$1 > 300 { print $$2 ": over 300 lines"; bad = 1 } END { exit bad }'
+
+# Lines of 100 columns at most, and a comment at the head of each file.
+texts = $$(find src spec -name '*.lua' -o -name '*.sql' -o -name '*.[ch]')
+lint-text:
+	@awk 'FNR == 1 && !/^(--|\/\*|#!)/ { print FILENAME ": no comment at its head"; bad = 1 } \
+	  length > 100 { print FILENAME ":" FNR ": over 100 columns"; bad = 1 } END { exit bad }' $(texts)
 
 # The reference of every public function; which modules these are stands in docs/config.ld.
 REFERENCE = $(CURDIR)/docs/reference
