@@ -35,7 +35,9 @@ local function timed_out(self)
   if self._state == "back_off" then
     message = message .. "; not connected: " .. self.last_error.message
   end
-  return core.error("timeout", message, nil, { code = "no_change" })
+  -- Before it has subscribed a feed does not know whether there was a change.
+  local code = UNCONNECTED[self._state] and "not_connected" or "no_change"
+  return core.error("timeout", message, nil, { code = code })
 end
 
 -- One pass through the present state: changes and their number where there are some; or nil, and
