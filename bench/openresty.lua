@@ -5,6 +5,7 @@ local uv = require "luv"
 
 local bench = require "bench.support"
 local nginx = require "support.nginx"
+local support = require "support"
 
 local HTTP = [[
   lua_shared_dict items 10m;
@@ -125,6 +126,7 @@ local function measure(db, log, way)
   for _, rate in ipairs({ 50, 1000 }) do
     local samples = bench.scale(200)
     local running = load(db, rate)
+    support.wait_until(function() return log:max_seq() end, "the load")
     bench.sleep(1)
     local before = log:max_seq()
     local percent = share(3)

@@ -81,6 +81,7 @@ function nginx:get(path, seconds)
     pipe:close()
     timer:close()
   end
+  uv.update_time() -- the loop's clock has stood still since it last ran
   timer:start((seconds or 30) * 1000, 0, finish)
   pipe:connect(self.dir .. "/socket", function(refused)
     if pipe:is_closing() then return end
