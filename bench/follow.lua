@@ -19,7 +19,7 @@ local function latencies(log, writer, conninfo, rate, clients, seconds)
   feeds.take_all(feed, {}, 0.2)
   local load = bench.pgbench { conninfo = conninfo, script = script(1), clients = clients,
     seconds = seconds, args = { "-R", tostring(rate) } }
-  feeds.take_while(feed, function() return feeds.running(load.process) end, {}, function(change)
+  feeds.take_while(feed, function() return support.alive(load.process) end, {}, function(change)
     seen[change.seq] = bench.now() + offset
   end)
   load:wait()

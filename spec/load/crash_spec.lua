@@ -221,7 +221,7 @@ describe("a consumer whose server is killed with -9 again and again", function()
       local kill = support.start(
         ("sleep 0.0%d; %s/spec/support/postgres kill %s"):format(math.random(2, 9),
         os.getenv("FORGELOG_ROOT"), server.dir))
-      while feeds.running(kill) do one:step(0.01) end
+      while support.alive(kill) do one:step(0.01) end
       kill:wait()
       server:start()
     end

@@ -221,7 +221,7 @@ describe("an idle feed", function()
       for _, row in ipairs(held) do
         locks[row.mode] = true
       end
-      return feeds.running(short.process)
+      return support.alive(short.process)
     end, seqs)
     short:wait()
     locks.ShareLock = nil -- the writers'

@@ -5,14 +5,14 @@ if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
 local command = require "support.command"
 local exposition = require "support.exposition"
 local logs = require "support.logs"
+local socket = require "socket"
 local support = require "support"
 
 -- A port of this machine that was free a moment ago.
 local function free_port()
-  local socket = require("luv").new_tcp()
-  assert(socket:bind("127.0.0.1", 0))
-  local port = socket:getsockname().port
-  socket:close()
+  local listening = assert(socket.bind("127.0.0.1", 0))
+  local _, port = listening:getsockname()
+  listening:close()
   return port
 end
 

@@ -74,8 +74,6 @@ function feeds.compare(log, seqs)
   return result
 end
 
-feeds.running = support.alive
-
 --- A script that runs beside a feed, so as not to hold it up. Five times a second it prints "held"
 -- where the horizon of a drain is held back by a writer that has been open for more than a second.
 -- When all writers have ended it makes a file, whose path is its second argument.
