@@ -95,16 +95,18 @@ deps:
 #   make check-pure   the C specs that need no server: seconds
 #   make check        the C specs, the library and the command on one Lua: about a minute
 #   make test         all that a change must pass
-#   make soak         the loads, ten times as long
+#   make soak         the C specs and the loads on each Lua, ten times as long
 # SPECS="spec/x_spec.lua spec/folder" and c_specs= choose others; see also RUN, BUSTED_FLAGS, FORGELOG_JOBS.
 
 # What 'make test' runs: all on the first of TEST_VERSIONS. On the others, not what finds out nothing about a Lua:
-# SQL, units, documents, and loads on the server and the core.
-once = spec/c/% spec/docs/% spec/api/capture% spec/api/install% spec/api/doctor% spec/api/tables% \
-  spec/cli/doctor% spec/cli/status% spec/cli/trim% \
-  spec/load/bounds% spec/load/concurrency% spec/load/crash% spec/load/race%
-# Of these nevertheless on each: a C spec that runs Lua, examples in the event loops of a Lua, what luarocks makes.
-nevertheless = spec/c/alloc% spec/docs/examples% spec/docs/feed_examples% spec/docs/rock%
+# SQL, units, documents, and loads, whose Lua other specs run too. 'make soak' has the loads on each.
+once = spec/c/% spec/docs/% spec/api/sql/% spec/api/install% spec/api/doctor% spec/api/tables% \
+  spec/cli/doctor% spec/cli/status% spec/cli/trim% spec/load/%
+# Of these nevertheless on each: a C spec that runs Lua, examples in the event loops of a Lua, what luarocks makes,
+# and connecting by each waiter.
+nevertheless = spec/c/alloc% spec/docs/examples% spec/docs/feed_examples% spec/docs/rock% spec/load/network%
+# On LuaJIT also what a worker of nginx goes through.
+nevertheless_jit = spec/load/reconnect% spec/load/resume% spec/load/lost%
 # Only where the Lua is LuaJIT, as it is inside nginx whatever Lua runs the spec.
 jit_only = spec/nginx/%
 # C specs that need a server, of their own since they change its settings.
@@ -118,7 +120,7 @@ lua_specs = $(foreach path,$(SPECS),$(if $(filter %.lua,$(path)),$(path), \
 chosen = $(c_specs:$(BUILD)/spec/%=spec/c/%.c) $(lua_specs)
 suites = $(if $(filter jit,$(LUA_VERSION)),$(chosen),$(filter-out $(jit_only),$(chosen)))
 suites_of_test = $(if $(filter $(firstword $(TEST_VERSIONS)),$(LUA_VERSION)),$(suites), \
-  $(filter-out $(once),$(suites)) $(filter $(nevertheless),$(suites)))
+  $(filter-out $(once),$(suites)) $(filter $(nevertheless) $(nevertheless_$(LUA_VERSION)),$(suites)))
 
 # What the interpreter and the C specs run under.
 RUN =
@@ -150,27 +152,34 @@ check-pure: c-specs
 	@$(make) -s list-suites LIST='$(filter-out $(with_server),$(filter %.c,$(chosen)))' >$(BUILD)/suites
 	@$(run_suites) $(BUILD)/suites
 
-# A Lua for which nothing can be built counts as a suite that fails.
-test:
+# The suites of the target $1 for each Lua. One for which nothing can be built counts as a suite that fails.
+define on_each_lua
 	@$(deps) test
 	@rm -f build/*/suites
 	@for version in $(TEST_VERSIONS); do \
 	  mkdir -p build/$$version; \
 	  { $(make) -s -j$(cores) prepared LUA_VERSION=$$version && \
-	    $(make) -s list-of-test LUA_VERSION=$$version >build/$$version/suites; } || \
+	    $(make) -s $1 LUA_VERSION=$$version >build/$$version/suites; } || \
 	    printf '%s\talone\t%s\n' $$version/build false >build/$$version/suites; \
 	done
 	@$(run_suites) $(TEST_VERSIONS:%=build/%/suites)
+endef
 
-.PHONY: prepared list-of-test
-prepared: build c-specs $(own_host)
-list-of-test:
-	@$(make) -s list-suites LIST='$(suites_of_test)' ALLOC='$(alloc_of_test)'
+test:
+	$(call on_each_lua,suites-of-test)
 
+soak: export FORGELOG_SCALE = 10
+soak: export FORGELOG_TIMEOUT ?= 14400
 soak:
-	@$(deps) test
-	@$(make) -s build LUA_VERSION=jit
-	@FORGELOG_TIMEOUT=$${FORGELOG_TIMEOUT:-14400} $(make) check SPECS=spec/load FORGELOG_SCALE=10
+	$(call on_each_lua,suites-of-soak)
+
+.PHONY: prepared suites-of-test suites-of-soak
+prepared: build c-specs $(own_host)
+suites-of-test:
+	@$(make) -s list-suites LIST='$(suites_of_test)' ALLOC='$(alloc_of_test)'
+suites-of-soak: SPECS = spec/load
+suites-of-soak:
+	@$(make) -s list-suites LIST='$(suites)'
 
 # The whole suite. Unloaded libraries would leave reports without function names, hence nodelete.
 checked_build = SPECS='$(SPECS)' LDFLAGS='-Wl,-z,nodelete'

@@ -244,11 +244,11 @@ static bool once(const char *scenario, struct layer *layer, long n, bool forever
 
 /* ---- all in turn ---- */
 
-/* Each n; at a smaller scale, behind the first fifty, only some. */
+/* Each n at ten times the scale and above; else, behind the first twenty, some of them. */
 static void in_turn(const char *scenario, struct layer *layer, bool forever) {
-  long n = 0, times = 0, complaints = 0, stride = 1000 / scaled(1000);
+  long n = 0, times = 0, complaints = 0, stride = 4000 / scaled(1000);
   do {
-    n += n < 50 || stride < 1 ? 1 : stride;
+    n += n < 20 || stride < 1 ? 1 : stride;
     complaints += !once(scenario, layer, n, forever);
     times++;
   } while (layer->failed > 0 && n < 20000 && complaints < 3);

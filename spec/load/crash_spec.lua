@@ -186,15 +186,15 @@ describe("a feed under load", function()
     check:close(); reader:close()
   end
 
-  it("hands out every acknowledged commit when the server is killed with -9 ten times", function()
-    survive("kill -9 of the server", support.scale(10), function()
+  it("hands out every acknowledged commit when the server is killed with -9 again and again", function()
+    survive("kill -9 of the server", support.scale(6), function()
       server:kill()
       server:start()
     end)
   end)
 
-  it("hands out every acknowledged commit when all backends are ended ten times", function()
-    survive("all backends ended", support.scale(10), function()
+  it("hands out every acknowledged commit when all backends are ended", function()
+    survive("all backends ended", support.scale(6), function()
       support.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
         .. "pg_backend_pid()"
         .. " AND backend_type = 'client backend'", db)

@@ -209,7 +209,7 @@ describe("the worker's event loop", function()
   for _, how in ipairs({ "statement", "connection", "hanging" }) do
     for _, wait in ipairs({ "openresty", "threads" }) do
       it(("is not blocked by a slow %s, waiting by %s"):format(how, wait), function()
-        local more = measure(how, wait, 3, 12)
+        local more = measure(how, wait, 2, 12)
         assert.is_nil(server:log():match("%[error%].*"))
         if logs.measurable() then assert.is_true(more <= BOUND, more .. " ms") end
       end)

@@ -65,33 +65,31 @@ function support.alive(started)
   return status == true or status == 0 -- Lua 5.1 returns the exit status
 end
 
-local made = {}
-
--- Copying files takes half the time that logging each page does; version 14 knows no other way.
-local CREATE = [[
-SELECT current_setting('server_version_num')::int >= 150000 AS chooses \gset
-\if :chooses
-  CREATE DATABASE %s TEMPLATE template0 STRATEGY file_copy;
-\else
-  CREATE DATABASE %s TEMPLATE template0;
-\endif]]
-
---- Creates an empty database on the shared server (or on the one given); returns its conninfo.
-function support.database(conninfo)
-  conninfo = conninfo or support.conninfo()
-  local name = "forgelog_" .. process.unique()
-  support.psql(CREATE:format(name, name), conninfo)
-  local fresh = conninfo:gsub("dbname=%S+", "dbname=" .. name)
-  made[fresh] = { name = name, conninfo = conninfo }
-  return fresh
+--- The conninfo of the server that with-postgres started.
+function support.conninfo()
+  local host = os.getenv("PGHOST")
+    or error("no server: run the specs by 'make test' or under spec/support/with-postgres")
+  return string.format("host=%s port=%s user=%s dbname=%s", host, os.getenv("PGPORT"),
+    os.getenv("PGUSER"), os.getenv("PGDATABASE"))
 end
 
---- Drops a database made here, whoever is still connected.
-function support.drop(fresh)
-  local database = assert(made[fresh], "not a database of support.database")
-  support.psql("DROP DATABASE IF EXISTS " .. database.name .. " WITH (FORCE)",
-    database.conninfo)
-  made[fresh] = nil
+-- A connection to the shared server: to start psql takes longer than to make a database.
+local shared
+
+-- Runs a statement on the shared server, also after that was restarted, or on the one given.
+-- Returns its rows there; raises where it fails.
+local function administer(sql, conninfo)
+  if conninfo then return support.psql(sql, conninfo) end
+  local rows, err
+  for _ = 1, 2 do
+    shared = shared or assert(require("forgelog").connect(support.conninfo()))
+    rows, err = shared:query(sql)
+    if rows then return rows end
+    if err.kind ~= "connection" then break end
+    shared:close()
+    shared = nil
+  end
+  error(tostring(err) .. "\nin: " .. sql, 3)
 end
 
 --- The conninfo of the server that with-postgres started.
@@ -100,6 +98,70 @@ function support.conninfo()
     or error("no server: run the specs by 'make test' or under spec/support/with-postgres")
   return string.format("host=%s port=%s user=%s dbname=%s", host, os.getenv("PGPORT"),
     os.getenv("PGUSER"), os.getenv("PGDATABASE"))
+end
+
+-- A connection to the shared server: to start psql takes longer than to make a database.
+local shared
+
+-- Runs a statement on the shared server, also after that was restarted, or on the one given.
+-- Returns its rows on the shared one; raises where it fails.
+local function administer(sql, conninfo)
+  if conninfo then return support.psql(sql, conninfo) end
+  local rows, err
+  for _ = 1, 2 do
+    shared = shared or assert(require("forgelog").connect(support.conninfo()))
+    rows, err = shared:query(sql)
+    if rows then return rows end
+    if err.kind ~= "connection" then break end
+    shared:close()
+    shared = nil
+  end
+  error(tostring(err) .. "\nin: " .. sql, 3)
+end
+
+local made = {}
+
+-- Copying files takes half the time that logging each page does; version 14 knows no other way.
+local function strategy()
+  local version = tonumber(administer("SHOW server_version_num")[1].server_version_num)
+  return version >= 150000 and " STRATEGY file_copy" or ""
+end
+
+--- Creates an empty database on the shared server (or on the one given); returns its conninfo.
+-- @string[opt] conninfo
+-- @string[opt="template0"] template the database that it is a copy of
+function support.database(conninfo, template)
+  local name = "forgelog_" .. process.unique()
+  administer(("CREATE DATABASE %s TEMPLATE %s%s"):format(name, template or "template0",
+    strategy()), conninfo)
+  local fresh = (conninfo or support.conninfo()):gsub("dbname=%S+", "dbname=" .. name)
+  made[fresh] = { name = name, conninfo = conninfo }
+  return fresh
+end
+
+--- A database of the shared server to copy others from; it is made when it is first asked for, and
+-- stays as long as the server.
+-- @string content what it holds: one and the same database for one text
+-- @func make called with the conninfo of an empty one; it leaves no connection open
+-- @return its name
+function support.template(content, make)
+  local found = administer(([[
+    SELECT name, EXISTS (SELECT FROM pg_database WHERE datname = name) AS there
+      FROM md5('%s') AS name]]):format((content:gsub("'", "''"))))[1]
+  if not found.there then
+    local fresh = support.database()
+    make(fresh)
+    administer(('ALTER DATABASE %s RENAME TO "%s"'):format(made[fresh].name, found.name))
+    made[fresh] = nil
+  end
+  return '"' .. found.name .. '"'
+end
+
+--- Drops a database made here, whoever is still connected.
+function support.drop(fresh)
+  local database = assert(made[fresh], "not a database of support.database")
+  administer("DROP DATABASE IF EXISTS " .. database.name .. " WITH (FORCE)", database.conninfo)
+  made[fresh] = nil
 end
 
 --- Lays the framework's own log, row trigger and trimmer into a database.
