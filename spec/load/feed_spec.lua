@@ -48,12 +48,12 @@ describe("a feed under 8 short writers and two of 5 seconds", function()
     must(log, "CREATE TABLE ledger (id bigserial PRIMARY KEY, n int)")
     assert(log:watch("ledger", { notify = false })) -- PREPARE TRANSACTION does not go with NOTIFY
     local follower = logs.connect(db)
-    local feed, offset, per_client = follower:follow(0), feeds.clock(log), support.scale(2900)
+    local feed, offset, per_client = follower:follow(0), feeds.clock(log), support.scale(1500)
     -- at most 1,500 a second, so that the latency is that of the feed, not the wait for a processor
     local writers = { logs.writers(db, { transactions = per_client, args = { "-R", "1500" } }),
-      support.pgbench { conninfo = db, clients = 2, transactions = support.scale(3),
+      support.pgbench { conninfo = db, clients = 2, transactions = support.scale(2),
         script = LONG },
-      support.pgbench { conninfo = db, clients = 1, transactions = support.scale(40),
+      support.pgbench { conninfo = db, clients = 1, transactions = support.scale(20),
         script = PREPARED } }
     local seqs, seen, over = {}, {}, support.path("over")
     logs.wait_for_writes(log)

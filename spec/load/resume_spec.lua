@@ -70,15 +70,18 @@ describe("a feed's position", function()
   end)
 
   it("loses nothing and gives nothing twice through restarts at any place under load", function()
-    local short = support.pgbench { conninfo = db, clients = 8, transactions = support.scale(250),
+    -- At a rate that a feed keeps up with: far behind the writers no position has ranges.
+    local short = support.pgbench { conninfo = db, clients = 8, seconds = 600,
+      args = { "-R", "300" },
       script = "\\set pause random(0, 1500)\nBEGIN;\nINSERT INTO item (n) VALUES (1);\n\\sleep "
         .. ":pause us\nCOMMIT;" }
-    local long = support.pgbench { conninfo = db, clients = 2, transactions = 3,
+    local long = support.pgbench { conninfo = db, clients = 2, seconds = 600,
       script = "BEGIN;\nINSERT INTO item (n) VALUES (1);\n\\sleep 700 ms\nINSERT INTO item (n) "
         .. "VALUES (2);\nCOMMIT;" }
     logs.wait_for_writes(writer)
     math.randomseed(7)
     local seqs, position, lives, with_ranges = {}, "0", 0, 0
+    local enough = support.scale(15)
     repeat
       local again = logs.connect(db)
       local feed = again:follow(position)
@@ -90,15 +93,15 @@ describe("a feed's position", function()
       lives = lives + 1
       if position:find(":.*:") then with_ranges = with_ranges + 1 end
       again:close()
-    until not logs.under_way(writer)
-    short:wait(); long:wait()
+    until lives >= enough and with_ranges >= enough / 3
+    short:stop(); long:stop()
+    support.wait_until(function() return not logs.under_way(writer) end, "the writers' end")
     local feed = log:follow(position)
     feeds.take_all(feed, seqs)
     local result = feeds.compare(writer, seqs)
     support.note("%d lives of a feed, %d with ranges in their position: %d changes, lost %d, "
       .. "twice %d", lives, with_ranges,
       result.written, result.lost, result.twice)
-    assert.is_true(lives > 5 and with_ranges > 2)
     logs.complete(result)
   end)
 

@@ -77,33 +77,6 @@ end
 local shared
 
 -- Runs a statement on the shared server, also after that was restarted, or on the one given.
--- Returns its rows there; raises where it fails.
-local function administer(sql, conninfo)
-  if conninfo then return support.psql(sql, conninfo) end
-  local rows, err
-  for _ = 1, 2 do
-    shared = shared or assert(require("forgelog").connect(support.conninfo()))
-    rows, err = shared:query(sql)
-    if rows then return rows end
-    if err.kind ~= "connection" then break end
-    shared:close()
-    shared = nil
-  end
-  error(tostring(err) .. "\nin: " .. sql, 3)
-end
-
---- The conninfo of the server that with-postgres started.
-function support.conninfo()
-  local host = os.getenv("PGHOST")
-    or error("no server: run the specs by 'make test' or under spec/support/with-postgres")
-  return string.format("host=%s port=%s user=%s dbname=%s", host, os.getenv("PGPORT"),
-    os.getenv("PGUSER"), os.getenv("PGDATABASE"))
-end
-
--- A connection to the shared server: to start psql takes longer than to make a database.
-local shared
-
--- Runs a statement on the shared server, also after that was restarted, or on the one given.
 -- Returns its rows on the shared one; raises where it fails.
 local function administer(sql, conninfo)
   if conninfo then return support.psql(sql, conninfo) end
