@@ -48,10 +48,14 @@ function pooler.start(conninfo)
     user, self.config, process.id()))
   self.conninfo = ("host=%s port=%d user=postgres dbname=%s"):format(self.dir, self.port,
     conninfo:match("dbname=(%S+)"))
-  support.wait_until(function()
+  local ok, err = pcall(support.wait_until, function()
     return (support.run(("psql -XAtqc 'SELECT 1' '%s'"):format(self.conninfo)))
   end, "pgbouncer", 10)
-  return self
+  if ok then return self end
+  -- Otherwise it and this test run would each wait for the other's end.
+  local errors = self.process:errors()
+  self:stop()
+  error(err .. "\n" .. errors, 2)
 end
 
 --- Sends a command to its console.
