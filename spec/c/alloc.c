@@ -244,9 +244,9 @@ static bool once(const char *scenario, struct layer *layer, long n, bool forever
 
 /* ---- all in turn ---- */
 
-/* Each n at ten times the scale and above; else, behind the first twenty, some of them. */
+/* Each n at ten times the scale and above; else, behind the first twenty, every eighth. */
 static void in_turn(const char *scenario, struct layer *layer, bool forever) {
-  long n = 0, times = 0, complaints = 0, stride = 4000 / scaled(1000);
+  long n = 0, times = 0, complaints = 0, stride = 8000 / scaled(1000);
   do {
     n += n < 20 || stride < 1 ? 1 : stride;
     complaints += !once(scenario, layer, n, forever);

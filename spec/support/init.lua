@@ -133,6 +133,13 @@ end
 --- Drops a database made here, whoever is still connected.
 function support.drop(fresh)
   local database = assert(made[fresh], "not a database of support.database")
+  -- PostgreSQL rests for a tenth of a second where it meets a backend that is about to end.
+  for _ = 1, database.conninfo and 0 or 10 do
+    local left = administer(("SELECT FROM pg_stat_activity WHERE datname = '%s'"):format(
+      database.name))
+    if #left == 0 then break end
+    sleep(0.002)
+  end
   administer("DROP DATABASE IF EXISTS " .. database.name .. " WITH (FORCE)", database.conninfo)
   made[fresh] = nil
 end
