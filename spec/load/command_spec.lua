@@ -15,7 +15,7 @@ after_each(function()
 end)
 
 describe("forgelog follow", function()
-  local ROUNDS = support.scale(12)
+  local ROUNDS = support.scale(6)
 
   -- Lines that were appended to a file so far.
   local function lines_in(path) return select(2, support.read(path):gsub("\n", "")) end

@@ -42,7 +42,7 @@ local function numbers(path)
 end
 
 describe("a consumer killed with -9 at random moments", function()
-  local ROUNDS = support.scale(20)
+  local ROUNDS = support.scale(10)
   local db, log
   before_each(function()
     db, log = logs.installed()
@@ -187,14 +187,14 @@ describe("a feed under load", function()
   end
 
   it("hands out every acknowledged commit when the server is killed with -9", function()
-    survive("kill -9 of the server", support.scale(6), function()
+    survive("kill -9 of the server", support.scale(4), function()
       server:kill()
       server:start()
     end)
   end)
 
   it("hands out every acknowledged commit when all backends are ended", function()
-    survive("all backends ended", support.scale(6), function()
+    survive("all backends ended", support.scale(4), function()
       support.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
         .. "pg_backend_pid()"
         .. " AND backend_type = 'client backend'", db)
