@@ -1,5 +1,4 @@
--- What diagnose finds in what goes on: writers, poolers, trims, dead rows, consumers.
-local consumer = require "forgelog.consumer"
+-- What diagnose finds in what goes on: writers, poolers, trims, dead rows.
 local findings = require "support.findings"
 local logs = require "support.logs"
 local pooler = require "support.pooler"
@@ -46,47 +45,6 @@ describe("diagnose", function()
     support.wait_until(function()
       return #wrong(log, "autovacuum") == 0
     end, "the vacuum to be counted")
-  end)
-
-  -- A consumer that has read the log up to now, and gone.
-  local function consume(name)
-    local one = consumer.new({ conninfo = db, name = name, position = consumer.table(),
-      start = "beginning", on_changes = function() end })
-    repeat
-      local done = one:step(0.1)
-    until not done
-    one:close()
-  end
-
-  it("finds consumers that were passed by, stand still, or fall behind", function()
-    fine(log, "consumers")
-    must(log, "INSERT INTO item (n) VALUES (1)")
-    for _, name in ipairs({ "passed by", "still", "slow" }) do consume(name) end
-    logs.fill(log, 3)
-    fine(log, "consumers")
-    must(log, [[UPDATE forge_change_log SET created_at = created_at - interval '30 hours'
-      WHERE seq > 1]])
-    finds(log, "consumers", "warning", "consumer slow is 3 changes behind, the oldest of 1 d 6 h")
-    fine(log, "consumers", { older_than = 7 * 86400 })
-    must(log, [[UPDATE forge_change_log_consumers SET updated_at = updated_at - interval '25 hours'
-      WHERE name <> 'slow']])
-    local still = finds(log, "consumers", "warning",
-      "no session runs consumer still, which has not moved for 1 d 1 h")
-    assert.is_truthy(still.advice:find("forgelog forget still", 1, true))
-    must(log, "DELETE FROM forge_change_log WHERE seq < 3")
-    must(log, [[UPDATE forge_change_log_consumers
-      SET position = regexp_replace(position, ':.*', ':3') WHERE name <> 'passed by']])
-    local passed = finds(log, "consumers", "error",
-      "consumer passed by has missed changes: trims have passed it by")
-    assert.is_truthy(passed.advice:find("forgelog forget 'passed by'", 1, true))
-    for position,
-      why in pairs({ ["1:999"] = "recreated or restored", ["9:3"] = "another timeline" }) do
-      must(log, "UPDATE forge_change_log_consumers SET position = $1 WHERE name = 'passed by'",
-        position)
-      finds(log, "consumers", "error", why)
-    end
-    must(log, "DELETE FROM forge_change_log_consumers")
-    fine(log, "consumers")
   end)
 
   it("finds writers that hold the horizon, and a trimmer that idles", function()
