@@ -17,8 +17,12 @@ return function(name)
   return {
     load = function(_, consumer) return dict:get(prefix .. (consumer or "")) end,
     save = function(_, consumer, position)
-      local ok, why = dict:safe_set(prefix .. (consumer or ""), position)
+      local key = prefix .. (consumer or "")
+      local before = dict:get(key)
+      local ok, why = dict:safe_set(key, position)
       if ok then return true end
+      -- For want of room it has dropped the position of before, too.
+      if before then dict:safe_set(key, before) end
       return nil, core.error("query", ("lua_shared_dict %s: %s"):format(name, why))
     end,
     -- Tells this nginx from any other on the same log.

@@ -1,0 +1,59 @@
+-- store/shared.lua inside the real nginx: positions that outlive workers. It runs with the suite on
+-- LuaJIT only, since that is the Lua of nginx.
+if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
+
+local nginx = require "support.nginx"
+local support = require "support"
+
+local HTTP = [[
+  lua_shared_dict positions 12k;
+  server {
+    listen unix:$socket;
+    location /up { return 200; }
+    location /save { content_by_lua_block {
+      local store = require("forgelog.store").shared("positions")
+      local text = ("x"):rep(tonumber(ngx.var.arg_size) or 0)
+      local ok, err = store:save(ngx.var.arg_name, ngx.var.arg_position or text)
+      ngx.print(tostring(ok), " ", err and err.kind .. ": " .. err.message or "")
+    } }
+    location /load { content_by_lua_block {
+      local store = require("forgelog.store").shared("positions")
+      ngx.print(tostring(store:load(ngx.var.arg_name)))
+    } }
+    location /instance { content_by_lua_block {
+      ngx.print(require("forgelog.store").shared("positions"):instance())
+    } }
+    location /none { content_by_lua_block {
+      ngx.print(tostring(select(2, pcall(require("forgelog.store").shared, "elsewhere"))))
+    } }
+  }]]
+
+describe("the shared store", function()
+  local server
+  before_each(function() server = nginx.start({ http = HTTP }) end)
+  after_each(function() server:stop() end)
+
+  it("keeps each consumer's position, and who this nginx is, beyond a reload", function()
+    assert.equal("nil", server:get("/load?name=a"))
+    assert.equal("true ", server:get("/save?name=a&position=1:7"))
+    assert.equal("true ", server:get("/save?name=b&position=1:8"))
+    local instance, old = server:get("/instance"), server:workers()[1]
+    server:signal("HUP")
+    support.wait_until(function() return not support.run("kill -0 " .. old) end, "a new worker", 10)
+    assert.equal("1:7", server:get("/load?name=a"))
+    assert.equal("1:8", server:get("/load?name=b"))
+    assert.equal(instance, server:get("/instance"))
+  end)
+
+  it("says so where a dictionary is full, and keeps what it held", function()
+    assert.equal("true ", server:get("/save?name=a&position=1:7"))
+    assert.matches("^nil query: lua_shared_dict positions: no memory", server:get(
+      "/save?name=a&size=20000"))
+    assert.equal("1:7", server:get("/load?name=a"))
+  end)
+
+  it("says so where there is no such dictionary", function()
+    assert.matches("there is no lua_shared_dict elsewhere in nginx.conf", server:get("/none"), 1,
+      true)
+  end)
+end)
