@@ -197,7 +197,7 @@ valgrind_command = valgrind -q --error-exitcode=99 --leak-check=full --num-calle
 asan:
 	@$(deps) test
 	@$(make) -s build LUA_VERSION=jit
-	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0 $(checked_run) \
 	$(make) check $(checked_build) BUILD=build/asan-$(LUA_VERSION) NAME=asan-$(LUA_VERSION) \
 	  LUA='$(CURDIR)/build/asan-$(LUA_VERSION)/lua' \

@@ -18,10 +18,8 @@ enum fl_error_kind {
 struct fl_error {
   enum fl_error_kind kind;
   bool retryable;
-  const char
-      *code; /* which failure of this kind it is, for decisions; NULL: the kind says it all */
-  const char
-      *remedy; /* the method of a log that mends it, such as "install"; NULL: there is none */
+  const char *code;   /* which one of its kind, for decisions; NULL: the kind says it all */
+  const char *remedy; /* the method of a log that mends it, such as "install", or NULL */
   char sqlstate[6];
   char message[1024];
 };
