@@ -9,11 +9,7 @@ local fine, finds = findings.fine, findings.finds
 
 describe("diagnose", function()
   local db, log
-  before_each(function() db, log = findings.installed() end)
-  after_each(function()
-    log:close()
-    support.drop(db)
-  end)
+  findings.in_each(function(...) db, log = ... end)
 
   it("finds nothing above a note where all is well", function()
     must(log, "INSERT INTO item (n) VALUES (1)")

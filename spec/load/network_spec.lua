@@ -123,10 +123,10 @@ describe("the command", function()
     local _, _, errors, status, seconds = on_network("timeout --preserve-status -s INT 1 "
       .. command.line("host=" .. DROPS, "drain"))
     assert.equal(130, status, errors)
-    assert.is_true(seconds < logs.at_most(5), seconds)
+    assert.is_true(seconds < logs.at_most(2), seconds)
     _, _, errors, status, seconds = on_network(command.line("host=" .. DROPS, "drain --timeout 1s"))
     assert.equal(1, status, errors)
-    assert.is_true(seconds > 1 and seconds < logs.at_most(5), seconds)
+    assert.is_true(seconds > 1 and seconds < logs.at_most(2), seconds)
   end)
 end)
 

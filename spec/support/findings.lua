@@ -2,6 +2,7 @@
 -- was broken, and that its advice mends it.
 -- @module support.findings
 local logs = require "support.logs"
+local support = require "support"
 
 local findings = {}
 
@@ -10,6 +11,20 @@ function findings.installed(...)
   local db, log = logs.installed(...)
   logs.must(log, "SET client_min_messages = warning")
   return db, log
+end
+
+--- Gives each spec of the describe that calls it such a database and log, and drops them after it.
+-- @func set called with both before each spec
+function findings.in_each(set)
+  local busted, db, log = require "busted"
+  busted.before_each(function()
+    db, log = findings.installed()
+    set(db, log)
+  end)
+  busted.after_each(function()
+    log:close()
+    support.drop(db)
+  end)
 end
 
 --- The findings of a check that are not "ok", and whether it was made at all.

@@ -95,9 +95,13 @@ end
 local made = {}
 
 -- Copying files takes half the time that logging each page does; version 14 knows no other way.
-local function strategy()
-  local version = tonumber(administer("SHOW server_version_num")[1].server_version_num)
-  return version >= 150000 and " STRATEGY file_copy" or ""
+local strategy
+local function file_copy()
+  if not strategy then
+    local version = tonumber(administer("SHOW server_version_num")[1].server_version_num)
+    strategy = version >= 150000 and " STRATEGY file_copy" or ""
+  end
+  return strategy
 end
 
 --- Creates an empty database on the shared server (or on the one given); returns its conninfo.
@@ -106,7 +110,7 @@ end
 function support.database(conninfo, template)
   local name = "forgelog_" .. process.unique()
   administer(("CREATE DATABASE %s TEMPLATE %s%s"):format(name, template or "template0",
-    strategy()), conninfo)
+    file_copy()), conninfo)
   local fresh = (conninfo or support.conninfo()):gsub("dbname=%S+", "dbname=" .. name)
   made[fresh] = { name = name, conninfo = conninfo }
   return fresh

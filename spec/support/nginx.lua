@@ -56,10 +56,8 @@ function nginx.start(parts)
   local main = fill(parts.main or "worker_processes 1;")
   self:write("nginx.conf", CONF:format(user, main, root, root, root, root, fill(parts.http)))
   for name, text in pairs(parts.files or {}) do self:write(name, fill(text)) end
-  -- It ends with the suite, however that ends.
-  local watch = ("{ tail --pid=%s -s 0.5 -f /dev/null; kill -TERM -$$; } &"):format(process.id())
   local network = parts.network and quote(root .. "/spec/support/network") .. " " or ""
-  self.process = process.start(("%s exec %snginx -p %s -c nginx.conf"):format(watch, network,
+  self.process = process.companion(("%snginx -p %s -c nginx.conf"):format(network,
     quote(self.dir)))
   support.wait_until(function()
     return self:get("/up") or self:log():find("%[emerg%]") and error(self:log(), 0)

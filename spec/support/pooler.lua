@@ -42,20 +42,14 @@ function pooler.start(conninfo)
   support.write(self.dir .. "/users", '"postgres" ""\n')
   self:point(conninfo)
   local user = select(2, support.run("id -u")):match("%d+") == "0" and "-u nobody " or ""
-  -- it must not outlive a test run that is killed
-  self.process = support.start(("pgbouncer -q %s%s & "
-    .. "tail --pid=%s -s 0.5 -f /dev/null & wait $!; kill %%1"):format(
-    user, self.config, process.id()))
+  self.process = process.companion(("pgbouncer -q %s%s"):format(user, self.config))
   self.conninfo = ("host=%s port=%d user=postgres dbname=%s"):format(self.dir, self.port,
     conninfo:match("dbname=(%S+)"))
-  local ok, err = pcall(support.wait_until, function()
+  support.wait_until(function()
     return (support.run(("psql -XAtqc 'SELECT 1' '%s'"):format(self.conninfo)))
+      or not support.alive(self.process) and error(self.process:errors(), 0)
   end, "pgbouncer", 10)
-  if ok then return self end
-  -- Otherwise it and this test run would each wait for the other's end.
-  local errors = self.process:errors()
-  self:stop()
-  error(err .. "\n" .. errors, 2)
+  return self
 end
 
 --- Sends a command to its console.

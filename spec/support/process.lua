@@ -94,6 +94,13 @@ function background:output() return self.stdout or slurp(self.out) end
 --- What it has written to stderr so far.
 function background:errors() return self.stderr or slurp(self.err) end
 
+--- Starts a program in the background that ends with this test run, however that ends.
+-- @string command of one program, for the shell
+function process.companion(command)
+  return process.start(("{ tail --pid=%s -s 0.5 -f /dev/null; kill -TERM -$$; } & exec %s"):format(
+    process.id(), command))
+end
+
 --- Runs a shell command to its end; returns what :wait() returns.
 function process.run(command)
   return process.start(command):wait()

@@ -10,11 +10,7 @@ local role = findings.role
 
 describe("diagnose", function()
   local db, log
-  before_each(function() db, log = findings.installed() end)
-  after_each(function()
-    log:close()
-    support.drop(db)
-  end)
+  findings.in_each(function(...) db, log = ... end)
 
   it("finds a log that nobody trims", function()
     logs.fill(log, 1001)

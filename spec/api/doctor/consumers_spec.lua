@@ -2,18 +2,13 @@
 local consumer = require "forgelog.consumer"
 local findings = require "support.findings"
 local logs = require "support.logs"
-local support = require "support"
 
 local must = logs.must
 local fine, finds = findings.fine, findings.finds
 
 describe("diagnose", function()
   local db, log
-  before_each(function() db, log = findings.installed() end)
-  after_each(function()
-    log:close()
-    support.drop(db)
-  end)
+  findings.in_each(function(...) db, log = ... end)
 
   -- A consumer that has read the log up to now, and gone.
   local function consume(name)

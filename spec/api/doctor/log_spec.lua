@@ -10,11 +10,7 @@ local fine, finds, breaks = findings.fine, findings.finds, findings.breaks
 
 describe("diagnose", function()
   local db, log
-  before_each(function() db, log = findings.installed() end)
-  after_each(function()
-    log:close()
-    support.drop(db)
-  end)
+  findings.in_each(function(...) db, log = ... end)
 
   it("finds what install has to mend", function()
     local function mends(name, severity, sql, text)

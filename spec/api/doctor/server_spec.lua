@@ -2,18 +2,13 @@
 -- locks and a standby are in spec/load/doctor_spec.
 local findings = require "support.findings"
 local logs = require "support.logs"
-local support = require "support"
 
 local must = logs.must
 local fine, finds, breaks, role = findings.fine, findings.finds, findings.breaks, findings.role
 
 describe("diagnose", function()
   local db, log
-  before_each(function() db, log = findings.installed() end)
-  after_each(function()
-    log:close()
-    support.drop(db)
-  end)
+  findings.in_each(function(...) db, log = ... end)
 
   it("finds settings that let changes go missing", function()
     local name, drop_role = role(log)

@@ -1,18 +1,13 @@
 -- What diagnose finds wrong with the watched tables: triggers, keys, parents and partitions.
 local findings = require "support.findings"
 local logs = require "support.logs"
-local support = require "support"
 
 local must = logs.must
 local fine, finds, breaks = findings.fine, findings.finds, findings.breaks
 
 describe("diagnose", function()
-  local db, log
-  before_each(function() db, log = findings.installed() end)
-  after_each(function()
-    log:close()
-    support.drop(db)
-  end)
+  local log
+  findings.in_each(function(_, own) log = own end)
 
   it("finds triggers of watched tables that are gone, off, or altered", function()
     breaks(log, "tables", "error", [[DROP TRIGGER forge_capture_insert ON item;
