@@ -152,12 +152,12 @@ local function renew(conn, name)
   local stale, err = conn:run_in(name, "tables.stale", nil)
   if not stale then return nil, err end
   local is_stale, renewed, left = {}, 0, {}
-  for _, row in ipairs(stale) do is_stale[row.oid] = true end
+  for _, row in ipairs(stale) do is_stale[row.schema .. "\0" .. row.table] = true end
   local list
   list, err = inspect.list(conn)
   if not list then return nil, err end
   for _, about in ipairs(list) do
-    if is_stale[about.oid] then
+    if is_stale[about.schema .. "\0" .. about.table] then
       local ok, changed = attach.renew(conn, about)
       if not ok then left[#left + 1] = changed end
       if ok and changed then renewed = renewed + 1 end
@@ -177,9 +177,9 @@ end
 -- "forgelog" for a superuser, who gets that role made if need be, otherwise the one that installs),
 -- `hstore` (without effect; the first edition had it), `lock_timeout` (seconds to wait for a table
 -- at a time; default 1)
--- @return true, whether anything was changed, and a list of errors of watched tables whose functions
--- could not be made anew (their changes are logged all the same, only slower); or nil and an error,
--- whose `code` says what stands in the way
+-- @return true, whether anything was changed, and, where there are watched tables whose functions
+-- could not be made anew, a list of errors (their changes are logged all the same, only slower); or
+-- nil and an error, whose `code` says what stands in the way
 function install.install(conn, opts)
   opts = check.options("install", opts, {
     schema = "string", owner = "any", hstore = "boolean", lock_timeout = "seconds",
@@ -198,10 +198,10 @@ function install.install(conn, opts)
     })
     if not ok then return nil, err end
   end
-  if is_newer(facts) then return true, false, {} end
+  if is_newer(facts) then return true, false end
   renewed, left = renew(conn, name)
   if not renewed then return nil, left end
-  return true, work or renewed > 0, left
+  return true, work or renewed > 0, left[1] and left
 end
 
 -- What install makes, and whether it is there.

@@ -49,8 +49,8 @@ end
 --- The tables that are watched.
 -- @param conn the connection
 -- @return a sorted list of their names as in `table_name`, and a table from each name to its
--- `schema`, `table`, `quoted` (its name in SQL), `ignore`, `keep`, `notify`, `level` ("statement" or
--- "row"), `key` (list of columns),
+-- `schema`, `table`, `ignore`, `keep`, `notify`, `level` ("statement" or "row"), `key` (list of
+-- columns),
 -- and what is wrong: `missing` (list of triggers that are gone or disabled), `uncovered` (true:
 -- that goes for the trigger for TRUNCATE of a partition), `altered` (list of triggers that are not
 -- as `watch` makes them), `key_changed` (the primary key is another one than at the time of

@@ -219,10 +219,11 @@ end
 
 --- Makes the functions and triggers of a table that is watched anew, with the options that it has.
 -- @param conn the connection
--- @tparam table about of `forgelog.tables.watched`, with its `quoted`
+-- @tparam table about of `forgelog.tables.watched`
 -- @return true, and whether anything was changed; or nil and an error
 function attach.renew(conn, about)
-  return attach.attach(conn, about.quoted, {
+  local name = sql.identifier(about.schema) .. "." .. sql.identifier(about.table)
+  return attach.attach(conn, name, {
     ignore = about.ignore, keep = about.keep, notify = about.notify, unlogged = true,
   })
 end

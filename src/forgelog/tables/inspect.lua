@@ -51,8 +51,8 @@ end
 function inspect.describe(rows)
   local first, enabled = rows[1], {}
   local about = {
-    schema = first.schema, table = first.table, quoted = first.quoted, ignore = {}, keep = {},
-    notify = true, level = "statement",
+    schema = first.schema, table = first.table, ignore = {}, keep = {}, notify = true,
+    level = "statement",
     missing = {}, altered = {}, key_changed = false, key = columns(first.key),
   }
   for _, row in ipairs(rows) do

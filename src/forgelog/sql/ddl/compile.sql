@@ -283,8 +283,8 @@ BEGIN
       CASE WHEN form IN ('moved', 'row moved') THEN ''
            ELSE format(' OR s.step = 2 AND %s', condition) END,
       CASE WHEN about.immediate IS FALSE THEN 's.step, place' ELSE 'place, s.step' END) END;
-  RETURN format('INSERT INTO @schema@.forge_change_log (%s) SELECT %s%s%s',
-                columns, chosen, source, condition);
+  RETURN 'INSERT INTO @schema_text@.forge_change_log ('
+         || columns || ') SELECT ' || chosen || source || condition;
 END $forge$;
 
 COMMENT ON FUNCTION @schema@.forge_describe(oid) IS 'forgelog @version@';
