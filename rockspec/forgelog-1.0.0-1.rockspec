@@ -38,6 +38,7 @@ build = {
         "src/core/error.c",
         "src/core/history.c",
         "src/core/horizon.c",
+        "src/core/kept.c",
         "src/core/lua_connection.c",
         "src/core/lua_process.c",
         "src/core/lua_reader.c",

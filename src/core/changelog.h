@@ -35,6 +35,7 @@ struct fl_catalog {
   int64_t increment, cache;  /* of that sequence */
   bool standby;              /* the server is in recovery */
   bool repeatable;           /* snapshots outlive a statement */
+  uint64_t columns;          /* the fields that it has columns for, as bits by enum fl_field */
 };
 
 struct fl_changelog {

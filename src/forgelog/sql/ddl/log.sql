@@ -14,7 +14,13 @@ BEGIN
       op text NOT NULL,
       row_id text,
       changed_cols text,
-      created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+      created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      txid bigint,
+      context text,
+      old_values text[],
+      new_values text[],
+      kept_cols text,
+      key_cols smallint
     );
     REVOKE ALL ON @schema@.forge_change_log FROM PUBLIC;
   END IF;
@@ -25,7 +31,13 @@ BEGIN
     ALTER TABLE @schema@.forge_change_log
       ADD COLUMN IF NOT EXISTS row_id text,
       ADD COLUMN IF NOT EXISTS changed_cols text,
-      ADD COLUMN IF NOT EXISTS created_at timestamptz NOT NULL DEFAULT clock_timestamp();
+      ADD COLUMN IF NOT EXISTS created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      ADD COLUMN IF NOT EXISTS txid bigint,
+      ADD COLUMN IF NOT EXISTS context text,
+      ADD COLUMN IF NOT EXISTS old_values text[],
+      ADD COLUMN IF NOT EXISTS new_values text[],
+      ADD COLUMN IF NOT EXISTS kept_cols text,
+      ADD COLUMN IF NOT EXISTS key_cols smallint;
   END IF;
   IF NOT (SELECT @has_created_at_index@ FROM pg_class c WHERE c.oid = log_oid) THEN
     CREATE INDEX ON @schema@.forge_change_log (created_at);
