@@ -18,7 +18,7 @@ bool fl_elements_open(const struct fl_slice *array, struct fl_elements *elements
 /* The next element; false: there is none left. */
 bool fl_elements_next(struct fl_elements *elements, struct fl_slice *element);
 
-/* Takes the next name off a list with commas in between, where a name with a comma or a double quote
+/* Takes the next name off a list with commas in between, where one with a comma or a double quote
    is in double quotes. These are left out, but a quote within the name is still doubled. `rest` is
    NULL once nothing is left; false: it was. */
 bool fl_names_next(struct fl_slice *rest, struct fl_slice *name);
