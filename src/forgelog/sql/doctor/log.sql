@@ -4,10 +4,10 @@
 -- Columns: schema text (quoted), schema_exists, exists (the log), unlogged, row_security (hides
 -- rows from this role), has_state, has_consumers, missing_columns text (of the first edition's),
 -- missing_functions text, missing_guards text, interfering text (what may keep a row out of the
--- log), sequence text (quoted), increment, cache, cycles, used float8 (the share of its numbers that
--- the sequence has given); what this role may do: may_use_schema, may_read (these columns),
--- may_read_state, may_delete, may_read_consumers, may_save; locked_by int (pid of a session that has
--- locked the log or waits to), idle_trimmer int (pid of a session that idles with the trimmer's
+-- log), sequence text (quoted), increment, cache, cycles, used float8 (the share of its numbers
+-- that the sequence has given); what this role may do: may_use_schema, may_read (these columns),
+-- may_read_state, may_delete, may_read_consumers, may_save; locked_by int (pid of a session that
+-- has locked the log or waits to), idle_trimmer int (pid of a session that idles with the trimmer's
 -- lock); live_rows, dead_rows, autovacuum_off.
 SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exists,
        c.oid IS NOT NULL AS exists, c.relpersistence = 'u' AS unlogged,
