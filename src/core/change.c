@@ -116,18 +116,19 @@ static const struct fl_slice null = {NULL, -1};
 #define IS_NULL_SMALL(value) ((value) == 0)
 
 /* Rows in which all the rare fields are NULL, as most are, are seen to be so at one glance. */
-static bool skip_nulls(struct window *in, struct fl_change *change) {
-  static const unsigned char lengths[4 * (FL_FIELDS - FL_FIRST_RARE)] = {
-      255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-      255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
-  change->rare = 0;
-  if ((size_t)(in->end - in->at) < sizeof lengths || memcmp(in->at, lengths, sizeof lengths) != 0)
-    return false;
-  in->at += sizeof lengths;
+#define RARE_NULLS (4 * (FL_FIELDS - FL_FIRST_RARE))
+
+static bool at_nulls(const char *at, const char *end) {
+  static const unsigned char lengths[RARE_NULLS] = {255, 255, 255, 255, 255, 255, 255,
+                                                    255, 255, 255, 255, 255, 255, 255,
+                                                    255, 255, 255, 255, 255, 255};
+  return end - at >= RARE_NULLS && memcmp(at, lengths, RARE_NULLS) == 0;
+}
+
+static void set_nulls(struct fl_change *change) {
 #define SET_NULL(name, kind, type, key) change->name = NULL_##kind;
   FL_CHANGE_RARE_FIELDS(SET_NULL)
 #undef SET_NULL
-  return true;
 }
 
 static enum fl_decode next_row(struct window *in, struct fl_change *change) {
@@ -136,8 +137,13 @@ static enum fl_decode next_row(struct window *in, struct fl_change *change) {
   if (got == FL_CHANGE_OK) got = next_##kind(in, &change->name);
 #define COUNT(name, kind, type, key) \
   if (!IS_NULL_##kind(change->name)) change->rare++;
+  change->rare = 0;
   FL_CHANGE_USUAL_FIELDS(NEXT)
-  if (got != FL_CHANGE_OK || skip_nulls(in, change)) return got;
+  if (got == FL_CHANGE_OK && at_nulls(in->at, in->end)) {
+    in->at += RARE_NULLS;
+    set_nulls(change);
+    return got;
+  }
   FL_CHANGE_RARE_FIELDS(NEXT)
   if (got == FL_CHANGE_OK) {
     FL_CHANGE_RARE_FIELDS(COUNT)
@@ -192,6 +198,10 @@ enum fl_decode fl_change_skip(struct fl_stream *stream, int64_t *seq) {
   *seq = int64_at(at + 6);
   for (at += 14, field = 1; field < FL_FIELDS; field++) {
     int32_t length;
+    if (field == FL_FIRST_RARE && at_nulls(at, end)) {
+      at += RARE_NULLS;
+      break;
+    }
     if (end - at < 4) return FL_CHANGE_SHORT;
     length = (int32_t)fl_uint32_at(at);
     at += 4;

@@ -177,7 +177,8 @@ struct pushing {
   lua_State *L;
   int base;
   struct fl_slice last[FL_FIELDS];
-  bool named;              /* whether it belongs to this change too */
+  bool has_rare_keys;
+  bool named;              /* whether the list of names belongs to this change too */
   struct fl_slice omitted; /* names in kept_cols of what was left out */
 };
 
@@ -187,10 +188,19 @@ struct pushing {
 static void push_keys(struct pushing *to) {
   int i;
   luaL_checkstack(to->L, 2 * FL_FIELDS + 16, "forgelog: changes");
-  for (i = 0; i < FL_FIELDS; i++) lua_pushstring(to->L, field_names[i]);
-  for (i = 0; i < FL_FIELDS; i++) {
-    lua_pushnil(to->L);
-    to->last[i].length = -1;
+  for (i = 0; i < FL_FIRST_RARE; i++) lua_pushstring(to->L, field_names[i]);
+  lua_settop(to->L, LAST(to->base, FL_FIELDS) - 1);
+  for (i = 0; i < FL_FIELDS; i++) to->last[i].length = -1;
+}
+
+/* Those of the rare fields, at the first change that has one. */
+static void push_rare_keys(struct pushing *to) {
+  int i;
+  if (to->has_rare_keys) return;
+  to->has_rare_keys = true;
+  for (i = FL_FIRST_RARE; i < FL_FIELDS; i++) {
+    lua_pushstring(to->L, field_names[i]);
+    lua_replace(to->L, KEY(to->base, i));
   }
 }
 
@@ -312,6 +322,7 @@ static void push_change(struct pushing *to, const struct fl_change *change) {
 #define SET(name, kind, type, key) set_##kind(to, FL_FIELD_##name, &change->name);
   FL_CHANGE_USUAL_FIELDS(SET)
   if (change->rare == 0) return;
+  push_rare_keys(to);
   prepare_names(to, &change->kept_cols);
   FL_CHANGE_RARE_FIELDS(SET)
 #undef SET
@@ -321,7 +332,7 @@ static void push_change(struct pushing *to, const struct fl_change *change) {
    out. */
 int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t horizon) {
   struct fl_peek peek = {reader->chunk.stream, 0, reader->cursor.next};
-  struct pushing to = {L, lua_gettop(L), {{NULL, 0}}, false, {NULL, -1}};
+  struct pushing to = {L, lua_gettop(L), {{NULL, 0}}, false, false, {NULL, -1}};
   struct fl_change change;
   int count = 0;
   push_keys(&to);
