@@ -109,6 +109,7 @@ build = {
     ["forgelog.install"] = "src/forgelog/install.lua",
     ["forgelog.install.script"] = "src/forgelog/install/script.lua",
     ["forgelog.ipc"] = "src/forgelog/ipc.lua",
+    ["forgelog.key"] = "src/forgelog/key.lua",
     ["forgelog.metrics"] = "src/forgelog/metrics.lua",
     ["forgelog.schema"] = "src/forgelog/schema.lua",
     ["forgelog.seqs"] = "src/forgelog/seqs.lua",

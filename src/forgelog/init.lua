@@ -16,6 +16,12 @@ local sql = require "forgelog.connection.sql"
 
 local forgelog = { _VERSION = "1.0.0" }
 
+--- The primary key of a change's row as a list of texts, exactly: one for each of its columns.
+-- @function key
+-- @tparam table change as drained or followed, also where it went through JSON since
+-- @return the list; nil where the change has no `row_id`
+forgelog.key = require "forgelog.key"
+
 local Log = {}
 Log.__index = Log
 
