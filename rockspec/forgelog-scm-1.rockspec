@@ -36,6 +36,7 @@ build = {
         "src/core/changelog.c",
         "src/core/cursor.c",
         "src/core/error.c",
+        "src/core/filter.c",
         "src/core/history.c",
         "src/core/horizon.c",
         "src/core/kept.c",

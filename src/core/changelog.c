@@ -387,16 +387,6 @@ void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log) 
   fl_reader_scan(&reader->reader, cursor->next);
 }
 
-bool fl_log_reader_want(struct fl_log_reader *reader, const char *table, size_t length) {
-  struct fl_bytes *filter = &reader->filter;
-  bool first = filter->length == 0;
-  if (!first) filter->length -= 2; /* the parenthesis and the zero byte */
-  return fl_bytes_add(filter, first ? " AND table_name IN (" : ", ") &&
-         (!table ? fl_bytes_add(filter, "NULL")
-                 : fl_pgconn_quote(&reader->log->pg, table, length, filter)) &&
-         fl_bytes_append(filter, ")", 2);
-}
-
 bool fl_log_reader_seek(struct fl_log_reader *reader) {
   const struct fl_changelog *log = reader->log;
   const struct fl_horizon *horizon = &log->horizon;

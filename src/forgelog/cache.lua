@@ -22,9 +22,9 @@ Cache.__index = Cache
 local known = {
   cache = "any", keys = "function", on_purge = "function", on_error = "function", name = "string",
   position = "any", stale_after = "seconds", conninfo = "any", schema = "string", wait = "any",
-  timeout = "seconds", tables = "names", batch = "positive", poll = "seconds", linger = "seconds",
-  listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
-  settle = "seconds",
+  timeout = "seconds", tables = "names", ops = "ops", columns = "names", batch = "positive",
+  poll = "seconds", linger = "seconds", listen = "boolean", silence = "seconds",
+  backoff = "seconds", backoff_max = "seconds", settle = "seconds",
 }
 
 local function default_keys(change)

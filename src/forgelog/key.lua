@@ -90,7 +90,8 @@ end
 -- Fields that are missing may have come back from JSON as something that stands for null.
 local function has(value) return type(value) == "number" or type(value) == "string" end
 
---- The key of a change's row.
+--- The key of a change's row: `forgelog.key`.
+-- @function key
 -- @tparam table change as drained or followed, also where it went through JSON since
 -- @return a list of texts, one for each column of the primary key; nil where the change has no
 -- `row_id`
