@@ -27,6 +27,9 @@ local known = {
   backoff = "seconds", backoff_max = "seconds", settle = "seconds",
 }
 
+-- After these, every row of the table may be another one.
+local WHOLE_TABLE = { TRUNCATE = true, RELOAD = true }
+
 local function default_keys(change)
   return change.row_id and change.table_name .. ":" .. change.row_id
 end
@@ -116,7 +119,7 @@ end
 local function handle(self, change)
   local listener = self._listeners[change.table_name]
   if listener then return listener(change) end
-  if change.op == "TRUNCATE" then return self:purge("TRUNCATE") end
+  if WHOLE_TABLE[change.op] then return self:purge(change.op) end
   local keys = self._keys(change)
   if type(keys) ~= "table" then return keys and self:invalidate(keys) end
   for _, key in ipairs(keys) do self:invalidate(key) end
