@@ -58,6 +58,7 @@ build = {
     forgelog = "src/forgelog/init.lua",
     ["forgelog.cache"] = "src/forgelog/cache.lua",
     ["forgelog.cache.ipc"] = "src/forgelog/cache/ipc.lua",
+    ["forgelog.cache.keys"] = "src/forgelog/cache/keys.lua",
     ["forgelog.cli"] = "src/forgelog/cli.lua",
     ["forgelog.cli.commands"] = "src/forgelog/cli/commands.lua",
     ["forgelog.cli.completion"] = "src/forgelog/cli/completion.lua",
