@@ -4,6 +4,7 @@ local core = require "forgelog.core"
 local json = require "forgelog.cli.lib.json"
 local terminal = require "forgelog.cli.lib.terminal"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 local COLORS = { INSERT = "green", UPDATE = "yellow", DELETE = "red", TRUNCATE = "magenta",
   RELOAD = "magenta" }
 local NO_TIME = (" "):rep(#"YYYY-MM-DD hh:mm:ss")
@@ -81,6 +82,25 @@ local function as_text(paint)
   end
 end
 
+-- The fields that every change has always had, and those of later editions, in the core's order.
+local FIRST, LATER = {}, {}
+for _, name in ipairs(core.fields) do
+  local list = FIRST[#FIRST] == "created_at" and LATER or FIRST
+  list[#list + 1] = name
+end
+
+-- Makes a function from a change to its first fields as text. format: of that text, for
+-- string.format; write: a function from a field's value to what takes its place there, by the
+-- field's name; text: that function for every other field, which holds a string or nil.
+local function of_first(format, write, text)
+  local writers, values = {}, {}
+  for i, name in ipairs(FIRST) do writers[i] = write[name] or text end
+  return function(change)
+    for i = 1, #FIRST do values[i] = writers[i](change[FIRST[i]]) end
+    return format:format(unpack(values, 1, #FIRST))
+  end
+end
+
 local function object(values)
   local names, members = {}, {}
   for name in pairs(values) do names[#names + 1] = name end
@@ -91,33 +111,32 @@ local function object(values)
   return "{" .. table.concat(members, ",") .. "}"
 end
 
-local function micros(seconds) return ("%.6f"):format(seconds) end
+local function unchanged(value) return value end
 
--- How a field is written in JSON; as text where nothing else is said. Those of later editions are
--- there where they have a value; the others always, as null if need be.
-local AS_JSON = { seq = whole, created_at = micros, txid = digits, key_cols = digits,
-  old = object, new = object }
-local LATER = { txid = true, context = true, old = true, new = true, omitted = true,
-  key_cols = true }
+local function micros(seconds) return seconds and ("%.6f"):format(seconds) or "null" end
 
+-- How a later field is written in JSON; as json.encode does where nothing else is said.
+local AS_JSON = { txid = digits, key_cols = digits, old = object, new = object }
+
+-- The first fields are always there, as null if need be, the later ones where they have a value.
 local function as_json()
-  local fields, names, write = core.fields, {}, {}
-  for i, name in ipairs(fields) do
-    names[i] = json.encode(name) .. ":"
-    write[i] = AS_JSON[name] or json.encode
+  local members, labels = {}, {}
+  for i, name in ipairs(FIRST) do
+    members[i] = json.encode(name) .. ":" .. (name == "seq" and "%d" or "%s")
   end
+  for _, name in ipairs(LATER) do labels[name] = "," .. json.encode(name) .. ":" end
+  local format, own = "{" .. table.concat(members, ","), { seq = unchanged, created_at = micros }
+  local first = of_first(format, own, function(value)
+    return value and json.encode(value) or "null"
+  end)
   return function(change)
-    local members = {}
-    for i = 1, #fields do
-      local name = fields[i]
+    local line = first(change)
+    for i = 1, #LATER do
+      local name = LATER[i]
       local value = change[name]
-      if value ~= nil then
-        members[#members + 1] = names[i] .. write[i](value)
-      elseif not LATER[name] then
-        members[#members + 1] = names[i] .. "null"
-      end
+      if value ~= nil then line = line .. labels[name] .. (AS_JSON[name] or json.encode)(value) end
     end
-    return "{" .. table.concat(members, ",") .. "}\n"
+    return line .. "}\n"
   end
 end
 
@@ -148,26 +167,35 @@ end
 
 local ESCAPES = { ["\\"] = "\\\\", ["\t"] = "\\t", ["\n"] = "\\n", ["\r"] = "\\r" }
 
+local function tsv_text(value) return value and value:gsub("[\\\t\n\r]", ESCAPES) or "\\N" end
+
+local function tsv_time(value) return value and iso(value) or "\\N" end
+
+-- The later fields of a change that has any of them, as COPY reads them.
+local function later_tsv(change)
+  local names, values = (change.old or change.new) and kept_names(change), {}
+  for i, name in ipairs(LATER) do
+    local value = change[name]
+    if name == "omitted" then
+      value = names and kept_cols(change, names)
+    elseif type(value) == "table" then
+      value = array(value, names)
+    end
+    values[i] = tsv_text(digits(value))
+  end
+  return table.concat(values, "\t") .. "\n"
+end
+
 -- As COPY reads it into a table like the log.
 local function as_tsv()
-  local fields = core.fields
-  local write = { seq = whole, created_at = iso, txid = digits, key_cols = digits }
+  local nothing = ("\\N\t"):rep(#LATER - 1) .. "\\N\n"
+  local first = of_first("%d" .. ("\t%s"):rep(#FIRST - 1) .. "\t",
+    { seq = unchanged, created_at = tsv_time }, tsv_text)
   return function(change)
-    local values = {}
-    local names = (change.old or change.new) and kept_names(change)
-    for i = 1, #fields do
-      local name = fields[i]
-      local value = change[name]
-      if name == "omitted" then
-        value = names and kept_cols(change, names)
-      elseif type(value) == "table" then
-        value = array(value, names)
-      elseif value ~= nil and write[name] then
-        value = write[name](value)
-      end
-      values[i] = value and value:gsub("[\\\t\n\r]", ESCAPES) or "\\N"
+    for i = 1, #LATER do
+      if change[LATER[i]] ~= nil then return first(change) .. later_tsv(change) end
     end
-    return table.concat(values, "\t") .. "\n"
+    return first(change) .. nothing
   end
 end
 
