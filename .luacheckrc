@@ -6,6 +6,7 @@ self = false
 read_globals = { "unpack", "jit", table = { fields = { "unpack" } } }
 files["spec"] = { std = "+busted" }
 for _, path in ipairs({ "src/forgelog/wait/openresty.lua", "src/forgelog/cache.lua", "src/forgelog/cache/ipc.lua",
-  "src/forgelog/store/shared.lua", "examples/openresty" }) do
+  "src/forgelog/store/shared.lua", "examples/openresty",
+  "examples/api_keys" }) do
   files[path] = { read_globals = { "ngx" } }
 end

@@ -1,4 +1,4 @@
-# make demo | check-pure | check | test | soak | asan | valgrind | bench | lint | docs | install | deps | clean
+# make demo | demo-openresty | demo-api-keys | check-pure | check | test | soak | asan | valgrind | bench | lint | docs | install | deps | clean
 # LUA_VERSION=5.4, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
 TEST_VERSIONS = 5.4 5.1 jit
@@ -55,7 +55,7 @@ with_postgres = spec/support/with-postgres
 deps = spec/support/deps
 
 .PHONY: all build host c-specs deps check-pure check test soak asan valgrind list-suites bench \
-  lint lint-text demo demo-openresty docs install clean env
+  lint lint-text demo demo-openresty demo-api-keys docs install clean env
 
 all: build
 
@@ -228,6 +228,13 @@ demo-openresty:
 	@$(MAKE) --no-print-directory -s build LUA_VERSION=jit
 	@$(MAKE) --no-print-directory -s build $(own_host)
 	@$(lua_env) $(with_postgres) --durable examples/openresty/run $(OPENRESTY_PORT) $(OPENRESTY_SECONDS)
+
+# API keys that nginx looks up in a cache by their text; it prints what to ask and the psql line that deletes one.
+demo-api-keys:
+	@$(deps) openresty
+	@$(MAKE) --no-print-directory -s build LUA_VERSION=jit
+	@$(MAKE) --no-print-directory -s build $(own_host)
+	@$(lua_env) $(with_postgres) --durable examples/api_keys/run $(OPENRESTY_PORT) $(OPENRESTY_SECONDS)
 
 lint: lint-text
 	@$(deps) lint

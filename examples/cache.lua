@@ -15,7 +15,7 @@ local feed = consumer.new {
   tables = { "products" },
   on_changes = function(changes)
     for _, change in ipairs(changes) do
-      -- A TRUNCATE names no row.
+      -- A TRUNCATE names no row, nor does a RELOAD.
       if change.row_id then rows[change.row_id] = nil else rows = {} end
     end
   end,

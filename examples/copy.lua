@@ -26,7 +26,7 @@ local function copy_all(log)
 end
 
 local function apply(log, change)
-  if not change.row_id then -- a TRUNCATE, perhaps of one partition
+  if not change.row_id then -- a TRUNCATE, perhaps of one partition, or a RELOAD
     copy_all(log)
   else
     -- An order that is gone by now is copied as gone; its DELETE comes as a change of its own.

@@ -36,7 +36,7 @@ local function reload(log)
 end
 
 local function apply(log, change)
-  if not change.row_id then -- a TRUNCATE, perhaps of one partition
+  if not change.row_id then -- a TRUNCATE, perhaps of one partition, or a RELOAD
     copy_all(log)
   elseif change.op == "DELETE" then
     must(log:query("DELETE FROM orders_copy WHERE id = $1", change.row_id))

@@ -54,7 +54,7 @@ end
 local ROW = "SELECT to_jsonb(a)::text AS body FROM articles a WHERE id = $1::bigint"
 
 -- Each row of a batch once, as it is by now; a row that is gone is removed. A TRUNCATE names no
--- row.
+-- row, nor does a RELOAD, which says that any row may be another one.
 local function sync(changes, log)
   local lines, done = {}, {}
   for _, change in ipairs(changes) do

@@ -72,7 +72,7 @@ local function sync(log, position)
     count, last = count + 1, change.seq
     if change.table_name == "orders" then
       if not id then
-        whole = true -- a TRUNCATE, perhaps of one partition
+        whole = true -- a TRUNCATE, perhaps of one partition, or a RELOAD
       elseif not seen[id] then
         seen[id] = true
         ids[#ids + 1] = id

@@ -1,8 +1,8 @@
 -- Rows of the table product as JSON, kept in shared memory until somebody changes them.
-local forgelog = require "forgelog"
 local metrics = require "forgelog.metrics"
+local with_log = require "pool"
 local counts = ngx.shared.counts
-local shop, idle = {}, {} -- idle: connections of this worker that no request uses now
+local shop = {}
 
 local cache = require("forgelog.cache").new({
   cache = ngx.shared.products, position = "positions", tables = { "product" },
@@ -10,24 +10,6 @@ local cache = require("forgelog.cache").new({
 })
 
 function shop.start() cache:start() end
-
--- Calls work(log, ...) with a connection that no other request of this worker uses meanwhile: a log
--- serves one coroutine at a time. A connection that broke while it was idle is replaced.
-local function with_log(work, ...)
-  while true do
-    local kept = table.remove(idle)
-    local log, err = kept, nil
-    if not log then log, err = forgelog.connect(nil, { timeout = 5 }) end
-    if not log then return nil, err end
-    local result, why = work(log, ...)
-    if result then
-      idle[#idle + 1] = log
-      return result
-    end
-    log:close()
-    if not (kept and why.kind == "lost") then return nil, why end
-  end
-end
 
 local function query(log, ...) return log:query(...) end
 

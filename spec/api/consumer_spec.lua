@@ -172,13 +172,17 @@ describe("a consumer", function()
     assert.equal("trimmed", err.reason)
   end)
 
-  it("passes on what it follows: tables, and the log's schema", function()
+  it("passes on what it follows: tables, ops, columns, and the log's schema", function()
     must(at.log, "CREATE TABLE other (id int); CREATE SCHEMA elsewhere")
     assert(at.log:watch("other"))
     local one, seen = at:make { tables = { "other" } }
     must(at.log, "INSERT INTO item (n) VALUES (1); INSERT INTO other VALUES (1)")
     settle(one)
     assert.same({ 2 }, seen.seqs)
+    must(at.log, "UPDATE item SET n = 2; UPDATE item SET id = id; DELETE FROM item")
+    one, seen = at:make { ops = { "UPDATE", "INSERT" }, columns = { "n" } }
+    settle(one)
+    assert.same({ 1, 2, 3 }, seen.seqs)
     local lost = at:make { schema = "elsewhere" }
     assert.equal("schema", select(2, lost:run()).kind)
   end)

@@ -102,6 +102,57 @@ describe("drain", function()
     assert.equal(1000, #tables("a", "b", 'it\'s "c"\\d', "s.t"))
   end)
 
+  it("delivers some ops only", function()
+    for _, name in ipairs({ "a", "b" }) do
+      for _, op in ipairs({ "INSERT", "UPDATE", "DELETE", "TRUNCATE", "RELOAD" }) do
+        must(log, [[INSERT INTO forge_change_log (table_name, op, created_at)
+          VALUES ($1, $2, now())]], name, op)
+      end
+    end
+    local function ops(...) return logs.drained(log, 0, { ops = { ... } }) end
+    assert.same({}, ops())
+    assert.same({ 3, 8 }, ops("DELETE"))
+    assert.same({ 1, 4, 5, 6, 9, 10 }, ops("INSERT", "TRUNCATE", "RELOAD"))
+    assert.same(count_up(1, 10), ops("INSERT", "UPDATE", "DELETE", "TRUNCATE", "RELOAD"))
+    assert.same({ 7, 8 }, logs.drained(log, 0, { ops = { "UPDATE", "DELETE" }, tables = { "b" } }))
+    assert.same({ 8 }, logs.drained(log, 3, { ops = { "DELETE" }, limit = 1 }))
+  end)
+
+  it("delivers UPDATEs of some columns only, beside all else", function()
+    local lists = { "price", "price,vat", "vat,price", "my price", "prices", "price x", "Price",
+      '"price"', '"a,price,b"', '"a,"",price,"""', '"a,b",price', '"say ""x"""', '"""",a', '""""""',
+      "a.c", "abc", "a\\c", "ä" }
+    for _, list in ipairs(lists) do
+      must(log, [[INSERT INTO forge_change_log (table_name, op, changed_cols, created_at)
+        VALUES ('t', 'UPDATE', $1, now())]], list)
+    end
+    must(log, [[INSERT INTO forge_change_log (table_name, op, changed_cols, created_at) VALUES
+      ('t', 'UPDATE', NULL, now()), ('t', 'UPDATE', '', now()), ('t', 'INSERT', NULL, now()),
+      ('t', 'TRUNCATE', NULL, now())]])
+    local function columns(...)
+      local found = {}
+      for change in log:drain(0, { columns = { ... } }) do
+        if change.op == "UPDATE" then found[#found + 1] = change.changed_cols end
+      end
+      return found
+    end
+    assert.same({ "price", "price,vat", "vat,price", '"price"', '"a,b",price' }, columns("price"))
+    assert.same({ "price,vat", "vat,price" }, columns("vat"))
+    assert.same({ '"a,b",price' }, columns("a,b"))
+    assert.same({ '"a,price,b"' }, columns("a,price,b"))
+    assert.same({ '"a,"",price,"""' }, columns('a,",price,"'))
+    assert.same({ '"say ""x"""', "a.c" }, columns('say "x"', "a.c"))
+    assert.same({ '"""",a' }, columns('"'))
+    assert.same({ '""""""' }, columns('""'))
+    assert.same({ "a\\c", "ä" }, columns("a\\c", "ä"))
+    assert.same({ "my price" }, columns("my price"))
+    assert.same({}, columns("nosuch", "b", "x", "rice", "pric", ".*"))
+    assert.same({}, columns())
+    assert.same({ #lists + 3, #lists + 4 }, logs.drained(log, 0, { columns = { "nosuch" } }))
+    assert.same({ 1, 2 }, logs.drained(log, 0, { columns = { "price" }, ops = { "UPDATE" },
+      limit = 2 }))
+  end)
+
   it("leaves the connection to the program: statements inside the loop", function()
     logs.fill(log, 5000)
     local n = 0

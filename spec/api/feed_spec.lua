@@ -53,6 +53,19 @@ describe("a feed", function()
     assert.matches("^%d+:5$", feed:position())
   end)
 
+  it("delivers some ops and columns, and its position passes what it leaves out", function()
+    feed:close()
+    must(writer, "ALTER TABLE item ADD price int, ADD vat int")
+    feed = log:follow(0, { ops = { "UPDATE", "DELETE" }, columns = { "price" } })
+    must(writer, [[INSERT INTO item (n) VALUES (1); UPDATE item SET n = 2;
+      UPDATE item SET vat = 3, price = 1; UPDATE item SET vat = 4; DELETE FROM item;
+      INSERT INTO item (n) VALUES (1)]])
+    assert.equal(3, assert(feed:next(5)).seq)
+    assert.equal(5, assert(feed:next(5)).seq)
+    assert.equal("timeout", select(2, feed:next(0.05)).kind)
+    assert.matches("^%d+:6$", feed:position())
+  end)
+
   it("waits no longer than told, and not at all for 0", function()
     local before = logs.now()
     local change, err = feed:next(0.3)

@@ -41,6 +41,14 @@ describe("misuse", function()
     for _, tables in ipairs({ "item", 1, { 1 }, { "item", {} } }) do
       raises("drain", "tables", 0, { tables = tables })
     end
+    local known = "ops must be a list of INSERT, UPDATE, DELETE, TRUNCATE or RELOAD, in capitals"
+    for _, ops in ipairs({ "DELETE", { "delete" }, { "DELETE", "UPSERT" }, { 1 }, { {} } }) do
+      raises("drain", known, 0, { ops = ops })
+    end
+    raises("drain", "got upsert", 0, { ops = { "DELETE", "upsert" } })
+    for _, columns in ipairs({ "price", { 1 } }) do
+      raises("drain", "columns", 0, { columns = columns })
+    end
     for _, settle in ipairs({ -1, "1", {} }) do
       raises("drain", "settle", 0, { settle = settle })
     end

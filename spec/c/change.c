@@ -1,4 +1,5 @@
 /* The decoder of binary COPY rows: every split of valid streams, and millions of mutated ones. */
+#include "kept.h"
 #include "reader.h"
 #include "samples.h"
 #include "tap.h"
@@ -91,14 +92,14 @@ struct wrong {
 };
 
 /* Places: 0 the extension's length; then of each row the fields, seq, table_name, op, row_id,
-   changed_cols, created_at. */
+   changed_cols, created_at, txid, context, old_values, new_values, kept_cols, key_cols. */
 static const struct wrong wrongs[] = {
     {"an extension of 2^31", 0, 4, 0x80000000u, FL_CHANGE_BAD},
     {"an extension of 2^32 - 1", 0, 4, UINT32_MAX, FL_CHANGE_BAD},
     {"an extension of 2^31 - 1", 0, 4, INT32_MAX, FL_CHANGE_SHORT},
     {"no fields", 1, 2, 0, FL_CHANGE_BAD},
-    {"five fields", 1, 2, 5, FL_CHANGE_BAD},
-    {"seven fields", 1, 2, 7, FL_CHANGE_BAD},
+    {"one field too few", 1, 2, FL_FIELDS - 1, FL_CHANGE_BAD},
+    {"one field too many", 1, 2, FL_FIELDS + 1, FL_CHANGE_BAD},
     {"-2 fields", 1, 2, 0xfffe, FL_CHANGE_BAD},
     {"a seq of 4 bytes", 2, 4, 4, FL_CHANGE_BAD},
     {"a seq of no bytes", 2, 4, 0, FL_CHANGE_BAD},
@@ -107,6 +108,11 @@ static const struct wrong wrongs[] = {
     {"a table_name of -2^31 bytes", 3, 4, 0x80000000u, FL_CHANGE_BAD},
     {"a table_name of 2^31 - 1 bytes", 3, 4, INT32_MAX, FL_CHANGE_SHORT},
     {"a created_at of 9 bytes", 7, 4, 9, FL_CHANGE_BAD},
+    {"a txid of 4 bytes", 8, 4, 4, FL_CHANGE_BAD},
+    {"a context of -2 bytes", 9, 4, UINT32_MAX - 1, FL_CHANGE_BAD},
+    {"old_values of -2^31 bytes", 10, 4, 0x80000000u, FL_CHANGE_BAD},
+    {"new_values of 2^31 - 1 bytes", 11, 4, INT32_MAX, FL_CHANGE_SHORT},
+    {"a key_cols of 8 bytes", 13, 4, 8, FL_CHANGE_BAD},
 };
 
 static void test_wrong(void) {
@@ -177,6 +183,23 @@ static bool hash_slice(struct outcome *outcome, const struct fl_stream *stream,
   return true;
 }
 
+/* The same of each value in an array, and of each name. */
+static bool hash_kept(struct outcome *outcome, const struct fl_stream *stream,
+                      const struct fl_change *change) {
+  const struct fl_slice *arrays[] = {&change->old_values, &change->new_values};
+  struct fl_slice value, rest = change->kept_cols, piece;
+  struct fl_elements elements;
+  int i;
+  for (i = 0; i < 2; i++)
+    if (fl_elements_open(arrays[i], &elements))
+      while (fl_elements_next(&elements, &value))
+        if (!hash_slice(outcome, stream, &value)) return false;
+  while (fl_names_next(&rest, &value))
+    while (fl_name_piece(&value, &piece))
+      if (!hash_slice(outcome, stream, &piece)) return false;
+  return true;
+}
+
 /* Decodes on in a stream; false where it reads outside or does not move on. */
 static bool decode_on(struct fl_stream *stream, struct outcome *outcome) {
   struct fl_change change;
@@ -188,14 +211,17 @@ static bool decode_on(struct fl_stream *stream, struct outcome *outcome) {
     if (outcome->last == FL_CHANGE_END) return stream->position == before + 2 || before == 0;
     if (outcome->last != FL_CHANGE_OK)
       return stream->position == before || note("the position has moved");
-    if (stream->position < before + 26)
+    if (stream->position < before + 2 + 4 * FL_FIELDS)
       return note("a row of %zu bytes", stream->position - before);
     outcome->rows++;
     hash_number(outcome, (uint64_t)change.seq);
     hash_number(outcome, (uint64_t)change.created_at);
+    hash_number(outcome, (uint64_t)change.txid);
+    hash_number(outcome, (uint64_t)change.key_cols);
     if (!hash_slice(outcome, stream, &change.table_name) ||
         !hash_slice(outcome, stream, &change.op) || !hash_slice(outcome, stream, &change.row_id) ||
-        !hash_slice(outcome, stream, &change.changed_cols))
+        !hash_slice(outcome, stream, &change.changed_cols) ||
+        !hash_slice(outcome, stream, &change.context) || !hash_kept(outcome, stream, &change))
       return note("a slice is outside");
   }
 }

@@ -39,6 +39,7 @@ static void fetch(struct fl_reader *reader, int most) {
     put_text(out, NULL);
     put_text(out, NULL);
     put_number(out, 0);
+    put_nulls(out, FL_FIELDS - FL_FIELD_created_at - 1);
     rows++;
   }
   put_end(out);

@@ -14,6 +14,7 @@ static const struct fl_word words[] = {{"log", "feed.forge_change_log"},
                                        {"after", "10"},
                                        {"until", "20"},
                                        {"limit", "128"},
+                                       {"columns", ", op::text"},
                                        {"filter", " AND true"},
                                        {NULL, NULL}};
 
@@ -55,14 +56,24 @@ static void test_unknown(void) {
   fl_bytes_free(&out);
 }
 
-static void test_fields(void) {
+static bool selects(uint64_t columns, const char *text) {
   struct fl_bytes out = {NULL, 0, 0};
-  int length;
-#define NAME(name, kind, type) \
-  ok(strstr(out.data, #name) != NULL, "the statement that reads asks for " #name);
-  filled(FL_STATEMENT_READ, words, &out, &length);
-  FL_CHANGE_FIELDS(NAME)
+  bool found = fl_statement_columns(columns, &out) && strstr(out.data, text) != NULL;
   fl_bytes_free(&out);
+  return found;
+}
+
+static void test_columns(void) {
+  uint64_t all = ((uint64_t)1 << FL_FIELDS) - 1;
+#define ASKED(name, kind, type, key)                                     \
+  ok(selects(all, ", " #name "::pg_catalog." type),                      \
+     "the statement that reads asks for " #name);                        \
+  ok(FL_FIELD_##name < FL_FIRST_OPTIONAL ||                              \
+         !selects(all & ~((uint64_t)1 << FL_FIELD_##name), ", " #name "::"), \
+     "but not where the log has no " #name);
+  FL_CHANGE_FIELDS_AFTER_SEQ(ASKED)
+  ok(selects(0, ", table_name::pg_catalog.text, op::pg_catalog.text, NULL::pg_catalog.text"),
+     "what every log has is asked for, and what it has not is NULL");
 }
 
 static void test_names(void) {
@@ -76,7 +87,7 @@ static void test_names(void) {
 int main(void) {
   test_fill();
   test_unknown();
-  test_fields();
+  test_columns();
   test_names();
   return tap_end();
 }

@@ -44,12 +44,15 @@ static inline void put_header(struct fl_bytes *out, size_t extension) {
   while (extension-- > 0) put(out, "e", 1);
 }
 
+static inline void put_nulls(struct fl_bytes *out, int count) {
+  while (count-- > 0) put_text(out, NULL);
+}
+
 /* The row each read begins with. */
 static inline void put_marker(struct fl_bytes *out, int64_t trimmed_to) {
-  int column;
   put_int16(out, FL_FIELDS);
   put_number(out, trimmed_to);
-  for (column = 0; column < FL_FIELDS - 1; column++) put_text(out, NULL);
+  put_nulls(out, FL_FIELDS - 1);
 }
 
 static inline void put_end(struct fl_bytes *out) { put_int16(out, 0xffff); }

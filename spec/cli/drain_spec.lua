@@ -46,6 +46,23 @@ describe("forgelog drain", function()
     assert.equal("", (drain("--since now")))
   end)
 
+  it("keeps to --op and --column", function()
+    insert(1, 2)
+    assert(log:query("UPDATE orders SET n = 7 WHERE id = 1; DELETE FROM orders WHERE id = 2"))
+    assert(log:query([[INSERT INTO forge_change_log (table_name, op, changed_cols) VALUES
+      ('orders', 'UPDATE', '"a,b"'), ('orders', 'RELOAD', NULL)]]))
+    assert.equal("4", (drain("--op delete")))
+    assert.equal("4 6", (drain("--op Delete,RELOAD")))
+    assert.equal("1 2 4", (drain("--op insert --op delete")))
+    assert.equal("1 2 3 4 6", (drain("--column n")))
+    assert.equal("5", (drain("--column 'a,b' --op update")))
+    assert.equal("3 5", (drain("--column 'a,b' --column n --op update")))
+    command.fails(db, 2, "'upsert' is none of insert, update, delete, truncate, reload",
+      "drain --op upsert")
+    assert.equal("", (drain("--name filtered --op truncate")))
+    assert.equal("6", command.saved(log, "filtered"))
+  end)
+
   it("ends quietly when nobody reads on", function()
     insert(1, 30000)
     local ok, output, errors = support.run(("{ %s; echo \"status $?\" >&2; } | head -n 2"):format(

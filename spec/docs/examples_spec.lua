@@ -44,6 +44,13 @@ local function load(db)
   return support.pgbench { conninfo = db, clients = 6, seconds = 600, scripts = writes }
 end
 
+-- Changes orders behind the triggers' back, and has the log say so.
+local function change_unseen(log, sql)
+  assert(log:query("ALTER TABLE orders DISABLE TRIGGER ALL; " .. sql
+    .. "; ALTER TABLE orders ENABLE TRIGGER ALL;"
+    .. " INSERT INTO forge_change_log (table_name, op) VALUES ('orders', 'RELOAD')"))
+end
+
 -- Calls a function beside a load until it returns true, and then ends the load. Returns how often
 -- it was called, and the changes in the log.
 local function during(running, log, work)
@@ -105,6 +112,8 @@ describe("examples/sync.lua", function()
     assert(log:query("TRUNCATE orders"))
     assert(log:query("INSERT INTO orders VALUES (5, 5)"))
     assert.equal("TRUNCATE\n" .. row:format(5, 5, 5), sync())
+    change_unseen(log, "UPDATE orders SET total = 6")
+    assert.equal("TRUNCATE\n" .. row:format(5, 5, 6), sync())
     assert.equal(1, expect_copy())
   end)
 
@@ -195,6 +204,9 @@ describe("examples/resync.lua", function()
     assert(log:query("TRUNCATE orders"))
     assert.equal("applied 1 changes\n", resync())
     assert.equal(0, expect_copy())
+    change_unseen(log, "INSERT INTO orders VALUES (5, 5)")
+    assert.equal("applied 1 changes\n", resync())
+    assert.equal(1, expect_copy())
   end)
 
   it("keeps a copy right under load while the log is trimmed", function()

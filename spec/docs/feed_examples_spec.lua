@@ -133,6 +133,12 @@ describe("the example", function()
     support.wait_until(
       function() return must(log,
       "SELECT count(*) AS n FROM orders_copy")[1].n == 0 end, "the truncate")
+    must(log, [[ALTER TABLE orders DISABLE TRIGGER ALL; INSERT INTO orders VALUES (1, 1);
+      ALTER TABLE orders ENABLE TRIGGER ALL;
+      INSERT INTO forge_change_log (table_name, op) VALUES ('orders', 'RELOAD')]])
+    support.wait_until(function()
+      return must(log, "SELECT count(*) AS n FROM orders_copy")[1].n == 1
+    end, "the table to be read again")
   end)
 
   it("cache.lua serves what it read until it changes, and everything anew after a gap", function()

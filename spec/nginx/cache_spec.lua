@@ -85,7 +85,7 @@ describe("forgelog.cache", function()
     for _ = 1, 4 do assert.equal("2", server:get("/item?id=-2"):match("%d+")) end
   end)
 
-  it("is purged on a gap and by a TRUNCATE", function()
+  it("is purged on a gap, by a TRUNCATE and by a RELOAD", function()
     server = service.start(db, { workers = 1 })
     logs.must(writer, "INSERT INTO item (id, n) VALUES (-3, 1)")
     handed_on(1)
@@ -100,6 +100,8 @@ describe("forgelog.cache", function()
     logs.must(writer, "TRUNCATE item")
     service.ask_until(server, "/purged?which=0:TRUNCATE", "1")
     assert.equal("nil miss", server:get("/item?id=-3"))
+    logs.must(writer, "INSERT INTO forge_change_log (table_name, op) VALUES ('item', 'RELOAD')")
+    service.ask_until(server, "/purged?which=0:RELOAD", "1")
   end)
 end)
 

@@ -5,16 +5,8 @@ if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
 local command = require "support.command"
 local exposition = require "support.exposition"
 local logs = require "support.logs"
-local socket = require "socket"
+local nginx = require "support.nginx"
 local support = require "support"
-
--- A port of this machine that was free a moment ago.
-local function free_port()
-  local listening = assert(socket.bind("127.0.0.1", 0))
-  local _, port = listening:getsockname()
-  listening:close()
-  return port
-end
 
 describe("examples/openresty", function()
   local db, writer, running, base
@@ -39,7 +31,7 @@ describe("examples/openresty", function()
   end
 
   local function start()
-    local port = free_port()
+    local port = nginx.free_port()
     base = "http://127.0.0.1:" .. port
     running = support.start(("exec env %s %s/examples/openresty/run %d 60"):format(
       command.environment(db), os.getenv("FORGELOG_ROOT"), port))

@@ -113,6 +113,7 @@ end
 local VARYING = {
   { "%d%d%d%d%-%d%d%-%d%d[ T]%d%d:%d%d:%d%d[%d.]*Z?", "(time)" },
   { "(created_at\":)[%d.]+", "%1(time)" },
+  { "(txid\":)%d+", "%1(n)" },
   { "pid %d+", "pid (n)" },
   { "%d+%.?%d* ([kM]?B)", "(n) %1" },
   { "%d+%.%d+", "(n)" },

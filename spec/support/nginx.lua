@@ -41,6 +41,14 @@ function nginx.available()
   return (os.execute("command -v nginx >/dev/null")) ~= nil
 end
 
+--- A port of this machine that was free a moment ago.
+function nginx.free_port()
+  local listening = assert(require("socket").bind("127.0.0.1", 0))
+  local _, port = listening:getsockname()
+  listening:close()
+  return port
+end
+
 --- Starts one.
 -- @tparam table parts `http` (directives inside http; `listen unix:$socket` there), `main`
 -- (directives outside, such as worker_processes), `files` (more files in its folder, by name;

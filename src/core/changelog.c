@@ -49,7 +49,7 @@ bool fl_changelog_connect(struct fl_changelog *log) {
 struct values {
   char after[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
   char trimmed_to[2 * FL_NAME_SIZE + 200];
-  struct fl_bytes log_oid, name;
+  struct fl_bytes log_oid, name, columns;
 };
 
 static void print_number(char text[24], int64_t number) { snprintf(text, 24, "%" PRId64, number); }
@@ -85,7 +85,8 @@ static bool find_values(const struct fl_changelog *log, struct values *values) {
   return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
          quote(log, values->log, &values->log_oid) &&
          fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
-         fl_bytes_append(&values->log_oid, "", 1);
+         fl_bytes_append(&values->log_oid, "", 1) &&
+         (!log->reading || fl_statement_columns(log->catalog.columns, &values->columns));
 }
 
 static bool fill(struct fl_changelog *log, enum fl_statement statement, struct values *values,
@@ -98,6 +99,7 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"after", values->after},
                                   {"until", values->until},
                                   {"limit", values->limit},
+                                  {"columns", values->columns.data},
                                   {"filter", filter},
                                   {NULL, NULL}};
   const char *unknown;
@@ -125,6 +127,7 @@ static bool expand(struct fl_changelog *log, enum fl_statement statement, int64_
              : out_of_memory(log);
   fl_bytes_free(&values.log_oid);
   fl_bytes_free(&values.name);
+  fl_bytes_free(&values.columns);
   return done;
 }
 
@@ -240,6 +243,7 @@ static bool end_locate(struct fl_changelog *log) {
   log->history.timeline = (uint32_t)fl_result_number(pg, FL_LOCATE_TIMELINE, 0);
   catalog->repeatable = fl_result_true(pg, FL_LOCATE_REPEATABLE);
   log->history.has_state = fl_result_true(pg, FL_LOCATE_HAS_STATE);
+  catalog->columns = (uint64_t)fl_result_number(pg, FL_LOCATE_COLUMNS, 0);
   return true;
 }
 
@@ -381,16 +385,6 @@ void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log) 
   reader->next = log->readers;
   log->readers = reader;
   fl_reader_scan(&reader->reader, cursor->next);
-}
-
-bool fl_log_reader_want(struct fl_log_reader *reader, const char *table, size_t length) {
-  struct fl_bytes *filter = &reader->filter;
-  bool first = filter->length == 0;
-  if (!first) filter->length -= 2; /* the parenthesis and the zero byte */
-  return fl_bytes_add(filter, first ? " AND table_name IN (" : ", ") &&
-         (!table ? fl_bytes_add(filter, "NULL")
-                 : fl_pgconn_quote(&reader->log->pg, table, length, filter)) &&
-         fl_bytes_append(filter, ")", 2);
 }
 
 bool fl_log_reader_seek(struct fl_log_reader *reader) {

@@ -17,7 +17,7 @@ struct fl_changelog;
 struct fl_log_reader {
   struct fl_reader reader;
   uint32_t log_oid;           /* of the log table that it reads */
-  struct fl_bytes filter;     /* SQL condition on table_name, terminated; empty: all tables */
+  struct fl_bytes filter;     /* SQL condition on its rows, terminated; empty: all changes */
   struct fl_changelog *log;   /* NULL: closed, or its connection is gone */
   struct fl_log_reader *next; /* of the same connection */
 };
@@ -35,6 +35,7 @@ struct fl_catalog {
   int64_t increment, cache;  /* of that sequence */
   bool standby;              /* the server is in recovery */
   bool repeatable;           /* snapshots outlive a statement */
+  uint64_t columns;          /* the fields that it has columns for, as bits by enum fl_field */
 };
 
 struct fl_changelog {
@@ -77,9 +78,6 @@ void fl_changelog_close(struct fl_changelog *log);
 
 /* Begins to read from the reader's cursor on, which the caller has set. */
 void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log);
-
-/* Adds a table to those that the reader wants; false: out of memory. */
-bool fl_log_reader_want(struct fl_log_reader *reader, const char *table, size_t length);
 
 /* Starts a scan, of a live reader over all that is visible, of another up to the horizon. Returns
    whether there is anything to read, or to find gone. */

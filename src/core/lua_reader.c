@@ -3,6 +3,7 @@
 #include "lua_reader.h"
 
 #include "compat.h"
+#include "filter.h"
 #include "lua_connection.h"
 #include "lua_values.h"
 
@@ -30,23 +31,44 @@ static struct fl_log_reader *new_reader(lua_State *L) {
   return reader;
 }
 
-static bool want_tables(lua_State *L, struct fl_log_reader *reader, int index) {
-  int i, count = (int)lua_rawlen(L, index);
-  if (count == 0) return fl_log_reader_want(reader, NULL, 0);
-  for (i = 1; i <= count; i++) {
-    const char *name;
+/* What a field of the table at index 3 lists, as an array that lies in a userdata on top of the
+   stack; its texts stay in the table. -1: there is no such list. */
+static int list_of(lua_State *L, const char *field, struct fl_slice **texts) {
+  int i, count, list = lua_gettop(L) + 1;
+  lua_getfield(L, 3, field);
+  if (!lua_istable(L, list)) return -1;
+  count = (int)lua_rawlen(L, list);
+  *texts = lua_newuserdata(L, (size_t)(count + 1) * sizeof **texts);
+  for (i = 0; i < count; i++) {
     size_t length;
-    lua_rawgeti(L, index, i);
-    name = lua_tolstring(L, -1, &length);
-    if (!name || !fl_log_reader_want(reader, name, length)) return false;
+    lua_rawgeti(L, list, i + 1);
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 3, "lists must be of texts");
+    (*texts)[i].data = lua_tolstring(L, -1, &length);
+    (*texts)[i].length = (int32_t)length;
     lua_pop(L, 1);
   }
-  return true;
+  return count;
 }
 
-/* connection:reader(position, tables, live): a reader after a position, of these tables (nil: all).
-   A live one also delivers what is above the horizon. Or nil and what is wrong with the
-   position. */
+/* What the table at index 3 wants of the log: `tables`, `ops`, `columns`. */
+static bool want(lua_State *L, struct fl_log_reader *reader) {
+  const struct fl_pgconn *pg = &reader->log->pg;
+  struct fl_bytes *filter = &reader->filter;
+  struct fl_slice *texts;
+  int count;
+  if ((count = list_of(L, "tables", &texts)) >= 0 &&
+      !fl_filter_texts(pg, filter, "table_name", texts, count))
+    return false;
+  if ((count = list_of(L, "ops", &texts)) >= 0 && !fl_filter_texts(pg, filter, "op", texts, count))
+    return false;
+  if ((count = list_of(L, "columns", &texts)) >= 0 && !fl_filter_columns(pg, filter, texts, count))
+    return false;
+  return fl_bytes_append(filter, "", 1);
+}
+
+/* connection:reader(position, filter, live): a reader after a position, of what the table `filter`
+   wants: lists `tables`, `ops` and `columns` (nil: all). A live one also delivers what is above the
+   horizon. Or nil and what is wrong with the position. */
 int fl_connection_reader(lua_State *L) {
   struct fl_changelog *log = fl_check_connection(L, 1);
   const char *position = fl_check_text(L, 2), *wrong;
@@ -62,10 +84,11 @@ int fl_connection_reader(lua_State *L) {
   }
   reader->reader.live = lua_toboolean(L, 4);
   fl_log_reader_open(reader, log);
-  if (lua_istable(L, 3) && !want_tables(L, reader, 3)) {
+  if (lua_istable(L, 3) && !want(L, reader)) {
     fl_log_reader_close(reader);
     return luaL_error(L, "forgelog: out of memory");
   }
+  lua_settop(L, 5);
   return 1;
 }
 

@@ -2,7 +2,9 @@
 #include "lua_values.h"
 
 #include "compat.h"
+#include "kept.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,9 +156,9 @@ void fl_push_rows(lua_State *L, const struct fl_pgconn *pg) {
 /* ---- changes ---- */
 
 static const char *const field_names[FL_FIELDS] = {
-#define NAME(name, kind, type) #name,
-    FL_CHANGE_FIELDS(NAME)
-#undef NAME
+#define KEY_NAME(name, kind, type, key) #key,
+    FL_CHANGE_FIELDS(KEY_NAME)
+#undef KEY_NAME
 };
 
 void fl_push_fields(lua_State *L) {
@@ -170,11 +172,14 @@ void fl_push_fields(lua_State *L) {
 
 /* While changes are pushed, the stack holds above `base` the name of each field, and then for each
    field the text of the row before: what repeats from row to row is compared rather than hashed
-   again. */
+   again. For kept_cols that is a list of the names. */
 struct pushing {
   lua_State *L;
   int base;
   struct fl_slice last[FL_FIELDS];
+  bool has_rare_keys;
+  bool named;              /* whether the list of names belongs to this change too */
+  struct fl_slice omitted; /* names in kept_cols of what was left out */
 };
 
 #define KEY(base, field) ((base) + 1 + (field))
@@ -182,11 +187,20 @@ struct pushing {
 
 static void push_keys(struct pushing *to) {
   int i;
-  luaL_checkstack(to->L, 2 * FL_FIELDS + 8, "forgelog: changes");
-  for (i = 0; i < FL_FIELDS; i++) lua_pushstring(to->L, field_names[i]);
-  for (i = 0; i < FL_FIELDS; i++) {
-    lua_pushnil(to->L);
-    to->last[i].length = -1;
+  luaL_checkstack(to->L, 2 * FL_FIELDS + 16, "forgelog: changes");
+  for (i = 0; i < FL_FIRST_RARE; i++) lua_pushstring(to->L, field_names[i]);
+  lua_settop(to->L, LAST(to->base, FL_FIELDS) - 1);
+  for (i = 0; i < FL_FIELDS; i++) to->last[i].length = -1;
+}
+
+/* Those of the rare fields, at the first change that has one. */
+static void push_rare_keys(struct pushing *to) {
+  int i;
+  if (to->has_rare_keys) return;
+  to->has_rare_keys = true;
+  for (i = FL_FIRST_RARE; i < FL_FIELDS; i++) {
+    lua_pushstring(to->L, field_names[i]);
+    lua_replace(to->L, KEY(to->base, i));
   }
 }
 
@@ -199,7 +213,19 @@ static void set_BIGINT(struct pushing *to, enum fl_field field, const int64_t *v
   lua_rawset(to->L, -3);
 }
 
+static void set_NUMBER(struct pushing *to, enum fl_field field, const int64_t *value) {
+  if (*value == 0) return;
+  lua_pushvalue(to->L, KEY(to->base, field));
+  fl_push_bigint(to->L, *value);
+  lua_rawset(to->L, -3);
+}
+
+static void set_SMALL(struct pushing *to, enum fl_field field, const int64_t *value) {
+  set_NUMBER(to, field, value);
+}
+
 static void set_TIME(struct pushing *to, enum fl_field field, const int64_t *value) {
+  if (*value == FL_NO_TIME) return;
   lua_pushvalue(to->L, KEY(to->base, field));
   lua_pushnumber(to->L, (lua_Number)*value / 1e6);
   lua_rawset(to->L, -3);
@@ -212,10 +238,15 @@ static void set_TEXT(struct pushing *to, enum fl_field field, const struct fl_sl
   lua_rawset(to->L, -3);
 }
 
+static bool repeats(const struct fl_slice *last, const struct fl_slice *text) {
+  return last->length == text->length &&
+         memcmp(last->data, text->data, (size_t)text->length) == 0;
+}
+
 static void set_REPEATED(struct pushing *to, enum fl_field field, const struct fl_slice *text) {
   struct fl_slice *last = &to->last[field];
   if (text->length < 0) return;
-  if (last->length != text->length || memcmp(last->data, text->data, (size_t)text->length) != 0) {
+  if (!repeats(last, text)) {
     lua_pushlstring(to->L, text->data, (size_t)text->length);
     lua_replace(to->L, LAST(to->base, field));
     *last = *text;
@@ -225,10 +256,75 @@ static void set_REPEATED(struct pushing *to, enum fl_field field, const struct f
   lua_rawset(to->L, -3);
 }
 
+static void push_name(lua_State *L, struct fl_slice name) {
+  struct fl_slice piece;
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  while (fl_name_piece(&name, &piece)) luaL_addlstring(&text, piece.data, (size_t)piece.length);
+  luaL_pushresult(&text);
+}
+
+/* Pushes a list of the names up to the end or an empty one, behind which `rest` begins then. */
+static void push_names(lua_State *L, struct fl_slice *rest) {
+  struct fl_slice name;
+  int count = 0;
+  lua_newtable(L);
+  while (fl_names_next(rest, &name) && name.length > 0) {
+    push_name(L, name);
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
+/* Has the list of names ready that the values of this change belong to. */
+static void prepare_names(struct pushing *to, const struct fl_slice *kept_cols) {
+  struct fl_slice *last = &to->last[FL_FIELD_kept_cols];
+  to->named = kept_cols->length >= 0;
+  if (!to->named || repeats(last, kept_cols)) return;
+  to->omitted = *kept_cols;
+  push_names(to->L, &to->omitted);
+  lua_replace(to->L, LAST(to->base, FL_FIELD_kept_cols));
+  *last = *kept_cols;
+}
+
+/* A table of the values that are not NULL, by their names. */
+static void push_values(struct pushing *to, struct fl_elements *values, int names, int count) {
+  lua_State *L = to->L;
+  struct fl_slice value;
+  int i;
+  lua_createtable(L, 0, count);
+  for (i = 1; i <= count && fl_elements_next(values, &value); i++) {
+    if (value.length < 0) continue;
+    lua_rawgeti(L, names, i);
+    lua_pushlstring(L, value.data, (size_t)value.length);
+    lua_rawset(L, -3);
+  }
+}
+
+static void set_VALUES(struct pushing *to, enum fl_field field, const struct fl_slice *array) {
+  int names = LAST(to->base, FL_FIELD_kept_cols);
+  struct fl_elements values;
+  if (!to->named || !fl_elements_open(array, &values)) return;
+  lua_pushvalue(to->L, KEY(to->base, field));
+  push_values(to, &values, names, (int)lua_rawlen(to->L, names));
+  lua_rawset(to->L, -3);
+}
+
+static void set_NAMES(struct pushing *to, enum fl_field field, const struct fl_slice *kept_cols) {
+  struct fl_slice rest = to->omitted;
+  if (kept_cols->length < 0 || rest.length < 0) return;
+  lua_pushvalue(to->L, KEY(to->base, field));
+  push_names(to->L, &rest);
+  lua_rawset(to->L, -3);
+}
+
 static void push_change(struct pushing *to, const struct fl_change *change) {
-  lua_createtable(to->L, 0, FL_FIELDS);
-#define SET(name, kind, type) set_##kind(to, FL_FIELD_##name, &change->name);
-  FL_CHANGE_FIELDS(SET)
+  lua_createtable(to->L, 0, FL_FIRST_RARE + change->rare);
+#define SET(name, kind, type, key) set_##kind(to, FL_FIELD_##name, &change->name);
+  FL_CHANGE_USUAL_FIELDS(SET)
+  if (change->rare == 0) return;
+  push_rare_keys(to);
+  prepare_names(to, &change->kept_cols);
+  FL_CHANGE_RARE_FIELDS(SET)
 #undef SET
 }
 
@@ -236,7 +332,7 @@ static void push_change(struct pushing *to, const struct fl_change *change) {
    out. */
 int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t horizon) {
   struct fl_peek peek = {reader->chunk.stream, 0, reader->cursor.next};
-  struct pushing to = {L, lua_gettop(L), {{NULL, 0}}};
+  struct pushing to = {L, lua_gettop(L), {{NULL, 0}}, false, false, {NULL, -1}};
   struct fl_change change;
   int count = 0;
   push_keys(&to);

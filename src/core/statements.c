@@ -20,9 +20,24 @@
   " UNION SELECT d.objid FROM pg_catalog.pg_depend d" \
   " WHERE d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'i'"
 
-#define NAME_LITERAL(name, kind, type) ", '" #name "'"
-#define AS_TYPE(name, kind, type) ", " #name "::pg_catalog." type
-#define AS_NULL(name, kind, type) ", NULL::pg_catalog." type
+#define NAME_LITERAL(name, kind, type, key) ", '" #name "'"
+#define TYPE_LITERAL(name, kind, type, key) ", 'pg_catalog." type "'"
+#define AS_TYPE(name, kind, type, key) ", " #name "::pg_catalog." type,
+#define AS_NULL(name, kind, type, key) ", NULL::pg_catalog." type,
+#define MARKER(name, kind, type, key) ", NULL::pg_catalog." type
+
+/* Which fields the log has columns for. A later column counts only where it has our type, and this
+   role may read it: others may have had columns of that name before us, and these may be hidden
+   from a reader of the log. */
+#define COLUMNS \
+  "(SELECT pg_catalog.sum(1 << (want.place - 1)::pg_catalog.int4)" \
+  " FROM ROWS FROM (pg_catalog.unnest(ARRAY[@fields@])," \
+  " pg_catalog.unnest(ARRAY['pg_catalog.int8'" FL_CHANGE_FIELDS_AFTER_SEQ(TYPE_LITERAL) "]))" \
+  " WITH ORDINALITY want(name, type, place)" \
+  " JOIN pg_catalog.pg_attribute x ON x.attrelid = c.oid AND x.attname = want.name" \
+  " AND NOT x.attisdropped WHERE want.name IN (@first_fields@)" \
+  " OR x.atttypid = want.type::pg_catalog.regtype" \
+  " AND pg_catalog.has_column_privilege(c.oid, x.attnum, 'SELECT'))"
 
 const struct fl_word fl_common_words[] = {
     {"trimmer", "77306496745475"},   /* 0x464F52470003: advisory lock of the one trimmer */
@@ -35,6 +50,7 @@ const struct fl_word fl_common_words[] = {
     {"is_writer", IS_WRITER},
     {"log_sequence", LOG_SEQUENCE},
     {"fields", "'seq'" FL_CHANGE_FIELDS_AFTER_SEQ(NAME_LITERAL)},
+    {"first_fields", "'seq'" FL_CHANGE_FIRST_FIELDS_AFTER_SEQ(NAME_LITERAL)},
     {NULL, NULL}};
 
 #define TIMELINE \
@@ -69,7 +85,7 @@ static const struct {
      " pg_catalog.current_setting('transaction_isolation')"
      " IN ('repeatable read', 'serializable'),"
      " EXISTS (SELECT FROM pg_catalog.pg_class"
-     " WHERE relnamespace = n.oid AND relname = 'forge_change_log_state')"
+     " WHERE relnamespace = n.oid AND relname = 'forge_change_log_state'), " COLUMNS
      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
      " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'"
      " LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)"
@@ -80,26 +96,27 @@ static const struct {
      "SELECT pg_catalog.pg_advisory_unlock(@bell@), pg_catalog.pg_notify('forge_changes', '');"
      " " TICK},
     {NULL, /* only a reader begins it */
-     "COPY (SELECT @trimmed_to@" FL_CHANGE_FIELDS_AFTER_SEQ(AS_NULL) " UNION ALL (SELECT "
-                                                                     "seq::pg_catalog."
-                                                                     "int"
-                                                                     "8" FL_CHANGE_FIELDS_AFTER_SEQ(
-                                                                         AS_TYPE) " FROM @log@ "
-                                                                                  "WHERE seq > "
-                                                                                  "@after@ AND seq "
-                                                                                  "<= "
-                                                                                  "@until@@filter@ "
-                                                                                  "ORDER BY seq "
-                                                                                  "LIMIT @limit@))"
-                                                                                  " TO STDOUT "
-                                                                                  "(FORMAT "
-                                                                                  "binary)"}};
+     "COPY (SELECT @trimmed_to@" FL_CHANGE_FIELDS_AFTER_SEQ(MARKER)
+     " UNION ALL (SELECT seq::pg_catalog.int8@columns@ FROM @log@"
+     " WHERE seq > @after@ AND seq <= @until@@filter@ ORDER BY seq LIMIT @limit@))"
+     " TO STDOUT (FORMAT binary)"}};
 
 int fl_statement_named(const char *name) {
   int i;
   for (i = 0; i < FL_STATEMENT_READ; i++)
     if (strcmp(statements[i].name, name) == 0) return i;
   return -1;
+}
+
+bool fl_statement_columns(uint64_t columns, struct fl_bytes *out) {
+  static const char *const there[] = {"", FL_CHANGE_FIELDS_AFTER_SEQ(AS_TYPE)};
+  static const char *const missing[] = {"", FL_CHANGE_FIELDS_AFTER_SEQ(AS_NULL)};
+  int field;
+  for (field = 1; field < FL_FIELDS; field++) {
+    bool has = field < FL_FIRST_OPTIONAL || columns >> field & 1;
+    if (!fl_bytes_add(out, has ? there[field] : missing[field])) return false;
+  }
+  return fl_bytes_append(out, "", 1);
 }
 
 static const char *find(const struct fl_word *words, const char *name, size_t length) {

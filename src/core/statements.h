@@ -25,7 +25,8 @@ enum {
   FL_LOCATE_STANDBY,
   FL_LOCATE_TIMELINE,
   FL_LOCATE_REPEATABLE,
-  FL_LOCATE_HAS_STATE
+  FL_LOCATE_HAS_STATE,
+  FL_LOCATE_COLUMNS /* the set of the fields that it has columns for, as bits by enum fl_field */
 };
 enum { FL_SEQS_TRIMMED_TO, FL_SEQS_SMALLEST, FL_SEQS_LARGEST };
 enum {
@@ -48,6 +49,10 @@ extern const struct fl_word fl_common_words[];
 
 /* The name under which a statement is begun from Lua; -1 where there is none. */
 int fl_statement_named(const char *name);
+
+/* Appends what the statement that reads selects in a log that has these columns: NULL for the
+   others. False: out of memory. */
+bool fl_statement_columns(uint64_t columns, struct fl_bytes *out);
 
 /* Appends a statement with every @word@ replaced: by `words` (the last has no name), else by a
    common word, whose text may hold words itself. False: out of memory, or `unknown` names a word

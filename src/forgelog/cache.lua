@@ -7,6 +7,7 @@ local check = require "forgelog.connection.options"
 local consumer = require "forgelog.consumer"
 local core = require "forgelog.core"
 local forgelog = require "forgelog"
+local keys = require "forgelog.cache.keys"
 
 local SLICE = 0.25 -- seconds between two looks whether the worker exits
 local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
@@ -14,7 +15,7 @@ local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
 local TOMBSTONE = "forgelog:stale:"
 local TOMBSTONE_TTL = 60 -- ... and for how many seconds
 
-local cache = {}
+local cache = { ALL = keys.ALL, kept = keys.kept }
 
 local Cache = {}
 Cache.__index = Cache
@@ -22,10 +23,13 @@ Cache.__index = Cache
 local known = {
   cache = "any", keys = "function", on_purge = "function", on_error = "function", name = "string",
   position = "any", stale_after = "seconds", conninfo = "any", schema = "string", wait = "any",
-  timeout = "seconds", tables = "names", batch = "positive", poll = "seconds", linger = "seconds",
-  listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
-  settle = "seconds",
+  timeout = "seconds", tables = "names", ops = "ops", columns = "names", batch = "positive",
+  poll = "seconds", linger = "seconds", listen = "boolean", silence = "seconds",
+  backoff = "seconds", backoff_max = "seconds", settle = "seconds",
 }
+
+-- After these, every row of the table may be another one.
+local WHOLE_TABLE = { TRUNCATE = true, RELOAD = true }
 
 local function default_keys(change)
   return change.row_id and change.table_name .. ":" .. change.row_id
@@ -38,13 +42,15 @@ end
 --- Makes a cache; `start` sets it going.
 -- @tparam table options `cache` (what holds the values: a lua_shared_dict, a lua-resty-lrucache, or
 -- anything with `delete` and `flush_all` or `purge`; see also `attach`), `keys` (called with a
--- change: the key that it makes stale, a list of keys, or nil; default: `table_name:row_id`),
+-- change: the key that it makes stale, a list of keys, `cache.ALL`, or nil; default:
+-- `table_name:row_id`; see also `forgelog.cache.keys`),
 -- `position` (name of a lua_shared_dict of its own where positions are kept over reloads, so that a
 -- cache in shared memory need not be purged; or a store; default: in memory, purged at each start),
 -- `name` (default "cache": tells several caches of one worker apart), `stale_after` (seconds
 -- without word from the database after which the cache is not fresh; default 3; more than `poll`),
 -- `on_purge` (called with the reason), `on_error` (default: to nginx's error log), and the options
--- of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `wait`, `timeout`, `poll` ...
+-- of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `ops`, `columns`, `wait`, `timeout`,
+-- `poll` ...
 -- @return a cache
 function cache.new(options)
   options = check.options("cache.new", options, known)
@@ -116,10 +122,13 @@ end
 local function handle(self, change)
   local listener = self._listeners[change.table_name]
   if listener then return listener(change) end
-  if change.op == "TRUNCATE" then return self:purge("TRUNCATE") end
-  local keys = self._keys(change)
-  if type(keys) ~= "table" then return keys and self:invalidate(keys) end
-  for _, key in ipairs(keys) do self:invalidate(key) end
+  if WHOLE_TABLE[change.op] then return self:purge(change.op) end
+  local stale = self._keys(change)
+  if stale == keys.ALL then return self:purge(change.op) end
+  if type(stale) ~= "table" then return stale and self:invalidate(stale) end
+  for _, key in pairs(stale) do -- of an INSERT the old one may be missing, and leave a hole
+    if key then self:invalidate(key) end
+  end
 end
 
 -- The mark is for targets that broadcast: every worker sees the change by itself.

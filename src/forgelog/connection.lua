@@ -234,11 +234,11 @@ function Connection:events() return self._state.handle:events() end
 -- Its methods are those of the userdata in src/core/lua_reader.c; only `fetch` and `prefetch` below
 -- have it read.
 -- @string position as text
--- @param tables a list of table_name; nil: all
+-- @tparam ?table filter which changes: `tables`, `ops` and `columns`, each a list, or nil for all
 -- @bool live whether it also delivers changes above the horizon
 -- @return the reader; or nil and what is wrong with the position
-function Connection:reader(position, tables, live)
-  return self._state.handle:reader(position, tables, live or false)
+function Connection:reader(position, filter, live)
+  return self._state.handle:reader(position, filter, live or false)
 end
 
 --- Fetches the next chunk of a reader, or finishes the one that was asked for ahead.

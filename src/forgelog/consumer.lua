@@ -164,11 +164,12 @@ end
 function Consumer:stats()
   local feed = self._feed and self._feed:stats() or {}
   local behind = feed.behind or 0
+  local since = behind > 0 and self._last and self._last.created_at
   return {
     handed_out = self._delivered,
     position = self._checkpoint and self._checkpoint:saved() or self._last_saved,
     lag_changes = behind,
-    lag_seconds = behind > 0 and self._last and math.max(0, os.time() - self._last.created_at) or 0,
+    lag_seconds = since and math.max(0, os.time() - since) or 0,
     reconnects = self._reconnects + (feed.reconnects or 0),
     resyncs = self._resyncs,
     connected = feed.connected or false,

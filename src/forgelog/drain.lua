@@ -30,7 +30,7 @@ end
 local function open(conn, position, options)
   local left, err = settle.wait(conn, options.settle)
   if not left then error(err, 0) end
-  local reader, wrong = conn:reader(position, options.tables)
+  local reader, wrong = conn:reader(position, options)
   if not reader then error("forgelog: drain: " .. wrong, 0) end
   reader:seek()
   return reader
@@ -39,7 +39,7 @@ end
 --- The iterator of `log:drain`; arguments are checked.
 -- @param conn the connection
 -- @string position as text
--- @tparam table options `limit`, `tables`, `settle`
+-- @tparam table options `limit`, `settle`, and which changes: `tables`, `ops`, `columns`
 -- @treturn function
 function drain.iterate(conn, position, options)
   local reader

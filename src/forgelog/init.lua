@@ -16,6 +16,10 @@ local sql = require "forgelog.connection.sql"
 
 local forgelog = { _VERSION = "1.0.0" }
 
+--- The primary key of a change's row as a list of texts, exactly: see `forgelog.key`.
+-- @function key
+forgelog.key = require "forgelog.key"
+
 local Log = {}
 Log.__index = Log
 
@@ -101,15 +105,21 @@ end
 -- after `since`; so does any later one that a trim has overtaken. Any other failure is raised
 -- likewise. The connection may be used inside the loop.
 -- @param since a seq, a position, or nil for the beginning
--- @tparam[opt] table opts `limit` (changes), `tables` (list of table_name), `settle` (seconds to
--- wait for writers that this connection sees for the first time; default 5; then it gives what is
--- known to be settled, perhaps nothing)
--- @return an iterator of changes: `seq`, `table_name`, `op`, `row_id`, `changed_cols`, `created_at`
--- (Unix seconds)
+-- @tparam[opt] table opts `limit` (changes), `tables` (list of table_name), `ops` (list of INSERT,
+-- UPDATE, DELETE, TRUNCATE, RELOAD), `columns` (list of names: of the UPDATEs only those that
+-- changed one of these, and all else), `settle` (seconds to wait for writers that this connection
+-- sees for the first time; default 5; then it gives what is known to be settled, perhaps nothing)
+-- @return an iterator of changes: `seq`, `table_name`, `op`, and those of the following that the
+-- log has: `row_id`, `changed_cols`, `created_at` (Unix seconds), `txid` (of the writing
+-- transaction), `context`, `old` and `new` (kept values by column name, a NULL being absent),
+-- `omitted` (list of columns whose values were too long to be kept), `key_cols` (number of columns
+-- of a key that has several; see `key`)
 function Log:drain(since, opts)
   local conn = conn_of(self, "drain")
   local position = check.position("drain", since)
-  opts = check.options("drain", opts, { limit = "count", tables = "names", settle = "seconds" })
+  opts = check.options("drain", opts, {
+    limit = "count", tables = "names", ops = "ops", columns = "names", settle = "seconds",
+  })
   return drain.iterate(conn, position, opts)
 end
 
@@ -127,19 +137,20 @@ end
 --- Follows the log: hands out every committed change as soon as it is visible, reconnecting as
 -- often as it takes.
 -- @param since a seq, a position, or nil for the beginning
--- @tparam[opt] table opts `tables` (list of table_name), `poll` (seconds between looks when nothing
--- wakes it; default 1), `linger` (seconds to gather changes after waking; default 0), `listen`
--- (false behind a transaction-mode pooler: polls only, and takes no session lock), `silence`
--- (seconds after which a server that does not answer counts as gone; default 15), `backoff` and
--- `backoff_max` (seconds before the first and the latest reconnect; default 0.1 and 10), `on_error`
--- (called with each error that it goes on after, and the number of the attempt)
+-- @tparam[opt] table opts `tables`, `ops` and `columns` as for `drain`, `poll` (seconds between
+-- looks when nothing wakes it; default 1), `linger` (seconds to gather changes after waking;
+-- default 0), `listen` (false behind a transaction-mode pooler: polls only, and takes no session
+-- lock), `silence` (seconds after which a server that does not answer counts as gone; default 15),
+-- `backoff` and `backoff_max` (seconds before the first and the latest reconnect; default 0.1 and
+-- 10), `on_error` (called with each error that it goes on after, and the number of the attempt)
 -- @return a feed: see `forgelog.feed`
 function Log:follow(since, opts)
   local conn = conn_of(self, "follow")
   local position = check.position("follow", since)
   opts = check.options("follow", opts, {
-    tables = "names", poll = "seconds", linger = "seconds", listen = "boolean", silence = "seconds",
-    backoff = "seconds", backoff_max = "seconds", on_error = "function",
+    tables = "names", ops = "ops", columns = "names", poll = "seconds", linger = "seconds",
+    listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+    on_error = "function",
   })
   return require("forgelog.feed")(conn, position, opts)
 end

@@ -1,7 +1,7 @@
 --- The commands and their options: the one source of the parser, --help, the man page and the
 -- completion. An option is { flags, help, arg = name of its argument (none: a flag), default,
--- choices, required, type = see `forgelog.cli.lib.parser`, args = how many, alone = not beside
--- another such option }.
+-- choices, required, type = see `forgelog.cli.lib.parser`, args = how many, many = it may be given
+-- several times, alone = not beside another such option }.
 -- @module forgelog.cli.commands
 
 local tables = { "table", "a table, as SQL names it", args = "+" }
@@ -19,6 +19,10 @@ local stream = {
     arg = "<position>", type = "since" },
   { "--limit", "end after so many changes", arg = "<n>", type = "count" },
   { "--tables", "these tables only, as named in the log", arg = "<table>", args = "+" },
+  { "--op", "these only: insert, update, delete, truncate or reload; may be given several times",
+    arg = "<op>", type = "ops", many = true },
+  { "--column", "of UPDATEs those only that changed this column; may be given several times",
+    arg = "<column>", many = true },
   { "--format", "text, json (one change a line) or tsv (as COPY reads it); "
     .. "default: text, for --exec json",
     arg = "<format>", choices = { "text", "json", "tsv" } },
@@ -64,8 +68,11 @@ return {
     tables,
     { "--ignore", "columns: an UPDATE of nothing else is not logged", arg = "<columns>",
       type = "list" },
+    { "--keep", "column whose values are kept with each change; may be given several times",
+      arg = "<column>", many = true },
     { "--no-notify", "never wake followers: for tables written under two-phase commit" },
-  }, examples = { "forgelog watch orders customers --ignore updated_at" } },
+  }, examples = { "forgelog watch orders customers --ignore updated_at",
+    "forgelog watch users --keep name --keep email" } },
   { "unwatch", "have them logged no longer", { tables } },
   { "watched", "the tables that are watched, and whether their triggers are as they should be", {
     { "--json", "as JSON" },

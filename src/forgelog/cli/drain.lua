@@ -80,7 +80,7 @@ local function drain(context, run)
   local progress = terminal.progress(math.max(upto - from, 0), "seqs", options.exec ~= nil)
   local batch, left, last, position = {}, options.limit, from, run.from
   local changes = run.log:drain(run.from,
-    { limit = left, tables = stream.table_names(options.tables), settle = options.settle })
+    stream.filter(options, { limit = left, settle = options.settle }))
   for change in changes do
     batch[#batch + 1], last = change, change.seq
     position = core.position_text(timeline, last)
@@ -92,16 +92,16 @@ local function drain(context, run)
     end
   end
   progress()
-  -- Unless the limit ended it, whatever is settled has been delivered, except for other tables'
-  -- changes.
+  -- Unless the limit ended it, whatever is settled has been delivered, except for changes that are
+  -- not wanted.
   local all = not left or #batch < left
   finish(context, run, batch, all and upto > last and run.upto or position)
 end
 
 --- Drains.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `since`, `limit`, `tables`, `format`, `name`, `position_file`, `exec`, `batch`,
--- `settle`
+-- @param options `since`, `limit`, `tables`, `op`, `column`, `format`, `name`, `position_file`,
+-- `exec`, `batch`, `settle`
 return function(context, options)
   local run = begin(context, context:connect(), options)
   local ok, err = pcall(drain, context, run)

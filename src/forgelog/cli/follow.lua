@@ -12,11 +12,10 @@ local NO_RIGHT = "42501" -- the SQLSTATE where a right is missing: no further tr
 -- `over.err`: the consumer would take it for a failed batch.
 local function make_consumer(context, options, store, over)
   local sink, reported = make_sink(context, options), nil
-  return consumer.new {
+  return consumer.new(stream.filter(options, {
     conninfo = context.conninfo, schema = options.schema, timeout = options.timeout,
     wait = context.waiter, name = options.name, position = store,
-    tables = stream.table_names(options.tables), batch = options.batch,
-    poll = options.poll, listen = not options.no_listen,
+    batch = options.batch, poll = options.poll, listen = not options.no_listen,
     start = options.since == "now" and "now" or "beginning",
     on_changes = function(changes)
       context:shield() -- until the position is saved
@@ -29,7 +28,7 @@ local function make_consumer(context, options, store, over)
       reported = err.message
       context.note("%s; trying again", errors.text(err))
     end,
-  }
+  }))
 end
 
 -- Steps until a signal, the limit, or an error that does not pass by itself.
@@ -58,8 +57,8 @@ end
 
 --- Follows.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `since`, `limit`, `tables`, `format`, `name`, `position_file`, `exec`, `batch`,
--- `poll`, `no_listen`
+-- @param options `since`, `limit`, `tables`, `op`, `column`, `format`, `name`, `position_file`,
+-- `exec`, `batch`, `poll`, `no_listen`
 return function(context, options)
   check(context)
   local store, over = stream.store(options, context.note), {}

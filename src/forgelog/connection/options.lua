@@ -44,12 +44,25 @@ local function is_seconds(value)
   return type(value) == "number" and value >= 0
 end
 
--- What an option or argument can be: a test, and what the error calls it.
+local OPS = { INSERT = true, UPDATE = true, DELETE = true, TRUNCATE = true, RELOAD = true }
+
+-- The first name of a list that is no op; nil where all are, or it is no list.
+local function unknown_op(value)
+  for _, name in ipairs(type(value) == "table" and value or {}) do
+    if not OPS[name] then return name end
+  end
+end
+
+local function is_ops(value) return type(value) == "table" and unknown_op(value) == nil end
+
+-- What an option or argument can be: a test, what the error calls it, and of the value what the
+-- error shows, where that is not the whole.
 local kinds = {
   count = { is_whole, "a whole number, zero or more" },
   positive = { is_positive, "a whole number above zero" },
   seconds = { is_seconds, "a number of seconds, zero or more" },
   names = { is_names, "a list of names" },
+  ops = { is_ops, "a list of INSERT, UPDATE, DELETE, TRUNCATE or RELOAD, in capitals", unknown_op },
   string = { function(value) return type(value) == "string" end, "a string" },
   boolean = { function(value) return type(value) == "boolean" end, "true or false" },
   ["function"] = { function(value) return type(value) == "function" end, "a function" },
@@ -65,7 +78,9 @@ local kinds = {
 function options.argument(where, name, value, kind)
   local test = kinds[kind]
   if test[1](value) then return value end
-  local text = ("%s must be %s, got %s (%s)"):format(name, test[2], tostring(value), type(value))
+  local shown = test[3] and test[3](value)
+  if shown == nil then shown = value end
+  local text = ("%s must be %s, got %s (%s)"):format(name, test[2], tostring(shown), type(shown))
   options.misuse(where, text)
 end
 

@@ -15,8 +15,8 @@ local SILENCE = 15 -- seconds after which a server that does not answer counts a
 local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
   FOLLOWS = {
-    tables = "names", poll = "seconds", linger = "seconds", listen = "boolean",
-    silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+    tables = "names", ops = "ops", columns = "names", poll = "seconds", linger = "seconds",
+    listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
   },
 }
 

@@ -9,7 +9,8 @@ local function flaws(run)
   local log, name, before = run.log, run:log_name(), #run.findings
   if log.missing_columns then
     run:error("missing_columns",
-      ("%s has no column %s, so it cannot be read"):format(name, log.missing_columns),
+      ("%s has no column %s, which triggers write and consumers read"):format(name,
+        log.missing_columns),
       run:command("install"))
   end
   if log.unlogged then

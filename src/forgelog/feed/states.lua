@@ -48,14 +48,14 @@ end
 
 -- The connection is new to this feed, or nobody knows in what condition an error has left it.
 function states.subscribe(self)
-  local conn, options = self._conn, self._options
+  local conn = self._conn
   local ok, err = states.disarm(self)
   if ok then ok, err = conn:locate() end
   if ok and self._reconnects > 0 and self._on_reconnect then ok, err = self._on_reconnect() end
   if ok and self._listen then ok, err = conn:run("feed.listen") end
   if ok then ok, err = conn:tick() end
   if not ok then return nil, err end
-  self._reader = self._reader or conn:reader(self._position, options.tables, true)
+  self._reader = self._reader or conn:reader(self._position, self._options, true)
   self._reader:seek()
   self._looked = conn:now()
   self._pause, self._attempt = backoff.doubling(FIRST, MOST), 0

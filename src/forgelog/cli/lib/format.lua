@@ -5,7 +5,9 @@ local json = require "forgelog.cli.lib.json"
 local terminal = require "forgelog.cli.lib.terminal"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
-local COLORS = { INSERT = "green", UPDATE = "yellow", DELETE = "red", TRUNCATE = "magenta" }
+local COLORS = { INSERT = "green", UPDATE = "yellow", DELETE = "red", TRUNCATE = "magenta",
+  RELOAD = "magenta" }
+local NO_TIME = (" "):rep(#"YYYY-MM-DD hh:mm:ss")
 
 -- Unix time as ISO 8601 with microseconds, in UTC.
 local function iso(seconds)
@@ -17,6 +19,43 @@ end
 
 local function whole(number) return ("%d"):format(number) end
 
+-- An integer, which is a text where this Lua would round it.
+local function digits(value) return type(value) == "number" and whole(value) or value end
+
+-- The names of all values that were kept with a change, or were too long for that, in order.
+local function kept_names(change)
+  local seen, names = {}, {}
+  local function add(name)
+    if not seen[name] then names[#names + 1] = name end
+    seen[name] = true
+  end
+  for name in pairs(change.old or {}) do add(name) end
+  for name in pairs(change.new or {}) do add(name) end
+  for _, name in ipairs(change.omitted or {}) do add(name) end
+  table.sort(names)
+  return names
+end
+
+-- A kept value for people: before and after, where both are known and differ.
+local function kept_text(change, name)
+  for _, omitted in ipairs(change.omitted or {}) do
+    if omitted == name then return "(too long)" end
+  end
+  local before = change.old and (change.old[name] or "NULL")
+  local after = change.new and (change.new[name] or "NULL")
+  if not before or not after or before == after then return before or after end
+  return before .. " -> " .. after
+end
+
+local function all_kept_text(change)
+  if not (change.old or change.new) then return "" end
+  local texts = {}
+  for i, name in ipairs(kept_names(change)) do
+    texts[i] = name .. ": " .. kept_text(change, name)
+  end
+  return table.concat(texts, ", ")
+end
+
 -- Lines of aligned columns, each as wide as the widest value that it has held so far.
 local function as_text(paint)
   local widths = { 6, 8, 8 }
@@ -26,11 +65,16 @@ local function as_text(paint)
     return i == 1 and padding .. value or (color and paint(color, value) or value) .. padding
   end
   return function(change)
-    local time = os.date("%Y-%m-%d %H:%M:%S", math.floor(change.created_at))
+    local time = change.created_at
+      and os.date("%Y-%m-%d %H:%M:%S", math.floor(change.created_at)) or NO_TIME
     local rest = terminal.safe(change.row_id or "")
-    if change.changed_cols then
-      rest = rest .. "  " .. paint("dim", "(" .. terminal.safe(change.changed_cols) .. ")")
+    local function add(format, text)
+      rest = rest .. "  " .. paint("dim", format:format(terminal.safe(text)))
     end
+    if change.changed_cols then add("(%s)", change.changed_cols) end
+    local kept = all_kept_text(change)
+    if kept ~= "" then add("[%s]", kept) end
+    if change.context then add("# %s", change.context) end
     local line = ("%s  %s  %s  %s  %s"):format(column(1, whole(change.seq)), paint("dim", time),
       column(2, terminal.safe(change.op), COLORS[change.op]),
       column(3, terminal.safe(change.table_name)), rest)
@@ -38,44 +82,121 @@ local function as_text(paint)
   end
 end
 
--- Lines of all fields of a change, in the order of the list that the core has of them. format: of
--- such a line, for string.format; write: a function from a field's value to what takes its place
--- there, by the field's name; text: that function for every other field, which holds a string or
--- nil.
-local function of_fields(format, write, text)
-  local fields, writers, values = core.fields, {}, {}
-  for i, name in ipairs(fields) do writers[i] = write[name] or text end
+-- The fields that every change has always had, and those of later editions, in the core's order.
+local FIRST, LATER = {}, {}
+for _, name in ipairs(core.fields) do
+  local list = FIRST[#FIRST] == "created_at" and LATER or FIRST
+  list[#list + 1] = name
+end
+
+-- Makes a function from a change to its first fields as text. format: of that text, for
+-- string.format; write: a function from a field's value to what takes its place there, by the
+-- field's name; text: that function for every other field, which holds a string or nil.
+local function of_first(format, write, text)
+  local writers, values = {}, {}
+  for i, name in ipairs(FIRST) do writers[i] = write[name] or text end
   return function(change)
-    for i = 1, #fields do values[i] = writers[i](change[fields[i]]) end
-    return format:format(unpack(values, 1, #fields))
+    for i = 1, #FIRST do values[i] = writers[i](change[FIRST[i]]) end
+    return format:format(unpack(values, 1, #FIRST))
   end
 end
 
--- Builds a format of the parts that part(name) returns, one for each field.
-local function format_of(part, separator)
-  local parts = {}
-  for i, name in ipairs(core.fields) do parts[i] = part(name) end
-  return table.concat(parts, separator)
+local function object(values)
+  local names, members = {}, {}
+  for name in pairs(values) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    members[i] = json.encode(name) .. ":" .. json.encode(values[name])
+  end
+  return "{" .. table.concat(members, ",") .. "}"
 end
 
 local function unchanged(value) return value end
 
+local function micros(seconds) return seconds and ("%.6f"):format(seconds) or "null" end
+
+-- How a later field is written in JSON; as json.encode does where nothing else is said.
+local AS_JSON = { txid = digits, key_cols = digits, old = object, new = object }
+
+-- The first fields are always there, as null if need be, the later ones where they have a value.
 local function as_json()
-  local numbers = { seq = "%d", created_at = "%.6f" }
-  local members = format_of(function(name)
-    return json.encode(name) .. ":" .. (numbers[name] or "%s")
-  end, ",")
-  return of_fields("{" .. members .. "}\n", { seq = unchanged, created_at = unchanged },
-    function(value) return value and json.encode(value) or "null" end)
+  local members, labels = {}, {}
+  for i, name in ipairs(FIRST) do
+    members[i] = json.encode(name) .. ":" .. (name == "seq" and "%d" or "%s")
+  end
+  for _, name in ipairs(LATER) do labels[name] = "," .. json.encode(name) .. ":" end
+  local format, own = "{" .. table.concat(members, ","), { seq = unchanged, created_at = micros }
+  local first = of_first(format, own, function(value)
+    return value and json.encode(value) or "null"
+  end)
+  return function(change)
+    local line = first(change)
+    for i = 1, #LATER do
+      local name = LATER[i]
+      local value = change[name]
+      if value ~= nil then line = line .. labels[name] .. (AS_JSON[name] or json.encode)(value) end
+    end
+    return line .. "}\n"
+  end
+end
+
+-- An array as PostgreSQL reads it: the values of these names.
+local function array(values, names)
+  local elements = {}
+  for i, name in ipairs(names) do
+    local value = values[name]
+    elements[i] = value and '"' .. value:gsub('[\\"]', "\\%0") .. '"' or "NULL"
+  end
+  return "{" .. table.concat(elements, ",") .. "}"
+end
+
+-- Names as the log lists them.
+local function name_list(names)
+  local list = {}
+  for i, name in ipairs(names) do
+    list[i] = name:find('[,"]') and '"' .. name:gsub('"', '""') .. '"' or name
+  end
+  return table.concat(list, ",")
+end
+
+-- The column kept_cols as it may have been.
+local function kept_cols(change, names)
+  local list = name_list(names)
+  return change.omitted and list .. ",," .. name_list(change.omitted) or list
 end
 
 local ESCAPES = { ["\\"] = "\\\\", ["\t"] = "\\t", ["\n"] = "\\n", ["\r"] = "\\r" }
 
--- As COPY reads it.
+local function tsv_text(value) return value and value:gsub("[\\\t\n\r]", ESCAPES) or "\\N" end
+
+local function tsv_time(value) return value and iso(value) or "\\N" end
+
+-- The later fields of a change that has any of them, as COPY reads them.
+local function later_tsv(change)
+  local names, values = (change.old or change.new) and kept_names(change), {}
+  for i, name in ipairs(LATER) do
+    local value = change[name]
+    if name == "omitted" then
+      value = names and kept_cols(change, names)
+    elseif type(value) == "table" then
+      value = array(value, names)
+    end
+    values[i] = tsv_text(digits(value))
+  end
+  return table.concat(values, "\t") .. "\n"
+end
+
+-- As COPY reads it into a table like the log.
 local function as_tsv()
-  local format = format_of(function(name) return name == "seq" and "%d" or "%s" end, "\t")
-  return of_fields(format .. "\n", { seq = unchanged, created_at = iso },
-    function(value) return value and value:gsub("[\\\t\n\r]", ESCAPES) or "\\N" end)
+  local nothing = ("\\N\t"):rep(#LATER - 1) .. "\\N\n"
+  local first = of_first("%d" .. ("\t%s"):rep(#FIRST - 1) .. "\t",
+    { seq = unchanged, created_at = tsv_time }, tsv_text)
+  return function(change)
+    for i = 1, #LATER do
+      if change[LATER[i]] ~= nil then return first(change) .. later_tsv(change) end
+    end
+    return first(change) .. nothing
+  end
 end
 
 local makers = { text = as_text, json = as_json, tsv = as_tsv }

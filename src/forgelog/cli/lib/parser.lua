@@ -39,6 +39,18 @@ local function list(text)
   return words
 end
 
+local OPS = { INSERT = true, UPDATE = true, DELETE = true, TRUNCATE = true, RELOAD = true }
+
+local function ops(text)
+  local names = list(text:upper())
+  for _, name in ipairs(names) do
+    if not OPS[name] then
+      return nil, ("--op: '%s' is none of insert, update, delete, truncate, reload"):format(text)
+    end
+  end
+  return names
+end
+
 local function since(text)
   if text == "beginning" or text == "now" then return text end
   local timeline, wrong = core.parse_position(text)
@@ -50,7 +62,7 @@ end
 -- with it.
 local types = {
   count = whole(0), positive = whole(1), duration = duration, interval = interval, age = age,
-  list = list, since = since,
+  list = list, since = since, ops = ops,
 }
 
 local function add(parser, entry)
@@ -67,6 +79,7 @@ local function add(parser, entry)
   if entry.choices then element:choices(entry.choices) end
   if entry.default then element:default(tostring(entry.default)) end
   if entry.required then element:count(1) end
+  if entry.many then element:count("*") end
   if entry.type then element:convert(types[entry.type]) end
   return element
 end

@@ -16,6 +16,26 @@ function stream.table_names(texts)
   return names
 end
 
+-- The ops in a list of lists; nil where there is none.
+local function ops(lists)
+  local all = {}
+  for _, list in ipairs(lists) do
+    for _, op in ipairs(list) do all[#all + 1] = op end
+  end
+  return all[1] and all
+end
+
+--- Puts what a command wants to read of the log among the options of `drain` or of a consumer.
+-- @param options of the command
+-- @tparam table opts to add them to
+-- @return opts
+function stream.filter(options, opts)
+  opts.tables = stream.table_names(options.tables)
+  opts.ops = ops(options.op)
+  opts.columns = options.column[1] and options.column
+  return opts
+end
+
 local function kept_by(options)
   if options.name then return consumer.table() end
   if options.position_file then return consumer.file(options.position_file) end

@@ -2,19 +2,21 @@
 -- There need not be a log in the schema, nor the schema.
 -- Parameters: none.
 -- Columns: schema text (quoted), schema_exists, exists (the log), unlogged, row_security (hides
--- rows from this role), has_state, has_consumers, missing_columns text, missing_functions text,
--- missing_guards text, interfering text (what may keep a row out of the log), sequence text
--- (quoted), increment, cache, cycles, used float8 (the share of its numbers that the sequence has
--- given); what this role may do: may_use_schema, may_read, may_read_state, may_delete,
--- may_read_consumers, may_save; locked_by int (pid of a session that has locked the log or waits
--- to), idle_trimmer int (pid of a session that idles with the trimmer's lock); live_rows,
--- dead_rows, autovacuum_off.
+-- rows from this role), has_state, has_consumers, missing_columns text (of the first edition's),
+-- missing_functions text, missing_guards text, interfering text (what may keep a row out of the
+-- log), sequence text (quoted), increment, cache, cycles, used float8 (the share of its numbers
+-- that the sequence has given); what this role may do: may_use_schema, may_read (these columns),
+-- may_read_state, may_delete, may_read_consumers, may_save; locked_by int (pid of a session that
+-- has locked the log or waits to), idle_trimmer int (pid of a session that idles with the trimmer's
+-- lock); live_rows, dead_rows, autovacuum_off.
 SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exists,
        c.oid IS NOT NULL AS exists, c.relpersistence = 'u' AS unlogged,
        pg_catalog.row_security_active(c.oid) AS row_security,
        state.oid IS NOT NULL AS has_state, consumers.oid IS NOT NULL AS has_consumers,
        (SELECT pg_catalog.string_agg(m.name, ', ' ORDER BY m.place)
-          FROM (@missing_fields@) m WHERE m.name NOT IN (@essential_fields@)) AS missing_columns,
+          FROM (@missing_fields@) m
+         WHERE m.name IN (@first_fields@) AND m.name NOT IN (@essential_fields@)
+       ) AS missing_columns,
        (SELECT pg_catalog.string_agg(want.name, ', ')
           FROM (VALUES @functions@) AS want(name)
          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid
@@ -34,7 +36,8 @@ SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exi
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS may_use_schema,
        (SELECT pg_catalog.bool_and(pg_catalog.has_column_privilege(c.oid, x.attnum, 'SELECT'))
           FROM pg_catalog.pg_attribute x
-         WHERE x.attrelid = c.oid AND NOT x.attisdropped AND x.attname IN (@fields@)) AS may_read,
+         WHERE x.attrelid = c.oid AND NOT x.attisdropped AND x.attname IN (@first_fields@)
+       ) AS may_read,
        pg_catalog.has_column_privilege(state.oid, 'trimmed_to', 'SELECT') AS may_read_state,
        pg_catalog.has_table_privilege(c.oid, 'DELETE') AS may_delete,
        pg_catalog.has_table_privilege(consumers.oid, 'SELECT') AS may_read_consumers,
