@@ -17,8 +17,9 @@ local TARGETS = { UPDATE = 0.32, INSERT = 0.4, DELETE = 0.35 }
 
 -- Prints what each statement costs on a table.
 -- @param name the table's
+-- @param what is written, for people
 -- @param texts the statements: INSERT fills the empty table, UPDATE and DELETE take in all rows
-local function measure(name, texts)
+local function measure(name, what, texts)
   local empty = "TRUNCATE " .. name
   local full = ("%s; %s; VACUUM ANALYZE %s"):format(empty, texts.INSERT, name)
   local before = { INSERT = empty, UPDATE = full, DELETE = full }
@@ -30,7 +31,7 @@ local function measure(name, texts)
         return (bench.timed(writer.query, writer, texts[statement]))
       end)
     end)
-    bench.line(statement, "")
+    bench.title("bulk: %s of %s, %d rounds", statement, what, ROUNDS)
     captures.show(seconds[statement], function(figure) return ("%.3f s"):format(figure) end)
   end
   return seconds
@@ -38,12 +39,12 @@ end
 
 bench.psql([[
   CREATE TABLE small (aid int PRIMARY KEY, bid int, abalance int, filler char(84))]], conninfo)
-bench.title("bulk: one statement of %s small rows, %d rounds", bench.count(rows), ROUNDS)
-local small = measure("small", {
+local small = measure("small", bench.count(rows) .. " small rows", {
   INSERT = ("INSERT INTO small SELECT g, 1, 0, '' FROM generate_series(1, %d) g"):format(rows),
   UPDATE = "UPDATE small SET abalance = abalance + 1",
   DELETE = "DELETE FROM small",
 })
+print()
 for _, statement in ipairs(STATEMENTS) do
   local seconds = small[statement]
   bench.target(statement .. ", of the row trigger", seconds.this / seconds.row, "<=",
@@ -57,8 +58,7 @@ local columns = { "id int PRIMARY KEY" }
 for i = 1, 59 do columns[i + 1] = ("c%d %s"):format(i, TYPES[(i - 1) % #TYPES + 1]) end
 bench.psql(("CREATE TABLE broad (%s)"):format(table.concat(columns, ", ")), conninfo)
 local fewer = math.ceil(rows / 4)
-bench.title("bulk: one statement of %s rows of 60 columns, %d rounds", bench.count(fewer), ROUNDS)
-measure("broad", {
+measure("broad", bench.count(fewer) .. " rows of 60 columns", {
   INSERT = ("INSERT INTO broad (id) SELECT generate_series(1, %d)"):format(fewer),
   UPDATE = "UPDATE broad SET c1 = c1 + 1, c2 = 'other words of text'",
   DELETE = "DELETE FROM broad",

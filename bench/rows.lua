@@ -80,11 +80,10 @@ local function measure(case)
 end
 
 rate(CASES[1]) -- the first writes to each page of a new table cost more than later ones
-bench.title("rows: %d clients, pgbench -s %d, %d rounds of %d s each, nobody listens", CLIENTS,
-  SCALE, ROUNDS, seconds)
 for _, case in ipairs(CASES) do
   local tps = captures.compare(ROUNDS, measure(case))
-  bench.title("%s", case.name)
+  bench.title("rows: %s, %d clients, pgbench -s %d, %d rounds of %d s each, nobody listens",
+    case.name, CLIENTS, SCALE, ROUNDS, seconds)
   captures.show(tps, function(figure) return bench.count(figure) .. "/s" end)
   if case.target then
     bench.target(case.name .. ", of none", tps.this / tps.bare, ">=", case.target)

@@ -16,14 +16,15 @@ local version = tonumber(bench.psql("SHOW server_version_num")) / 10000
 bench.psql("CREATE TABLE document (id int PRIMARY KEY, n int, body text)", conninfo)
 
 local function fill(size)
+  local characters, objects = size * 1048576, size * 16384
   bench.psql(([[TRUNCATE document;
     INSERT INTO document SELECT d, 0, left(string_agg(format(
         '{"id": %%s, "hash": "%%s", "name": "item number %%s", "price": 19.95}, ',
         g, left(md5(g::text), 8), g + d), ''), %d)
       FROM generate_series(1, %d) d, generate_series(1, %d) g GROUP BY d;
-    VACUUM ANALYZE document; CHECKPOINT]]):format(size * 1048576, DOCUMENTS, size * 16384), conninfo)
+    VACUUM ANALYZE document; CHECKPOINT]]):format(characters, DOCUMENTS, objects), conninfo)
   local least = bench.psql("SELECT min(length(body)) FROM document", conninfo)
-  assert(tonumber(least) == size * 1048576, "a document is too short")
+  assert(tonumber(least) == characters, "a document is too short")
 end
 
 -- Milliseconds for each UPDATE of one row, in a session of its own.
