@@ -4,7 +4,7 @@
 local bench = require "bench.support"
 local captures = require "bench.captures"
 
-local ROUNDS = 4
+local ROUNDS = 5
 local rows = bench.scale(100000)
 
 local conninfo = bench.database()

@@ -3,7 +3,7 @@
 local bench = require "bench.support"
 local captures = require "bench.captures"
 
-local SCALE, CLIENTS, ROUNDS = 10, 8, 4
+local SCALE, CLIENTS, ROUNDS = 10, 8, 5
 local seconds = bench.scale(5)
 -- Rows that each client may delete: more than it can in that time.
 local OWN = 4000 * seconds

@@ -4,7 +4,7 @@
 local bench = require "bench.support"
 local captures = require "bench.captures"
 
-local ROUNDS, DOCUMENTS, UPDATES = 4, 5, 20
+local ROUNDS, DOCUMENTS, UPDATES = 5, 5, 20
 local SIDES = { "bare", "first", "this" }
 local megabytes = { 1, 5 }
 
