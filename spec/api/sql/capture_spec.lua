@@ -75,11 +75,15 @@ describe("capture", function()
     writes("INSERT INTO a (id, n) VALUES (1, 1), (2, 2)", { "INSERT a 1 -", "INSERT a 2 -" })
     writes_in_any_order([[INSERT INTO a (id, n) VALUES (2, 5), (3, 3)
       ON CONFLICT (id) DO UPDATE SET n = excluded.n]], { "INSERT a 3 -", "UPDATE a 2 n" })
-    writes_in_any_order([[
-      MERGE INTO a USING (VALUES (1, 9), (3, NULL), (4, 4)) AS s(id, n) ON a.id = s.id
-       WHEN MATCHED AND s.n IS NULL THEN DELETE WHEN MATCHED THEN UPDATE SET n = s.n
-       WHEN NOT MATCHED THEN INSERT (id, n) VALUES (s.id, s.n)]],
-      { "DELETE a 3 -", "INSERT a 4 -", "UPDATE a 1 n" })
+    -- PostgreSQL 14 does not know MERGE.
+    local old = tonumber(support.psql("SHOW server_version_num", db)) < 150000
+    if not old then
+      writes_in_any_order([[
+        MERGE INTO a USING (VALUES (1, 9), (3, NULL), (4, 4)) AS s(id, n) ON a.id = s.id
+         WHEN MATCHED AND s.n IS NULL THEN DELETE WHEN MATCHED THEN UPDATE SET n = s.n
+         WHEN NOT MATCHED THEN INSERT (id, n) VALUES (s.id, s.n)]],
+        { "DELETE a 3 -", "INSERT a 4 -", "UPDATE a 1 n" })
+    end
     support.psql("\\copy a (id) FROM PROGRAM 'seq 10 12'", db)
     assert.same({ "INSERT a 10 -", "INSERT a 11 -", "INSERT a 12 -" }, logged())
   end)
