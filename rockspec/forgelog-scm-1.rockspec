@@ -84,6 +84,7 @@ build = {
     ["forgelog.cli.position"] = "src/forgelog/cli/position.lua",
     ["forgelog.cli.status"] = "src/forgelog/cli/status.lua",
     ["forgelog.cli.trim"] = "src/forgelog/cli/trim.lua",
+    ["forgelog.cli.touch"] = "src/forgelog/cli/touch.lua",
     ["forgelog.cli.unwatch"] = "src/forgelog/cli/unwatch.lua",
     ["forgelog.cli.watch"] = "src/forgelog/cli/watch.lua",
     ["forgelog.cli.watched"] = "src/forgelog/cli/watched.lua",

@@ -22,7 +22,7 @@ describe("diagnose", function()
     end
     for _, name in ipairs({ "server", "standby", "locks", "synchronous_commit",
       "replication_role", "fsync", "autovacuum", "log", "install", "guard", "state", "sequence",
-      "hstore", "tables", "partitions", "role", "visibility", "owner", "grants", "writers",
+      "tables", "partitions", "role", "visibility", "owner", "grants", "writers",
       "pooler", "trimmer", "consumers" }) do
       assert.is_true(made[name], name)
     end

@@ -10,7 +10,7 @@ describe("forgelog install", function()
 
   it("says what was done and what was there", function()
     command.says(db, "^installed the log in schema public\n.*created    table forge_change_log\n"
-      .. ".*created    extension hstore\nUPDATEs are captured by hstore\n", "install")
+      .. ".*created    functions\nchanges are written by role forgelog\n", "install")
     command.says(db, "^nothing to do for the log in schema public\n"
       .. ".*was there  table forge_change_log\n", "install")
     local log = assert(forgelog.connect(db))
@@ -20,8 +20,8 @@ describe("forgelog install", function()
       .. ".*created    triggers that keep count", "install")
   end)
 
-  it("captures without hstore where it is not wanted", function()
-    command.says(db, "not there  extension hstore\nUPDATEs are captured by jsonb\n",
-      "install --no-hstore")
+  it("gives the functions to the role that is wanted, or to the one that installs", function()
+    command.says(db, "changes are written by role postgres\n", "install --no-owner")
+    command.says(db, "^updated the log .*changes are written by role forgelog\n", "install")
   end)
 end)

@@ -235,6 +235,9 @@ delegate("tables", "watch")
 --- Ends that: see `forgelog.tables`.
 -- @function Log:unwatch
 delegate("tables", "unwatch")
+--- Has every consumer read a table anew: see `forgelog.tables`.
+-- @function Log:touch
+delegate("tables", "touch")
 --- The tables that are watched: see `forgelog.tables`.
 -- @function Log:watched
 delegate("tables", "watched")

@@ -28,7 +28,18 @@ end
 
 local function of_consumers(get) return of_each("consumers", "consumer", get) end
 
-local function of_tables(get) return of_each("tables", "table", get) end
+-- A table is healthy once its triggers are, and nothing of it was missed since it was watched.
+local function healthy_tables(status, add)
+  local lost, named = {}, {}
+  for _, table in ipairs(status.lost or {}) do lost[table.name] = true end
+  for _, table in ipairs(status.tables) do
+    named[table.name] = true
+    add(table.healthy and not lost[table.name], "table", table.name)
+  end
+  for _, table in ipairs(status.lost or {}) do
+    if not named[table.name] then add(false, "table", table.name) end
+  end
+end
 
 local function gaps(status, add)
   for _, consumer in ipairs(status.consumers or {}) do
@@ -108,8 +119,9 @@ local FAMILIES = {
     "Whether a session holds the consumer's name (none does behind a transaction-mode pooler).",
     of_consumers(is_running) },
   { "watched_tables", "Tables whose changes are logged.", of_log(number_of_tables) },
-  { "table_healthy", "Whether all triggers of the watched table are as they should be.",
-    of_tables("healthy") },
+  { "table_healthy",
+    "Whether all triggers of the table that is, or was, watched are as they should be.",
+    healthy_tables },
 }
 
 -- The shortest text that reads as the same number, with a point whatever the locale.

@@ -3,6 +3,7 @@
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local inspect = require "forgelog.tables.inspect"
+local remembered = require "forgelog.tables.remembered"
 local seqs = require "forgelog.seqs"
 local settle = require "forgelog.drain.settle"
 
@@ -144,11 +145,12 @@ local function add_consumers(conn, into)
   return true
 end
 
--- Adds the watched tables.
+-- Adds the watched tables, and those that were.
 local function add_tables(conn, into)
   local err
   into.tables, err = inspect.list(conn)
-  return into.tables ~= nil, err
+  if into.tables then into.lost, err = remembered.lost(conn) end
+  return into.lost ~= nil, err
 end
 
 --- How the log is doing. It reads little of the log, whatever that holds, and waits for short
@@ -167,7 +169,8 @@ end
 -- `updated_at`, `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest
 -- change that was not delivered to it), `gap` (false or the reason why it must resync), `pid` and
 -- `application_name` of the session that runs it; or none and `consumers_error`; `tables`, sorted:
--- as of `Log:watched`, with `name`. Numbers that are not known are nil. Or nil and an error
+-- as of `Log:watched`, with `name`; `lost`, tables that were watched and of which changes are or were
+-- missed: `name`, `code`, `wrong` (in words; see `forgelog.tables.remembered`). Numbers that are not known are nil. Or nil and an error
 function status.status(conn, opts)
   opts = check.options("status", opts, { settle = "seconds" })
   local smallest, err = seqs.smallest(conn)

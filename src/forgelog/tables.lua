@@ -3,6 +3,8 @@
 -- @module forgelog.tables
 local attach = require "forgelog.tables.attach"
 local check = require "forgelog.connection.options"
+local core = require "forgelog.core"
+local find = require "forgelog.tables.find"
 local inspect = require "forgelog.tables.inspect"
 
 local tables = {}
@@ -57,5 +59,24 @@ end
 -- `watch`, so `row_id` is too: read the table again), `wrong` (that in words, or nil), `healthy`
 -- (nothing of it; otherwise watch it again); or nil and an error
 function tables.watched(conn) return inspect.watched(conn) end
+
+--- Writes a change with op "RELOAD" to the log, which says "read this table anew", for what no
+-- trigger can capture: a partition attached or detached with rows in it or dropped, a column
+-- computed anew, rows restored while triggers were off. Of a partition it names the watched table
+-- above it.
+-- @param conn the connection
+-- @string name the table, as for `watch`
+-- @return the seq of the change; or nil and an error
+function tables.touch(conn, name)
+  check.argument("touch", "table", name, "string")
+  local found, err = find.table(conn, "touch", name)
+  local rows
+  if found then rows, err = conn:run("tables.touch", found.oid) end
+  if rows then return rows[1].seq end
+  if err.sqlstate ~= "42501" then return nil, err end
+  local message = "%s; touch needs INSERT on the log, and USAGE on its sequence"
+  return nil, core.error("schema", message:format(err.message), err.sqlstate,
+    { code = "missing_right" })
+end
 
 return tables

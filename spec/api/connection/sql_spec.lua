@@ -23,8 +23,8 @@ end
 
 -- What install fills in beside the schema.
 local DDL = {
-  version = 1, hstore = "public", hstore_text = "public", hstore_oid = 1, capture = "jsonb",
-  ["function"] = "forge_capture_row", sequence = "s",
+  version = 2, owner = "forgelog", owner_text = "forgelog", limit = "1s", script = "SELECT 1;",
+  rel = 1, shape = "NULL", compiled = "NULL;", relation = 1, name = "'t'", sequence = "s",
 }
 
 describe("a file of SQL", function()

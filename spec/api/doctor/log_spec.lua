@@ -1,4 +1,4 @@
--- What diagnose finds wrong with the log itself: its table, triggers, state, sequence, and hstore.
+-- What diagnose finds wrong with the log itself: its table, triggers, state, sequence.
 -- Each check is fine on a healthy log, finds what was really broken, and is fine again by its
 -- advice.
 local findings = require "support.findings"
@@ -18,8 +18,7 @@ describe("diagnose", function()
     end
     mends("install", "warning", "COMMENT ON FUNCTION forge_capture_insert() IS 'forgelog 0'",
       "of another version: functions")
-    mends("install", "error", "DROP FUNCTION forge_key(oid)", "forge_key")
-    mends("install", "warning", "DROP INDEX forge_change_log_created_at_idx", "index on created_at")
+    mends("install", "error", "DROP FUNCTION forge_describe(oid)", "forge_describe")
     mends("install", "warning", "DROP TABLE forge_change_log_consumers",
       "forge_change_log_consumers")
     mends("guard", "error", "ALTER TABLE forge_change_log DISABLE TRIGGER forge_log_truncated",
@@ -68,27 +67,6 @@ describe("diagnose", function()
     must(log, [[ALTER TABLE forge_change_log ALTER seq DROP DEFAULT;
       DROP SEQUENCE forge_change_log_seq_seq]])
     finds(log, "sequence", "error", "no sequence")
-  end)
-
-  it("finds that hstore is gone, another one, or was never there", function()
-    fine(log, "hstore")
-    must(log, "DROP EXTENSION hstore")
-    local finding = finds(log, "hstore", "warning", "hstore was dropped")
-    must(log, finding.advice:match("^CREATE EXTENSION hstore"))
-    finds(log, "hstore", "warning", "another one than the capture functions")
-    fine(log, "install")
-    assert(log:install())
-    fine(log, "hstore")
-    local without = support.database()
-    local other = connect(without)
-    assert(other:install({ hstore = false }))
-    finding = finds(other, "hstore", "warning", "no extension hstore")
-    must(other, finding.advice:match("^CREATE EXTENSION hstore"))
-    finds(other, "hstore", "warning", "made without the extension")
-    assert(other:install())
-    fine(other, "hstore")
-    other:close()
-    support.drop(without)
   end)
 
   it("waits for nobody who has locked the log", function()

@@ -58,18 +58,24 @@ describe("diagnose", function()
   it("finds owners of the capture functions that may not write the log", function()
     local name, drop_role = role(log)
     fine(log, "owner")
-    must(log, ([[ALTER FUNCTION forge_capture_insert() OWNER TO %s;
-      ALTER FUNCTION forge_log_deleted() OWNER TO %s]]):format(name, name))
+    local capture = must(log, [[SELECT tgfoid::regproc::text AS name FROM pg_trigger
+      WHERE tgrelid = 'item'::regclass AND tgname = 'forge_capture_insert']])[1].name
+    must(log, ([[ALTER FUNCTION %s() OWNER TO %s;
+      ALTER FUNCTION forge_log_deleted() OWNER TO %s]]):format(capture, name, name))
     local write, delete = "INSERT INTO item (n) VALUES (1)", "DELETE FROM forge_change_log"
     assert.is_nil((log:query(write)))
     assert.is_nil((log:query(delete)))
     local writes = finds(log, "owner", "error",
       "lacks INSERT ON public.forge_change_log; USAGE ON SEQUENCE")
-    assert.is_truthy(writes.message:find(name .. " owns forge_capture_insert", 1, true))
+    assert.is_truthy(writes.message:find(name .. " owns " .. capture, 1, true))
     must(log, writes.advice .. "; " .. finds(log, "owner", "error", "every trim fails").advice)
-    fine(log, "owner")
     must(log, write)
     must(log, delete)
+    local mixed = finds(log, "owner", "error", "belong to different roles")
+    assert.is_truthy(mixed.message:find(name .. " has " .. capture, 1, true))
+    must(log, ("ALTER FUNCTION %s() OWNER TO forgelog"):format(capture))
+    must(log, "ALTER FUNCTION forge_log_deleted() OWNER TO forgelog")
+    fine(log, "owner")
     drop_role()
   end)
 

@@ -46,14 +46,16 @@ describe("diagnose", function()
     breaks(log, "tables", "warning",
       "CREATE TABLE first PARTITION OF parts FOR VALUES FROM (0) TO (10)",
       "newest partitions of parts", "forgelog watch parts")
-    must(log, "ALTER TABLE first DISABLE TRIGGER forge_capture_row")
+    local trigger = must(log, [[SELECT tgname AS name FROM pg_trigger
+      WHERE tgrelid = 'first'::regclass AND tgname LIKE 'forge\_capture\_row%']])[1].name
+    must(log, "ALTER TABLE first DISABLE TRIGGER " .. trigger)
     finding = finds(log, "tables", "error", "changes of first are missed")
     must(log, finding.advice:match("(.*); then"))
     fine(log, "tables")
     must(log, "CREATE TABLE second (id int PRIMARY KEY, n int)")
     assert(log:watch("second"))
     must(log, "ALTER TABLE parts ATTACH PARTITION second FOR VALUES FROM (10) TO (20)")
-    finds(log, "tables", "error", "second became part of a partitioned or parent table")
+    fine(log, "tables") -- the watched table above it speaks for it, and of TRUNCATE it does itself
     assert(log:watch("second"))
     finds(log, "tables", "warning", "newest partitions of parts")
     assert(log:watch("parts"))

@@ -62,7 +62,10 @@ return {
     { "--verbose", "with an error also its kind, SQLSTATE and detail" },
   },
   { "install", "create the log and its functions, or bring them up to date", {
-    { "--no-hstore", "do without that extension (capture of UPDATEs takes twice as long)" },
+    { "--owner", "role that writes the log (default: forgelog where a superuser installs)",
+      arg = "<role>" },
+    { "--no-owner", "the role that installs writes the log itself" },
+    { "--no-hstore", "without effect; forgelog needs no extension any more" },
   } },
   { "watch", "have the changes of tables logged", {
     tables,
@@ -74,6 +77,7 @@ return {
   }, examples = { "forgelog watch orders customers --ignore updated_at",
     "forgelog watch users --keep name --keep email" } },
   { "unwatch", "have them logged no longer", { tables } },
+  { "touch", "have every consumer read tables anew, for what no trigger can capture", { tables } },
   { "watched", "the tables that are watched, and whether their triggers are as they should be", {
     { "--json", "as JSON" },
   } },

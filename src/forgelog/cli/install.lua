@@ -23,22 +23,23 @@ end
 
 --- Installs.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `schema`, `no_hstore`
+-- @param options `schema`, `owner`, `no_owner`
 return function(context, options)
   local log, where = context:connect(), { schema = options.schema }
   local before = codes_of(must(log:installed(where)))
-  local hstore = nil -- nil: where it is available
-  if options.no_hstore then hstore = false end
-  local _, changed = must(log:install({ schema = options.schema, hstore = hstore }))
+  local owner = options.owner -- nil: a role of its own, where this role may make one
+  if options.no_owner then owner = false end
+  local _, changed, left = must(log:install({ schema = options.schema, owner = owner }))
   local after = must(log:installed(where))
   context.out(("%s the log in schema %s\n"):format(headline(changed, before), after.schema))
   for _, part in ipairs(after.parts) do
     context.out(("  %-9s  %s\n"):format(state_of(part, before), part.name))
   end
-  context.out("UPDATEs are captured by ", after.capture or "nothing", "\n")
+  if after.owner then context.out("changes are written by role ", after.owner, "\n") end
   for _, pair in ipairs({ { "forge_notify_change", after.own_trigger },
     { "forge_trim_change_log", after.own_trimmer } }) do
     local name, own = pair[1], pair[2]
     if not own then context.out(name, " is not forgelog's own and stays as it is\n") end
   end
+  for _, err in ipairs(left or {}) do context:report(err) end
 end

@@ -58,25 +58,13 @@ local function log(run)
   end
 end
 
--- The names of the parts that install makes and that are not there. Not all of them can have the
--- extension, which has a check of its own.
+-- The names of the parts that install makes and that are not there.
 local function lacking(installed)
   local list = {}
   for _, part in ipairs(installed.parts) do
-    if not part.there and part.code ~= "hstore" then list[#list + 1] = part.name end
+    if not part.there then list[#list + 1] = part.name end
   end
   return table.concat(list, ", ")
-end
-
-local function has_hstore(installed)
-  for _, part in ipairs(installed.parts) do
-    if part.code == "hstore" then return part.there end
-  end
-end
-
--- True if install would only make the capture functions again, for the extension that is there now.
-local function lacks_hstore_only(installed)
-  return installed.other_hstore or installed.capture == "jsonb" and has_hstore(installed)
 end
 
 -- Obstacles that another check, "sequence", reports.
@@ -96,7 +84,7 @@ local function judge_install(run, installed)
   local lacks = lacking(installed)
   if lacks ~= "" then
     return run:warning("incomplete", "missing, broken or of another version: " .. lacks, advice)
-  elseif not (installed.current or lacks_hstore_only(installed)) then
+  elseif not installed.current then
     return run:warning("old_functions",
       "functions in the database are of an older version than this program", advice)
   end
@@ -177,34 +165,10 @@ local function sequence(run)
   end
 end
 
-local SLOW = ": capture of UPDATEs takes twice as long as by hstore"
-
-local function hstore(run)
-  local installed = run.installed
-  if not (installed and installed.capture) then return end
-  local advice = run:command("install")
-  if not has_hstore(installed) then
-    local was = installed.capture == "hstore" and "the extension hstore was dropped"
-      or "there is no extension hstore"
-    local create = "CREATE EXTENSION hstore, then " .. advice
-    run:warning("no_hstore", was .. SLOW, run.server.hstore_available and create
-      or "install PostgreSQL's contrib modules on the server, " .. create)
-  elseif installed.capture == "jsonb" then
-    run:warning("hstore_unused",
-      "the capture functions were made without the extension hstore" .. SLOW, advice)
-  elseif installed.other_hstore then
-    local what = "the extension hstore is another one than the capture functions were made for"
-    run:warning("other_hstore", what .. SLOW, advice)
-  else
-    run:ok("UPDATEs are captured by hstore")
-  end
-end
-
 return {
   { "log", log },
   { "install", check_install, needs_log = true },
   { "guard", guard, needs_log = true },
   { "state", state, needs_log = true },
   { "sequence", sequence, needs_log = true },
-  { "hstore", hstore, needs_log = true },
 }

@@ -71,6 +71,27 @@ local function grants_of(rights, to)
   return table.concat(list, "; ")
 end
 
+-- Functions that could be put in the place of others, or that could do more than write the log.
+local function judge_owners(run, rows)
+  local parts, seen, many = {}, {}, 0
+  for _, row in ipairs(rows) do
+    if row.super then
+      local message = "role %s is a superuser and owns %s: what these run, runs with all rights"
+      run:warning("superuser", message:format(row.owner, row.functions), run:command("install")
+        .. " as a superuser, which gives them to a role that can only write the log")
+    end
+    if not seen[row.owner] then many = many + 1 end
+    seen[row.owner] = true
+    parts[#parts + 1] = ("%s has %s"):format(row.owner, row.functions)
+  end
+  if many > 1 then
+    run:error("mixed_owners", "the functions of the log belong to different roles, of which each "
+      .. "can put others in their place: " .. table.concat(parts, "; "),
+      "see who made them, drop what is not forgelog's, then " .. run:command("install"))
+  end
+  return many > 1 or rows[1] ~= nil and (rows[1].super or false)
+end
+
 local function owners(run)
   local rows, err = run:ask("owners")
   if not rows then return err end
@@ -84,6 +105,7 @@ local function owners(run)
         grants_of(row.lacks, row.owner))
     end
   end
+  wrong = judge_owners(run, rows) or wrong
   if #rows > 0 and not wrong then
     run:ok("the functions that write the log run with the rights it takes")
   end

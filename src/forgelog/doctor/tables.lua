@@ -1,6 +1,7 @@
 --- Checks of the tables whose changes are logged.
 -- @module forgelog.doctor.tables
 local inspect = require "forgelog.tables.inspect"
+local remembered = require "forgelog.tables.remembered"
 local units = require "forgelog.units"
 
 local function watch(run, name) return run:command("watch " .. units.word(name)) end
@@ -99,14 +100,30 @@ local function judge_subscription(run, row)
     advice = advice:format(run:command("unwatch " .. units.word(row.name)))
   else
     advice = "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s"
-    advice = advice:format(row.quoted, row.by_hand or "forge_capture_row")
+    advice = advice:format(row.quoted, row.by_hand or row.row_trigger)
   end
   run:error("subscribed", message:format(row.subscription, row.name), advice)
   return true
 end
 
+-- What no trigger can capture, or captures in another order than it happened.
+local function judge_kind(run, row)
+  if row.own_writers then
+    local message = "if the trigger %s of %s writes to that table, changes of one row may be logged "
+      .. "in another order than they happened"
+    run:note("own_writers", message:format(row.own_writers, row.name),
+      "have consumers look the row up, whatever op says, or make that a BEFORE trigger")
+  end
+  if not row.unlogged then return false end
+  local message = "%s is unlogged: a crash empties it, and nothing of that is in the log"
+  run:warning("unlogged", message:format(row.unlogged),
+    ("ALTER TABLE %s SET LOGGED"):format(row.unlogged))
+  return true
+end
+
 local function judge(run, row, about)
   local wrong = judge_subscription(run, row)
+  wrong = judge_kind(run, row) or wrong
   wrong = judge_relatives(run, row, about) or wrong
   wrong = row.by_hand and judge_by_hand(run, row) or wrong
   if about then
@@ -129,6 +146,28 @@ local function judge_truncate(run, rows)
     advice:format(run:command("install"), watch(run, names[1])))
 end
 
+-- Tables that were watched, and of which something is not captured, or was not. Of triggers that are
+-- not as they should be now nothing need be said about before. Whether there are any; or nil and an
+-- error.
+local function judge_lost(run, watched)
+  local lost, err = remembered.lost(run.conn)
+  if not lost then return nil, err end
+  local wrong = {}
+  for _, one in ipairs(watched) do wrong[one.name] = one.wrong end
+  for _, one in ipairs(lost) do
+    local advice = run:command(one.remedy .. " " .. units.word(one.name))
+    if one.code == "switched" and wrong[one.name] then
+      advice = nil
+    elseif one.code == "switched" then
+      run:warning("switched", one.wrong, "read the table again, then " .. advice)
+    else
+      run:error(one.code, one.wrong, one.remedy == "watch" and advice
+        .. ", then read the table again" or advice .. ", if it is not to come back")
+    end
+  end
+  return #lost > 0
+end
+
 -- The rows of sql/doctor/tables.sql; or nil and an error.
 local function logged_tables(run)
   local err
@@ -142,11 +181,15 @@ local function tables(run)
   local watched
   watched, err = inspect.list(run.conn)
   if not watched then return err end
+  local lost
+  lost, err = judge_lost(run, watched)
+  if lost == nil then return err end
   if #rows == 0 and #watched == 0 then
+    if lost then return end
     return run:warning("none_watched", "no table is watched: nothing is logged",
       run:command("watch TABLE"))
   end
-  local wrong, about, seen = false, {}, {}
+  local wrong, about, seen = lost, {}, {}
   for _, one in ipairs(watched) do about[one.name] = one end
   for _, row in ipairs(rows) do
     seen[row.name] = true

@@ -78,7 +78,7 @@ local EVENTS = {
   row = "AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW",
 }
 
--- Makes a trigger or replaces the one of that name, which locks no reader out.
+-- Makes a trigger, or replaces the one of that name, which locks no reader out. It is enabled.
 local function add_create(statements, home, kind, quoted, trigger, calls, list)
   local literals = {}
   for i, argument in ipairs(list) do literals[i] = sql.literal(argument) end
@@ -96,8 +96,10 @@ local function add_own(statements, wanted, found, triggers)
     keeps[name] = true
     add_create(statements, found.home, kind, found.quoted, name, function_name(kind, found),
       arguments.of(kind, wanted, found))
-    local mode = before[kind] and before[kind].always and "ENABLE ALWAYS" or "ENABLE"
-    statements[#statements + 1] = ("ALTER TABLE %s %s TRIGGER %s;"):format(found.quoted, mode, name)
+    if before[kind] and before[kind].always then
+      local text = "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s;"
+      statements[#statements + 1] = text:format(found.quoted, name)
+    end
   end
   for _, row in ipairs(triggers.own) do
     if not keeps[row.trigger] then add_drop(statements, row) end
@@ -110,8 +112,6 @@ local function add_partitions(statements, wanted, found, triggers, partitions)
     keeps[row.quoted] = true
     add_create(statements, found.home, "truncate", row.quoted, inspect.PARTITION_TRIGGER,
       "forge_capture_truncate", { wanted.notify and "notify" or "quiet", "partition" })
-    statements[#statements + 1] = ("ALTER TABLE %s ENABLE TRIGGER %s;")
-      :format(row.quoted, inspect.PARTITION_TRIGGER)
   end
   for _, row in ipairs(triggers.others) do
     if row.trigger ~= inspect.PARTITION_TRIGGER or not keeps[row.quoted] then
@@ -124,10 +124,17 @@ end
 -- the transaction that made them.
 local function add_record(statements, found)
   if not found.may_record then return end
-  statements[#statements + 1] = sql.fill("tables.record", {
-    schema = sql.identifier(found.home), oid = ("%.0f"):format(found.oid),
+  statements[#statements + 1] = sql.fill("ddl.record", {
+    schema = sql.identifier(found.home), relation = ("%.0f"):format(found.oid),
     name = sql.literal(found.name),
   })
+end
+
+-- What forgets it again.
+local function add_unrecord(statements, found)
+  if not found.may_record then return end
+  statements[#statements + 1] = sql.fill("ddl.unrecord",
+    { schema = sql.identifier(found.home), relation = ("%.0f"):format(found.oid) })
 end
 
 local HINT = "watch needs the right TRIGGER on %s (with triggers to replace: its owner), and "
@@ -159,6 +166,7 @@ local function replace(conn, wanted, found, triggers)
   local statements = {}
   if found.ancestor then
     for _, row in ipairs(triggers.own) do add_drop(statements, row) end
+    add_unrecord(statements, found)
   else
     local ok, err = add_functions(conn, statements, wanted, found)
     local partitions
@@ -254,10 +262,7 @@ function attach.detach(conn, name)
   for _, row in ipairs(triggers.others) do
     if row.trigger == inspect.PARTITION_TRIGGER then add_drop(statements, row) end
   end
-  if found.may_record then
-    statements[#statements + 1] = sql.fill("tables.unrecord",
-      { schema = sql.identifier(found.home), oid = ("%.0f"):format(found.oid) })
-  end
+  add_unrecord(statements, found)
   statements[#statements + 1] = sql.fill("ddl.sweep", { schema = sql.identifier(found.home) })
   local ok
   ok, err = run(conn, found, statements, "unwatch as the owner of " .. found.name)

@@ -89,7 +89,7 @@ end
 
 local function add_tables(context, now, lines)
   lines[#lines + 1] = ""
-  if not now.tables[1] then
+  if not (now.tables[1] or now.lost[1]) then
     lines[#lines + 1] = "tables       none is watched"
     return
   end
@@ -98,6 +98,10 @@ local function add_tables(context, now, lines)
   for _, one in ipairs(now.tables) do
     lines[#lines + 1] = ("%-20s  %-9s  %s"):format(terminal.safe(one.name), one.level,
       one.wrong and context.color("red", one.wrong) or context.color("green", "ok"))
+  end
+  for _, one in ipairs(now.lost) do
+    lines[#lines + 1] = ("%-20s  %-9s  %s"):format(terminal.safe(one.name), "",
+      context.color("red", one.wrong))
   end
 end
 

@@ -1,4 +1,5 @@
--- Who else than the owner may write to the log, its state or its sequence; what PUBLIC may read.
+-- Who else than the owner, and the role whose rights changes are logged with, may write
+-- to the log, its state or its sequence; what PUBLIC may read.
 -- Parameters: none.
 -- Columns: quoted text, sequence boolean (it is one), role name (NULL: PUBLIC), grantee text
 -- (quoted), rights text, writes boolean (not just SELECT), harms boolean (more than a writer by
@@ -21,6 +22,8 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind = '
  CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
  WHERE n.nspname = @schema_name@ AND x.grantee <> c.relowner AND r.rolsuper IS NOT TRUE
+   AND x.grantee NOT IN (SELECT p.proowner FROM pg_catalog.pg_proc p
+                          WHERE p.pronamespace = n.oid AND p.proname = 'forge_capture_insert')
    AND (CASE WHEN c.relkind = 'S' THEN x.privilege_type = 'UPDATE'
              ELSE x.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE') END
         OR x.grantee = 0 AND c.relname = 'forge_change_log' AND x.privilege_type = 'SELECT')

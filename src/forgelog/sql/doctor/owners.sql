@@ -1,19 +1,20 @@
 -- The owners with whose rights the functions of the log run, and which rights they lack for that.
 -- Parameters: none.
--- Columns: owner text (quoted), guards boolean (functions that keep count of what is trimmed, not
--- those that capture), functions text, lacks text (as in GRANT, separated by "; ", or empty).
-SELECT pg_catalog.quote_ident(o.rolname) AS owner, f.guards,
+-- Columns: owner text (quoted), super boolean, guards boolean (functions that keep count of what is
+-- trimmed, not those that capture), functions text, lacks text (as in GRANT, separated by "; ", or
+-- empty); one row for each owner and what the functions are for.
+SELECT pg_catalog.quote_ident(o.rolname) AS owner, o.rolsuper AS super, f.kind = 'guard' AS guards,
        pg_catalog.string_agg(f.proname, ', ' ORDER BY f.proname) AS functions,
        pg_catalog.array_to_string(ARRAY[
          CASE WHEN NOT pg_catalog.has_schema_privilege(o.oid, n.oid, 'USAGE')
               THEN pg_catalog.format('USAGE ON SCHEMA %I', n.nspname) END,
-         CASE WHEN NOT f.guards AND NOT pg_catalog.has_table_privilege(o.oid, c.oid, 'INSERT')
+         CASE WHEN f.kind = 'capture' AND NOT pg_catalog.has_table_privilege(o.oid, c.oid, 'INSERT')
               THEN pg_catalog.format('INSERT ON %I.%I', n.nspname, c.relname) END,
          -- The sequence of an identity column asks for no right.
-         CASE WHEN NOT f.guards AND a.attidentity = ''
+         CASE WHEN f.kind = 'capture' AND a.attidentity = ''
                    AND NOT pg_catalog.has_sequence_privilege(o.oid, q.seqrelid, 'USAGE, UPDATE')
               THEN pg_catalog.format('USAGE ON SEQUENCE %I.%I', qn.nspname, qc.relname) END,
-         CASE WHEN f.guards AND NOT (pg_catalog.has_table_privilege(o.oid, s.oid, 'SELECT')
+         CASE WHEN f.kind = 'guard' AND NOT (pg_catalog.has_table_privilege(o.oid, s.oid, 'SELECT')
                                      AND pg_catalog.has_table_privilege(o.oid, s.oid, 'UPDATE'))
               THEN pg_catalog.format('SELECT, UPDATE ON %I.%I', n.nspname, s.relname) END
        ], '; ') AS lacks
@@ -26,13 +27,14 @@ SELECT pg_catalog.quote_ident(o.rolname) AS owner, f.guards,
   LEFT JOIN pg_catalog.pg_class qc ON qc.oid = q.seqrelid
   LEFT JOIN pg_catalog.pg_namespace qn ON qn.oid = qc.relnamespace
   JOIN (SELECT p.proname, p.pronamespace, p.proowner,
-               p.proname IN ('forge_log_deleted', 'forge_log_truncated') AS guards
+               CASE WHEN p.proname IN ('forge_log_deleted', 'forge_log_truncated') THEN 'guard'
+                    WHEN p.prosecdef THEN 'capture' ELSE 'helper' END AS kind
           FROM pg_catalog.pg_proc p
-         WHERE p.prosecdef
-           AND (p.proname IN ('forge_log_deleted', 'forge_log_truncated', 'forge_notify_change')
-                OR p.proname LIKE 'forge\_capture\_%')) f ON f.pronamespace = n.oid
+         WHERE p.proname IN (SELECT want.name FROM (VALUES @functions@) want(name))
+            OR p.proname LIKE 'forge\_capture\_%'
+            OR p.proname = 'forge_notify_change' AND p.prosecdef) f ON f.pronamespace = n.oid
   JOIN pg_catalog.pg_roles o ON o.oid = f.proowner
  WHERE n.nspname = @schema_name@
- GROUP BY o.oid, o.rolname, f.guards, n.oid, n.nspname, c.oid, c.relname, a.attidentity, s.oid,
+ GROUP BY o.oid, o.rolname, o.rolsuper, f.kind, n.oid, n.nspname, c.oid, c.relname, a.attidentity, s.oid,
           s.relname, q.seqrelid, qc.relname, qn.nspname
- ORDER BY 1, 2;
+ ORDER BY 1, 3;

@@ -4,7 +4,7 @@
 -- role text (quoted), reads_stats boolean, locks_per_transaction int, lock_slots bigint (how many
 -- locks the shared lock table has room for at least), locks bigint (how many are in it),
 -- idles_forever, fsync, autovacuum and track_counts boolean, logs text (the schemas that have a
--- table of the log's name; NULL: none), hstore_available boolean.
+-- table of the log's name; NULL: none).
 SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8 AS now,
        pg_catalog.current_setting('server_version_num')::int AS version_number,
        pg_catalog.current_setting('server_version') AS version,
@@ -23,6 +23,4 @@ SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8 AS now,
        pg_catalog.current_setting('track_counts')::bool AS track_counts,
        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname)
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relname = 'forge_change_log' AND c.relkind = 'r') AS logs,
-       EXISTS (SELECT FROM pg_catalog.pg_available_extensions
-                WHERE name = 'hstore') AS hstore_available;
+         WHERE c.relname = 'forge_change_log' AND c.relkind = 'r') AS logs;

@@ -4,36 +4,58 @@
 -- Columns: name text (as in table_name), quoted text, by_hand text (a row trigger that somebody
 -- attached), hand_off boolean (that is disabled), hand_partial boolean (it is not for every change
 -- of rows), captured boolean (watched), statement boolean (by triggers for whole statements),
--- joined boolean (it is part of another table), children text (tables that inherit from it and are
--- not logged), subscription text (which writes to it), always_row boolean (a row trigger fires
--- always), copies_off text (partitions whose copy of the trigger is disabled), copies_on text (the
+-- joined boolean (it is part of another table that is not watched), children text (tables that inherit from it and are
+-- not logged), subscription text (which writes to it), row_trigger text (made by watch), always_row
+-- boolean (a row trigger fires always), unlogged text (tables that a crash empties), own_writers text
+-- (somebody's AFTER ROW triggers whose functions speak of the table), copies_off text (partitions whose copy of the trigger is disabled), copies_on text (the
 -- statements that enable it), partitions bigint.
 SELECT w.name, w.quoted,
        w.by_hand, w.hand_off, w.events <> 28 AS hand_partial, -- 4 insert, 8 delete, 16 update
        w.captured, w.statement,
-       EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = w.oid) AS joined,
+       EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = w.oid)
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(w.oid) a
+                           JOIN pg_catalog.pg_trigger x ON x.tgrelid = a.relid
+                            AND x.tgname ~ '^forge_capture_row' AND x.tgparentid = 0
+                          WHERE a.relid <> w.oid) AS joined,
        (SELECT pg_catalog.string_agg(k.relname, ', ' ORDER BY k.relname)
           FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid = i.inhrelid
          WHERE i.inhparent = w.oid
            AND NOT k.relispartition -- a partition has a copy of the trigger
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger x
-                            WHERE x.tgrelid = k.oid AND x.tgfoid = ANY (w.functions))) AS children,
+                             JOIN pg_catalog.pg_proc p ON p.oid = x.tgfoid
+                            JOIN pg_catalog.pg_namespace o
+                              ON o.oid = p.pronamespace AND o.nspname = @schema_name@
+                           WHERE x.tgrelid = k.oid AND p.proname ~ '^forge_')) AS children,
        (SELECT s.subname FROM pg_catalog.pg_subscription_rel r
           JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
          WHERE r.srrelid = w.oid
             OR r.srrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(w.oid) p)
          LIMIT 1) AS subscription,
-       w.always_row, copies.off AS copies_off, copies.remedy AS copies_on,
+       w.row_trigger, w.always_row,
+       (SELECT pg_catalog.string_agg(u.oid::pg_catalog.regclass::text, ', ')
+          FROM pg_catalog.pg_class u
+         WHERE u.relpersistence = 'u'
+           AND (u.oid = w.oid
+                OR u.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(w.oid) p))
+       ) AS unlogged,
+       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(x.tgname), ', ' ORDER BY x.tgname)
+          FROM pg_catalog.pg_trigger x JOIN pg_catalog.pg_proc p ON p.oid = x.tgfoid
+         WHERE x.tgrelid = w.oid AND NOT x.tgisinternal AND x.tgtype & 3 = 1 -- AFTER, for rows
+           AND x.tgfoid <> ALL (w.functions)
+           AND pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(w.relname)) > 0
+       ) AS own_writers,
+       copies.off AS copies_off, copies.remedy AS copies_on,
        (SELECT count(*)
           FROM pg_catalog.pg_partition_tree(CASE w.relkind WHEN 'p' THEN w.oid END) p
          WHERE p.isleaf) AS partitions
-  FROM (SELECT c.oid, c.relkind, @table_name@ AS name,
+  FROM (SELECT c.oid, c.relkind, c.relname, @table_name@ AS name,
                pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted,
                pg_catalog.quote_ident(max(t.tgname::text) FILTER (WHERE p.hand)) AS by_hand,
                pg_catalog.bool_and(t.tgenabled NOT IN ('O', 'A')) FILTER (WHERE p.hand) AS hand_off,
                pg_catalog.bit_or(t.tgtype & 28) FILTER (WHERE p.hand) AS events,
                pg_catalog.bool_or(NOT p.hand) AS captured,
-               pg_catalog.bool_or(p.proname = 'forge_capture_insert') AS statement,
+               pg_catalog.bool_or(p.proname ~ '^forge_capture_insert') AS statement,
+               max(t.tgname::text) FILTER (WHERE p.proname ~ '^forge_capture_row') AS row_trigger,
                pg_catalog.bool_or(t.tgenabled = 'A' AND t.tgtype & 1 = 1) AS always_row,
                pg_catalog.array_agg(t.tgfoid) AS functions
           FROM pg_catalog.pg_trigger t
@@ -41,8 +63,8 @@ SELECT w.name, w.quoted,
                   FROM pg_catalog.pg_proc x
                   JOIN pg_catalog.pg_namespace o
                     ON o.oid = x.pronamespace AND o.nspname = @schema_name@
-                 WHERE x.proname IN ('forge_capture_insert', 'forge_capture_update',
-                       'forge_capture_delete', 'forge_capture_row', 'forge_notify_change')
+                 WHERE x.proname ~ '^forge_capture_(insert|update|delete|row)(_\d+)?$'
+                    OR x.proname = 'forge_notify_change'
                ) p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

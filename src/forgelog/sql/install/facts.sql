@@ -1,6 +1,7 @@
 -- What stands of the log in its schema, which need not exist, nor the log in it.
 -- Parameters: $1 int (the version of the database objects that this program installs).
--- Columns: schema text (quoted where needed), schema_exists, may_create, role, then of the log:
+-- Columns: schema text (quoted where needed), schema_exists, may_create, role, superuser, then of the
+-- log:
 -- exists, owned, owner text (quoted), not_a_table, missing_essential text and complete (which
 -- fields it has columns for), created_at_type text, increment, cache and sequence (of the sequence
 -- that gives the seqs), oid bigint, has_tables, guarded; then functions (all that install makes are
@@ -10,6 +11,7 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
        n.oid IS NOT NULL AS schema_exists,
        pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create,
        current_user AS role,
+       (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS superuser,
        c.oid IS NOT NULL AS exists, c.oid::bigint AS oid,
        pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
        pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)) AS owner,

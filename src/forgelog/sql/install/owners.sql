@@ -1,6 +1,6 @@
 -- Whose the objects in the log's schema are, and who else may put some there.
 -- Parameters: $1 text (the role that capture functions are to belong to; NULL: to whoever installs).
--- Columns: superuser boolean (of this role), strangers text (objects of forgelog's names that belong
+-- Columns: strangers text (objects of forgelog's names that belong
 -- to somebody whom this role should not trust; NULL: none), stranger text (quoted: the first of
 -- their owners), creators text (quoted: who else may create objects in the schema; NULL: nobody),
 -- role_exists and role_unsafe boolean (of $1: it could do more than write the log, or somebody could
@@ -31,8 +31,7 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
         WHERE o.owner <> me.oid AND o.owner NOT IN (SELECT w.oid FROM wanted w)
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.owner AND r.rolsuper)
           AND (me.rolsuper OR NOT pg_catalog.pg_has_role(o.owner, 'USAGE')))
-SELECT me.rolsuper AS superuser,
-       (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange s) AS strangers,
+SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange s) AS strangers,
        (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(s.owner))
           FROM strange s ORDER BY s.name LIMIT 1) AS stranger,
        (SELECT pg_catalog.string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC'

@@ -21,7 +21,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_n
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_class f
                              WHERE f.oid = b.relid AND f.relkind = 'f')
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger x WHERE x.tgrelid = b.relid
-                               AND x.tgname = 'forge_capture_truncate_partition'
+                               AND x.tgname ~ '^forge_capture_truncate(_partition)?$'
                                AND x.tgenabled IN ('O', 'A'))) AS uncovered
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid

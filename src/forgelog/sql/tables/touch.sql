@@ -1,0 +1,22 @@
+-- Writes to the log that a table is to be read anew: under the name of the watched table above it,
+-- where there is one.
+-- Parameters: $1 bigint (the table's oid).
+-- Columns: seq bigint.
+WITH named AS (
+       SELECT @table_name@ AS name
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid = coalesce(
+                (SELECT a.relid::oid
+                   FROM pg_catalog.pg_partition_ancestors($1::bigint::oid)
+                          WITH ORDINALITY AS a(relid, place)
+                   JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid AND t.tgparentid = 0
+                    AND t.tgname ~ '^forge_capture_row(_\d+)?$'
+                  ORDER BY a.place DESC LIMIT 1), $1::bigint::oid)),
+     written AS (
+       INSERT INTO @schema@.forge_change_log (table_name, op, created_at)
+       SELECT name, 'RELOAD', pg_catalog.clock_timestamp() FROM named
+       RETURNING seq)
+SELECT w.seq::bigint AS seq,
+       CASE WHEN NOT pg_catalog.pg_try_advisory_xact_lock_shared(@bell@)
+            THEN pg_catalog.pg_notify('forge_changes', '') END AS notified
+  FROM written w;
