@@ -1,4 +1,4 @@
-# make demo | demo-openresty | demo-api-keys | check-pure | check | test | soak | asan | valgrind | bench | lint | docs | install | deps | clean
+# make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs | install | deps | clean
 # LUA_VERSION=5.4, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
 TEST_VERSIONS = 5.4 5.1 jit
@@ -54,8 +54,8 @@ unexport LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT LUA_INIT_5_4
 with_postgres = spec/support/with-postgres
 deps = spec/support/deps
 
-.PHONY: all build host c-specs deps check-pure check test soak asan valgrind list-suites bench \
-  lint lint-text demo demo-openresty demo-api-keys docs install clean env
+.PHONY: all build host c-specs deps check-pure check test test-versions soak asan valgrind list-suites \
+  bench lint lint-text demo demo-openresty demo-api-keys docs install clean env
 
 all: build
 
@@ -95,6 +95,7 @@ deps:
 #   make check-pure   the C specs that need no server: seconds
 #   make check        the C specs, the library and the command on one Lua: about a minute
 #   make test         all that a change must pass
+#   make test-versions  library, command and some loads on Lua 5.4, on each PostgreSQL of VERSIONS
 #   make soak         the C specs and the loads on each Lua, ten times as long
 # SPECS="spec/x_spec.lua spec/folder" and c_specs= choose others; see also RUN, BUSTED_FLAGS, FORGELOG_JOBS.
 
@@ -172,6 +173,15 @@ endef
 test:
 	$(call on_each_lua,suites-of-test)
 
+# 'make test' runs on the PostgreSQL of this machine; these are fetched where they are missing, by npm.
+VERSIONS = 14 16 17 18
+test-versions: SPECS = spec/api spec/cli $(patsubst %,spec/load/%_spec.lua,capture trim reconnect)
+test-versions:
+	@$(deps) versions
+	@$(make) -s -j$(cores) prepared
+	@$(make) -s list-suites LIST='$(lua_specs)' >$(BUILD)/suites
+	@spec/support/versions $(BUILD)/suites $(VERSIONS)
+
 soak: export FORGELOG_SCALE = 10
 soak: export FORGELOG_TIMEOUT ?= 14400
 soak:
@@ -210,12 +220,14 @@ valgrind:
 	  NAME=valgrind-$(LUA_VERSION) CFLAGS='-O1 -g' \
 	  RUN='$(valgrind_command)'
 
-# BENCHES="drain trim" for a part of them.
+# BENCHES="drain trim" for a part of them; VERSION=17 for another PostgreSQL than this machine's.
+VERSION =
 bench:
-	@$(deps) bench
+	@$(deps) bench $(if $(VERSION),versions)
 	@$(MAKE) --no-print-directory -s build LUA_VERSION=jit
 	@$(MAKE) --no-print-directory -s build $(own_host)
-	@$(lua_env) $(with_postgres) --durable -c max_wal_size=4GB $(LUA) bench/run.lua $(BENCHES)
+	@$(if $(VERSION),FORGELOG_PGBIN=$$(spec/support/postgres-of $(VERSION)) && export FORGELOG_PGBIN &&) \
+	$(lua_env) $(with_postgres) --durable -c max_wal_size=4GB $(LUA) bench/run.lua $(BENCHES)
 
 demo:
 	@$(deps) demo

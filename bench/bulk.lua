@@ -1,66 +1,69 @@
--- One UPDATE of many rows: without a trigger, watched (by hstore and by jsonb), and with the
--- framework's row trigger.
+-- One statement that writes many rows: UPDATE, INSERT and DELETE, of small rows and of a table of
+-- sixty columns; without a trigger, with the framework's row trigger, with the first edition's
+-- capture, watched.
 local bench = require "bench.support"
+local captures = require "bench.captures"
 
-local ROUNDS = 4
+local ROUNDS = 5
 local rows = bench.scale(100000)
 
 local conninfo = bench.database()
-bench.accounts(conninfo, math.ceil(rows / 100000))
-bench.framework(conninfo, "framework")
-local log = bench.connect(conninfo)
+local capture = captures.new(conninfo)
+local writer = bench.connect(capture.conninfo)
 
-local function update()
-  bench.psql("VACUUM pgbench_accounts; CHECKPOINT", conninfo)
-  local sql = "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid <= $1"
-  return (bench.timed(log.query, log, sql, rows))
-end
+local STATEMENTS = { "UPDATE", "INSERT", "DELETE" }
+-- Of the row trigger's time, for small rows.
+local TARGETS = { UPDATE = 0.32, INSERT = 0.4, DELETE = 0.35 }
 
--- Each side arranges its triggers, measures, and takes them away again.
-local function watched(install)
-  return function()
-    assert(log:install(install))
-    assert(log:watch("pgbench_accounts"))
-    local seconds = update()
-    assert(log:unwatch("pgbench_accounts"))
-    return seconds
+-- Prints what each statement costs on a table.
+-- @param name the table's
+-- @param what is written, for people
+-- @param texts the statements: INSERT fills the empty table, UPDATE and DELETE take in all rows
+local function measure(name, what, texts)
+  local empty = "TRUNCATE " .. name
+  local full = ("%s; %s; VACUUM ANALYZE %s"):format(empty, texts.INSERT, name)
+  local before = { INSERT = empty, UPDATE = full, DELETE = full }
+  local seconds = {}
+  for _, statement in ipairs(STATEMENTS) do
+    seconds[statement] = captures.compare(ROUNDS, function(side)
+      bench.psql(before[statement] .. "; CHECKPOINT", conninfo)
+      return capture:under(side, name, function()
+        return (bench.timed(writer.query, writer, texts[statement]))
+      end)
+    end)
+    bench.title("bulk: %s of %s, %d rounds", statement, what, ROUNDS)
+    captures.show(seconds[statement], function(figure) return ("%.3f s"):format(figure) end)
   end
-end
-
-local function row_trigger()
-  assert(log:query("SET search_path = framework, public"))
-  assert(log:query("SELECT forge_enable_reactivity('pgbench_accounts')"))
-  local seconds = update()
-  assert(log:query("SELECT forge_disable_reactivity('pgbench_accounts')"))
-  assert(log:query("RESET search_path"))
   return seconds
 end
 
-local figures = bench.alternate(ROUNDS, {
-  { "bare", update },
-  { "hstore", watched() },
-  { "jsonb", watched { hstore = false } },
-  { "row", row_trigger },
+bench.psql([[
+  CREATE TABLE small (aid int PRIMARY KEY, bid int, abalance int, filler char(84))]], conninfo)
+local small = measure("small", bench.count(rows) .. " small rows", {
+  INSERT = ("INSERT INTO small SELECT g, 1, 0, '' FROM generate_series(1, %d) g"):format(rows),
+  UPDATE = "UPDATE small SET abalance = abalance + 1",
+  DELETE = "DELETE FROM small",
 })
-local seconds = {}
-for name, list in pairs(figures) do seconds[name] = bench.median(list) end
-
-local captured = assert(log:query([[SELECT (SELECT count(*) FROM public.forge_change_log) AS ours,
-  (SELECT count(*) FROM framework.forge_change_log) AS theirs]]))[1]
-assert(captured.ours == 2 * ROUNDS * rows and captured.theirs == ROUNDS * rows,
-  "not every row was captured")
-
-local function show(name, label)
-  bench.line(label, "%7.3f s   %5.2f x no trigger", seconds[name], seconds[name] / seconds.bare)
+print()
+for _, statement in ipairs(STATEMENTS) do
+  local seconds = small[statement]
+  bench.target(statement .. ", of the row trigger", seconds.this / seconds.row, "<=",
+    TARGETS[statement])
 end
 
-bench.title("bulk: UPDATE of %s rows, %d rounds", bench.count(rows), ROUNDS)
-show("bare", "no trigger")
-show("hstore", "watched, hstore")
-show("jsonb", "watched, jsonb")
-show("row", "row trigger with NOTIFY")
-bench.target("watched, of the row trigger", seconds.hstore / seconds.row, "<=", 1 / 3)
-bench.line("  the same by jsonb", "%9.2f", seconds.jsonb / seconds.row)
+-- A key and 59 more: whole numbers, texts, timestamps and numerics by turns.
+local TYPES = { "int DEFAULT 7", "text DEFAULT 'some words of text'",
+  "timestamptz DEFAULT '2026-11-28 12:00:00+00'", "numeric DEFAULT 19.95" }
+local columns = { "id int PRIMARY KEY" }
+for i = 1, 59 do columns[i + 1] = ("c%d %s"):format(i, TYPES[(i - 1) % #TYPES + 1]) end
+bench.psql(("CREATE TABLE broad (%s)"):format(table.concat(columns, ", ")), conninfo)
+local fewer = math.ceil(rows / 4)
+measure("broad", bench.count(fewer) .. " rows of 60 columns", {
+  INSERT = ("INSERT INTO broad (id) SELECT generate_series(1, %d)"):format(fewer),
+  UPDATE = "UPDATE broad SET c1 = c1 + 1, c2 = 'other words of text'",
+  DELETE = "DELETE FROM broad",
+})
 
-log:close()
+writer:close()
+capture.log:close()
 bench.drop(conninfo)

@@ -1,63 +1,94 @@
--- Eight clients that update single rows of a table: without a trigger, watched, and with the
--- framework's row trigger.
+-- Eight clients that write single rows, and transactions of ten statements, while nobody listens:
+-- without a trigger, with the framework's row trigger, with the first edition's capture, watched.
 local bench = require "bench.support"
+local captures = require "bench.captures"
 
-local SCALE, CLIENTS, ROUNDS = 10, 8, 4
-local seconds = bench.scale(6)
+local SCALE, CLIENTS, ROUNDS = 10, 8, 5
+local seconds = bench.scale(5)
+-- Rows that each client may delete: more than it can in that time.
+local OWN = 4000 * seconds
 
 local conninfo = bench.database()
 bench.accounts(conninfo, SCALE)
-bench.framework(conninfo, "framework")
-local log = bench.connect(conninfo)
--- The framework's functions find their log by the search path; forgelog's do not look at it.
-local theirs = conninfo .. " options='-c search_path=framework,public'"
+local capture = captures.new(conninfo)
+local writers = capture.conninfo
 
-local function rate()
-  local load = bench.pgbench {
-    conninfo = theirs, script = bench.one_account(SCALE), clients = CLIENTS, seconds = seconds }
+bench.psql("CREATE TABLE item (LIKE pgbench_accounts INCLUDING ALL);"
+  .. "CREATE SEQUENCE item_aid; ALTER TABLE item ALTER aid SET DEFAULT nextval('item_aid')",
+  conninfo)
+
+local INSERT = "INSERT INTO item (bid, abalance, filler) VALUES (1, 0, 'new');\n"
+-- Each client deletes a range of its own from its beginning to its end.
+local DELETE = ([[
+\set i :i + 1
+DELETE FROM item WHERE aid = :client_id * %d + :i;
+]]):format(OWN)
+
+-- Each client has accounts of its own, so that transactions never wait for each other.
+local function ten_updates()
+  local share = SCALE * 100000 / CLIENTS
+  local update = ([[
+\set aid :client_id * %d + random(1, %d)
+UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = :aid;
+]]):format(share, share)
+  return "BEGIN;\n" .. update:rep(10) .. "COMMIT;\n"
+end
+
+local function empty()
+  bench.psql("TRUNCATE item; ALTER SEQUENCE item_aid RESTART", conninfo)
+end
+
+local function fill()
+  empty()
+  bench.psql(("INSERT INTO item (aid, bid, abalance, filler)"
+    .. " SELECT g, 1, 0, 'old' FROM generate_series(1, %d) g; VACUUM ANALYZE item"):format(
+    CLIENTS * OWN), conninfo)
+end
+
+local function some_left()
+  for client = 1, CLIENTS do
+    local left = bench.psql("SELECT count(*) FROM item WHERE aid = " .. client * OWN, conninfo)
+    assert(left == "1", "a client has deleted all its rows: it needs more of them")
+  end
+end
+
+local CASES = {
+  { name = "single-row UPDATE", table = "pgbench_accounts", script = bench.one_account(SCALE),
+    target = 0.65 },
+  { name = "single-row INSERT", table = "item", script = INSERT, before = empty, target = 0.7 },
+  { name = "single-row DELETE", table = "item", script = DELETE, before = fill,
+    after = some_left },
+  { name = "transaction of ten UPDATEs", table = "pgbench_accounts", script = ten_updates() },
+}
+
+-- Transactions a second.
+local function rate(case)
+  local load = bench.pgbench { conninfo = writers, script = case.script, clients = CLIENTS,
+    seconds = seconds, variables = { i = 0 } }
   local _, report = load:wait()
   return tonumber(report:match("tps = ([%d.]+)"))
 end
 
--- Each side arranges its triggers, measures, and takes them away again.
-local function bare()
-  return rate()
+local function measure(case)
+  return function(side)
+    if case.before then case.before() end
+    bench.psql("CHECKPOINT", conninfo)
+    local tps = capture:under(side, case.table, function() return rate(case) end)
+    if case.after then case.after() end
+    return tps
+  end
 end
 
-local function watched()
-  assert(log:watch("pgbench_accounts"))
-  local found = rate()
-  assert(log:unwatch("pgbench_accounts"))
-  return found
+rate(CASES[1]) -- the first writes to each page of a new table cost more than later ones
+for _, case in ipairs(CASES) do
+  local tps = captures.compare(ROUNDS, measure(case))
+  bench.title("rows: %s, %d clients, pgbench -s %d, %d rounds of %d s each, nobody listens",
+    case.name, CLIENTS, SCALE, ROUNDS, seconds)
+  captures.show(tps, function(figure) return bench.count(figure) .. "/s" end)
+  if case.target then
+    bench.target(case.name .. ", of none", tps.this / tps.bare, ">=", case.target)
+  end
 end
 
-local function row_trigger()
-  bench.psql("SELECT forge_enable_reactivity('pgbench_accounts')", theirs)
-  local found = rate()
-  bench.psql("SELECT forge_disable_reactivity('pgbench_accounts')", theirs)
-  return found
-end
-
-bare() -- the first writes to each page of a new table cost more than later ones
-local figures = bench.alternate(ROUNDS, {
-  { "bare", bare },
-  { "watched", watched },
-  { "row", row_trigger },
-})
-local tps = {}
-for name, list in pairs(figures) do tps[name] = bench.median(list) end
-
-local captured = assert(log:query("SELECT count(*) AS n FROM forge_change_log"))[1].n
-assert(captured > 0, "nothing was captured")
-
-bench.title("single rows: %d clients, pgbench -s %d, %d rounds of %d s each", CLIENTS, SCALE,
-  ROUNDS,
-  seconds)
-bench.line("no trigger", "%8s/s", bench.count(tps.bare))
-bench.line("watched, nobody listens", "%8s/s", bench.count(tps.watched))
-bench.line("row trigger with NOTIFY", "%8s/s", bench.count(tps.row))
-bench.target("watched, of no trigger", tps.watched / tps.bare, ">=", 0.6)
-bench.target("watched, of the row trigger", tps.watched / tps.row, ">=", 2, "x")
-
-log:close()
+capture.log:close()
 bench.drop(conninfo)

@@ -2,15 +2,24 @@
 -- and the functions that capture changes. Needs PostgreSQL 14 or later. A log has these functions
 -- as methods (`log:install{...}`); here they take its `connection`.
 -- @module forgelog.install
+local attach = require "forgelog.tables.attach"
 local check = require "forgelog.connection.options"
+local compile = require "forgelog.tables.compile"
 local core = require "forgelog.core"
+local inspect = require "forgelog.tables.inspect"
 local script = require "forgelog.install.script"
 local sql = require "forgelog.connection.sql"
 
 local install = {}
 
 -- Of the database objects; raised with every change of a function or table in sql/ddl.
-local VERSION = 1
+local VERSION = 2
+
+-- The role that capture functions belong to where a superuser installs.
+local OWNER = "forgelog"
+
+-- The functions behind triggers that serve every table.
+local CAPTURES = { "insert", "update", "delete", "truncate", "row" }
 
 -- What a column created_at has to be.
 local TIMESTAMP = "timestamp with time zone"
@@ -58,114 +67,141 @@ local function refusal(code, message, sqlstate)
   return core.error("schema", message, sqlstate, { code = code })
 end
 
--- What the capture functions are made for: the extension's place and identity, or jsonb.
-local function capture_mark(facts)
-  if facts.hstore_oid == 0 then return "jsonb" end
-  return ("%s.akeys=%d"):format(facts.hstore_schema, facts.hstore_oid)
-end
-
--- How UPDATEs are captured now: "hstore" or "jsonb"; nil where there are no capture functions.
-local function captures_by(facts)
-  if not facts.capture then return nil end
-  return facts.capture:find("akeys=", 1, true) and "hstore" or "jsonb"
-end
-
 -- Whether a newer program has installed the log; this one changes nothing then.
 local function is_newer(facts) return (facts.newest_version or 0) > VERSION end
 
 -- Whether everything is as this program would install it.
 local function is_current(facts)
-  return facts.exists and facts.complete and facts.indexed and facts.has_tables and facts.guarded
-    and facts.functions and facts.capture == ("forgelog %d %s"):format(VERSION, capture_mark(facts))
-    or false
+  return facts.exists and facts.complete and facts.has_tables and facts.guarded and facts.functions
+    and facts.settled or false
 end
 
--- What is in the database now.
-local function find_facts(conn, name, use_hstore)
+-- Why objects here cannot be trusted: a code and a message; nil where they can.
+local function distrust(facts, name)
+  if facts.strangers then
+    local message = "in schema %s there is already, and belongs to role %s: %s; install as that "
+      .. "role, or drop what is not forgelog's"
+    return "foreign_object", message:format(name, facts.stranger, facts.strangers)
+  elseif facts.creators then
+    local message = "others may create objects in schema %s, and so put some in the place of "
+      .. "forgelog's: %s; REVOKE CREATE ON SCHEMA %s FROM %s, or install into a schema of its own "
+      .. "(CREATE SCHEMA feed, and the option schema)"
+    return "open_schema", message:format(name, facts.creators, facts.schema, facts.creators)
+  elseif facts.role_unsafe and not facts.owner_given then
+    local message = "the role %s is not one that can only write the log (it may log in, or do more, "
+      .. "or others may act as it); say by the option owner which role capture functions are to "
+      .. "belong to"
+    return "owner_role", message:format(facts.wanted)
+  end
+end
+
+-- What is in the database now. `owner`: the option of install.
+local function find_facts(conn, name, owner)
   local rows, err = conn:run_in(name, "install.facts", VERSION)
   if not rows then return nil, err end
   local facts = rows[1]
-  if not use_hstore then facts.hstore_oid = 0 end
   if facts.has_tables and facts.owned and facts.sequence then
     rows, err = conn:run_in(name, "install.state", facts.sequence)
     if not rows then return nil, err end
     facts.has_tables = rows[1].sound
   end
+  local wanted = owner
+  if owner == nil then wanted = facts.superuser and OWNER or nil end
+  rows, err = conn:run_in(name, "install.owners", wanted or nil)
+  if not rows then return nil, err end
+  for key, value in pairs(rows[1]) do facts[key] = value end
+  facts.owner_given, facts.owner_text = owner, wanted or nil
   return facts
 end
 
 -- Whether there is something to do: true or false; or nil and why it cannot be done.
-local function has_work(facts, name, use_hstore)
+local function has_work(facts, name)
   if is_newer(facts) then return false end
   local code, message = obstacle(facts, name)
+  if not code then code, message = distrust(facts, name) end
   if code then return nil, refusal(code, message) end
+  if is_current(facts) then return false end
   local right, lacks = missing_right(facts, name)
-  local lacks_hstore = use_hstore and facts.hstore_oid == 0
-  if is_current(facts) and (right or not lacks_hstore) then return false end
   if right then return nil, refusal(right, lacks, "42501") end
   return true
 end
 
--- The facts after an attempt to have the extension.
-local function add_hstore(conn, name, facts)
-  local text = sql.fill("ddl.hstore", { schema = facts.schema })
-  local ok, err = script.run(conn, text, "install needs CREATE on the schema")
-  if not ok then return nil, err end
-  return find_facts(conn, name, true)
-end
-
 -- The statements that install everything.
 local function statements(facts)
-  local hstore = facts.hstore_oid > 0 and facts.hstore_schema or facts.schema
-  local words = {
-    schema = facts.schema, version = VERSION, capture = (capture_mark(facts):gsub("'", "''")),
-    hstore = hstore, hstore_text = (hstore:gsub("'", "''")),
-    hstore_oid = ("%d"):format(facts.hstore_oid),
-  }
-  local parts = {}
-  local function add(name) parts[#parts + 1] = sql.fill(name, words) end
-  local function add_row_trigger(name)
-    words["function"] = name
-    add("ddl.row")
+  local words, parts = { schema = facts.schema, version = VERSION }, {}
+  local function add(text) parts[#parts + 1] = text end
+  add(sql.fill("ddl.guard", words))
+  add(sql.fill("ddl.log", words))
+  add(sql.fill("ddl.compile", words))
+  for _, kind in ipairs(CAPTURES) do add(compile.general(facts.schema, VERSION, kind)) end
+  if not facts.foreign_trigger then
+    add(compile.general(facts.schema, VERSION, "row", "forge_notify_change"))
   end
-  add("ddl.guard")
-  add("ddl.log")
-  add("ddl.capture")
-  add_row_trigger("forge_capture_row")
-  if not facts.foreign_trigger then add_row_trigger("forge_notify_change") end
-  if not facts.foreign_trimmer then add("ddl.trim") end
+  if not facts.foreign_trimmer then add(sql.fill("ddl.trim", words)) end
+  if facts.owner_text then
+    add(sql.fill("ddl.owner", { schema = facts.schema, owner = facts.wanted,
+      owner_text = (facts.owner_text:gsub("'", "''")) }))
+  end
   return table.concat(parts, "\n")
 end
 
+-- Makes the functions of watched tables anew where they are not of this program, or where the table
+-- was altered since: how many were; and a list of errors of those that are left as they are. Their
+-- changes are logged all the same, only slower.
+local function renew(conn, name)
+  local stale, err = conn:run_in(name, "tables.stale", nil)
+  if not stale then return nil, err end
+  local is_stale, renewed, left = {}, 0, {}
+  for _, row in ipairs(stale) do is_stale[row.schema .. "\0" .. row.table] = true end
+  local list
+  list, err = inspect.list(conn)
+  if not list then return nil, err end
+  for _, about in ipairs(list) do
+    if is_stale[about.schema .. "\0" .. about.table] then
+      local ok, changed = attach.renew(conn, about)
+      if not ok then left[#left + 1] = changed end
+      if ok and changed then renewed = renewed + 1 end
+    end
+  end
+  return renewed, left
+end
+
 --- Creates the log and what belongs to it, or adds what is missing and upgrades what is older, in
--- one transaction. Functions of the same names that are not forgelog's stay as they are. Where
--- nothing is to be done, nothing is locked.
+-- one transaction; then it makes the functions of watched tables anew, table by table, where they
+-- are of an older program, or the table was altered. Functions of the same names that are not
+-- forgelog's stay as they are. Where nothing is to be done, nothing is locked.
 -- @param conn the connection
 -- @tparam[opt] table opts `schema` (string; default: the one given to connect, else where the
--- search path finds a log, else its first schema), `hstore` (false: never use that extension;
--- default: where it is available)
--- @return true, and whether anything was changed; or nil and an error, whose `code` says what
--- stands in the way
+-- search path finds a log, else its first schema), `owner` (string: the role that the capture
+-- functions belong to, with whose rights they write; false: the one that installs; default:
+-- "forgelog" for a superuser, who gets that role made if need be, otherwise the one that installs),
+-- `hstore` (without effect; the first edition had it), `lock_timeout` (seconds to wait for a table
+-- at a time; default 1)
+-- @return true, whether anything was changed, and, where there are watched tables whose functions
+-- could not be made anew, a list of errors (their changes are logged all the same, only slower); or
+-- nil and an error, whose `code` says what stands in the way
 function install.install(conn, opts)
-  opts = check.options("install", opts, { schema = "string", hstore = "boolean" })
-  local use_hstore = opts.hstore ~= false
+  opts = check.options("install", opts, {
+    schema = "string", owner = "any", hstore = "boolean", lock_timeout = "seconds",
+  })
   local name, err = conn:schema_name(opts.schema)
   if not name then return nil, err end
-  local facts, work
-  facts, err = find_facts(conn, name, use_hstore)
-  if facts then work, err = has_work(facts, name, use_hstore) end
+  local facts, work, ok, renewed, left
+  facts, err = find_facts(conn, name, opts.owner)
+  if facts then work, err = has_work(facts, name) end
   if work == nil then return nil, err end
-  if work and use_hstore and facts.hstore_oid == 0 then
-    facts, err = add_hstore(conn, name, facts)
-    if not facts then return nil, err end
-    work = not is_current(facts)
+  if work then
+    local hint = "install as the owner of schema %s and of the log in it"
+    ok, err = script.run(conn, statements(facts), {
+      hint = hint:format(name), name = facts.schema .. ".forge_change_log", oid = facts.oid,
+      lock_timeout = opts.lock_timeout, exclusive = true,
+    })
+    if not ok then return nil, err end
   end
-  if not work then return true, false end
-  local hint = "install as the owner of schema %s and of the log in it"
-  local ok
-  ok, err = script.run(conn, statements(facts), hint:format(name))
-  if not ok then return nil, err end
-  return true, true
+  if is_newer(facts) then return true, false end
+  renewed, left = renew(conn, name)
+  if not renewed then return nil, left end
+  return true, work or renewed > 0, left[1] and left
 end
 
 -- What install makes, and whether it is there.
@@ -175,12 +211,9 @@ local function parts_of(facts)
   end
   return {
     part("log", "table forge_change_log", facts.exists and facts.complete),
-    part("index", "index on created_at", facts.indexed),
-    part("tables", "tables forge_change_log_state and forge_change_log_consumers",
-      facts.has_tables),
+    part("tables", "tables forge_change_log_state, _consumers and _watches", facts.has_tables),
     part("triggers", "triggers that keep count of what is trimmed", facts.guarded),
     part("functions", "functions", facts.functions),
-    part("hstore", "extension hstore", facts.hstore_oid > 0),
   }
 end
 
@@ -199,16 +232,14 @@ function install.installed(conn, opts)
   local name, err = conn:schema_name(opts.schema)
   if not name then return nil, err end
   local facts
-  facts, err = find_facts(conn, name, true)
+  facts, err = find_facts(conn, name)
   if not facts then return nil, err end
   local code, message = obstacle(facts, name)
-  local capture = captures_by(facts)
+  if not code then code, message = distrust(facts, name) end
   return {
     schema = name,
     parts = parts_of(facts),
-    capture = capture,
-    other_hstore = capture == "hstore"
-      and facts.capture:match("^forgelog %d+ (.*)$") ~= capture_mark(facts),
+    owner = facts.capture_owner,
     current = is_newer(facts) or is_current(facts),
     obstacle = message,
     obstacle_code = code,

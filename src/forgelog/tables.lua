@@ -20,12 +20,20 @@ local tables = {}
 -- @string name a table as SQL names it (`orders`, `sales.orders`, `"Odd Name"`), or its exact
 -- name; a bare name is looked for in the log's schema first
 -- @tparam[opt] table opts `ignore` (list of columns: an UPDATE of nothing else is not logged),
--- `notify` (false: never wake followers, for tables written under two-phase commit)
+-- `keep` (list of columns whose values are logged with each change, as text: see `change.old` and
+-- `change.new` of `forgelog.drain`; a value of more than 64 KiB is left out), `notify` (false:
+-- never wake followers, for tables written under two-phase commit), `unlogged` (true: also a table
+-- that a crash empties without a change in the log), `lock_timeout` (seconds to wait for the table
+-- at a time, in which whoever comes after waits too; default 1; it tries again for ten times as
+-- long)
 -- @return true, and whether anything was changed; or nil and an error, whose `code` says why the
--- table cannot be watched
+-- table cannot be watched ("locked": by whom, in the message; it is left as it was)
 function tables.watch(conn, name, opts)
   check.argument("watch", "table", name, "string")
-  opts = check.options("watch", opts, { ignore = "names", notify = "boolean" })
+  opts = check.options("watch", opts, {
+    ignore = "names", keep = "names", notify = "boolean", unlogged = "boolean",
+    lock_timeout = "seconds",
+  })
   return attach.attach(conn, name, opts)
 end
 
@@ -41,7 +49,8 @@ end
 --- The tables that are watched.
 -- @param conn the connection
 -- @return a sorted list of their names as in `table_name`, and a table from each name to its
--- `schema`, `table`, `ignore`, `notify`, `level` ("statement" or "row"), `key` (list of columns),
+-- `schema`, `table`, `ignore`, `keep`, `notify`, `level` ("statement" or "row"), `key` (list of
+-- columns),
 -- and what is wrong: `missing` (list of triggers that are gone or disabled), `uncovered` (true:
 -- that goes for the trigger for TRUNCATE of a partition), `altered` (list of triggers that are not
 -- as `watch` makes them), `key_changed` (the primary key is another one than at the time of

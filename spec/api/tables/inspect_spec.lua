@@ -21,7 +21,7 @@ describe("watched", function()
     assert(log:watch("t", { ignore = { "n" }, notify = false }))
     local names, about = log:watched()
     assert.same({ "t" }, names)
-    assert.same({ schema = "public", table = "t", ignore = { "n" }, notify = false,
+    assert.same({ schema = "public", table = "t", ignore = { "n" }, keep = {}, notify = false,
       level = "statement", missing = {}, altered = {}, key = { "id" }, key_changed = false,
       healthy = true }, about.t)
     assert(log:watch("t"))

@@ -100,8 +100,13 @@ function sql.statement(name, schema)
   return of_log[name]
 end
 
---- A text as an SQL literal, for scripts that take no parameters.
-function sql.literal(text) return "'" .. text:gsub("'", "''") .. "'" end
+--- A text as an SQL literal, for scripts that take no parameters. Whatever the session's setting
+-- standard_conforming_strings says, it means the same.
+function sql.literal(text)
+  local quoted = "'" .. text:gsub("'", "''") .. "'"
+  if not text:find("\\", 1, true) then return quoted end
+  return " E" .. quoted:gsub("\\", "\\\\")
+end
 
 --- A name as a quoted SQL identifier.
 function sql.identifier(name) return '"' .. name:gsub('"', '""') .. '"' end

@@ -1,24 +1,71 @@
---- Scripts that change the database side of forgelog: one of them runs at a time, and where a right
--- is missing, the error says which role can do it.
+--- Scripts that change the database side of forgelog: one of them runs at a time, none keeps anybody
+-- waiting for long, and where a right is missing, the error says which role can do it.
 -- @module forgelog.install.script
+local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
 local sql = require "forgelog.connection.sql"
 
-local MISSING_RIGHT = "42501" -- SQLSTATE
+local MISSING_RIGHT, LOCK_NOT_AVAILABLE = "42501", "55P03" -- SQLSTATEs
+local LOCK_TIMEOUT = 1 -- seconds, by default
+local TRIES = 10 -- it goes on trying for so many times as long
+local PAUSES = { 0.2, 2 } -- seconds between two tries: at first, at most
 
 local script = {}
 
---- Runs statements as one transaction, after every other script that is under way.
+-- "by process 12 (psql of app, idle in transaction for 3 s)" for each of them.
+local function in_words(holders)
+  local list = {}
+  for i, row in ipairs(holders) do
+    local who = row.pid and ("process %d"):format(row.pid) or "a prepared transaction"
+    local about = {}
+    for _, text in ipairs({ row.application, row.usename, row.state }) do
+      if text ~= "" then about[#about + 1] = text end
+    end
+    if row.seconds then about[#about + 1] = ("for %.0f s"):format(row.seconds) end
+    list[i] = about[1] and ("%s (%s)"):format(who, table.concat(about, ", ")) or who
+  end
+  return table.concat(list, ", ")
+end
+
+-- The error for what could not be locked in time.
+local function locked(conn, what, err)
+  local rows = conn:run("install.holders", what.oid, what.exclusive or false)
+  local holders = rows and #rows > 0 and "locked by " .. in_words(rows) or "locked by others"
+  local message = ("%s is %s; nothing was changed, try again when that has ended")
+    :format(what.name, holders)
+  return core.error("schema", message, err.sqlstate, { code = "locked", retryable = true })
+end
+
+-- One try, as one transaction, or as a part of the caller's, whose own limit is set back.
+local function try(conn, text, seconds)
+  local limit = ("%dms"):format(math.max(1, math.floor(seconds * 1000)))
+  return conn:query(sql.fill("ddl.serialize", { limit = limit, script = text }))
+end
+
+--- Runs statements as one transaction, after every other script that is under way. It waits for its
+-- locks for a short time only, since whoever comes after it waits too, and tries again after
+-- pauses in which they go on.
 -- @param conn the connection
 -- @string text the statements
--- @string hint what it takes, for an error about a missing right
--- @return true; or nil and an error
-function script.run(conn, text, hint)
-  local rows, err = conn:query(sql.fill("ddl.serialize", {}) .. "\n" .. text)
-  if rows then return true end
-  if err.sqlstate ~= MISSING_RIGHT then return nil, err end
-  local message = ("%s; %s"):format(err.message, hint)
-  return nil, core.error("schema", message, err.sqlstate, { code = "missing_right" })
+-- @tparam table what `hint` (what it takes, for an error about a missing right), `name` and `oid`
+-- (of the table that it locks), `exclusive` (it also locks readers out), `lock_timeout` (seconds;
+-- default 1)
+-- @return true; or nil and an error, code "locked" where somebody else held what it needs for ten
+-- times as long
+function script.run(conn, text, what)
+  local seconds = what.lock_timeout or LOCK_TIMEOUT
+  local deadline, pause = conn:now() + TRIES * seconds, backoff.doubling(PAUSES[1], PAUSES[2])
+  while true do
+    local rows, err = try(conn, text, seconds)
+    if rows then return true end
+    if err.sqlstate == MISSING_RIGHT then
+      local message = ("%s; %s"):format(err.message, what.hint)
+      return nil, core.error("schema", message, err.sqlstate, { code = "missing_right" })
+    end
+    if err.sqlstate ~= LOCK_NOT_AVAILABLE or conn:in_transaction() then return nil, err end
+    if conn:now() >= deadline then return nil, locked(conn, what, err) end
+    conn:sleep(pause())
+  end
 end
 
 return script

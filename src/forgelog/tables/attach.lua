@@ -1,99 +1,17 @@
 --- Attaching the capture triggers to a table, and taking them away.
 -- @module forgelog.tables.attach
-local core = require "forgelog.core"
+local arguments = require "forgelog.tables.arguments"
+local compile = require "forgelog.tables.compile"
+local find = require "forgelog.tables.find"
 local inspect = require "forgelog.tables.inspect"
 local script = require "forgelog.install.script"
 local sql = require "forgelog.connection.sql"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
-local DUPLICATE_OBJECT, UNDEFINED_TABLE, UNDEFINED_COLUMN = "42710", "42P01", "42703" -- SQLSTATEs
+local DUPLICATE_OBJECT = "42710" -- SQLSTATE
 
 local attach = {}
-
-local function refusal(code, message, fields)
-  fields = fields or {}
-  fields.code = code
-  return core.error("schema", message, fields.sqlstate, fields)
-end
-
--- ---- finding the table ----
-
--- A name as SQL has it ("a", "s.a", '"A b".c') and whether it is a bare one; or nil for a name that
--- can only be meant exactly.
-local function as_sql(name)
-  local function after_word(text)
-    return text:match('^"[^"]+"(.*)$') or text:match("^[%a_\128-\255][%w_$\128-\255]*(.*)$")
-  end
-  local rest = after_word((name:gsub('""', "__"))) -- a quote inside quotes
-  if rest == "" then return name, true end
-  if rest and rest:find("^%.") and after_word(rest:sub(2)) == "" then return name, false end
-  return nil, true
-end
-
--- The table that a name means: a row of sql/tables/find.sql with `home`, the log's schema.
-local function find_table(conn, where, name)
-  local home, err = conn:schema_name()
-  if not home then return nil, err end
-  local text, bare = as_sql(name)
-  local rows
-  rows, err = conn:run_in(home, "tables.find", text, name, bare)
-  if not rows then return nil, err end
-  local found = rows[1]
-  if not found then
-    local message = ("%s: there is no table %s here"):format(where, name)
-    return nil, refusal("no_table", message, { sqlstate = UNDEFINED_TABLE })
-  end
-  found.home = home
-  return found
-end
-
-local KINDS = { v = "a view", m = "a materialized view", f = "a foreign table" }
-
--- Why a table can never be watched: a code and the rest of a sentence; nil where it can.
-local function unwatchable(found)
-  if KINDS[found.kind] then
-    return "not_a_table", ("is %s; watch the tables behind it"):format(KINDS[found.kind])
-  elseif found.catalog then
-    return "catalog", "is a system catalog"
-  elseif found.own then
-    return "own_table", "is part of the log itself"
-  elseif found.temporary then
-    return "temporary", "is a temporary table"
-  elseif found.by_hand then
-    local text = "has the row trigger %s already, and would be logged twice; drop that trigger "
-      .. "first"
-    return "by_hand", text:format(found.by_hand)
-  end
-end
-
--- The first of some columns that the table does not have; false where it has them all; or nil and
--- an error.
-local function unknown_column(conn, found, columns)
-  for _, column in ipairs(columns) do
-    local rows, err = conn:run("tables.column", found.oid, column)
-    if not rows then return nil, err end
-    if not rows[1] then return column end
-  end
-  return false
-end
-
--- Whether a table can be watched with these options: true; or nil and an error.
-local function admit(conn, found, wanted)
-  local code, reason = unwatchable(found)
-  if code then return nil, refusal(code, ("watch: %s %s"):format(found.name, reason)) end
-  if not found.installed then
-    local message = "the log in schema %s has no capture functions"
-    return nil, refusal("no_functions", message:format(found.home), { remedy = "install" })
-  end
-  local column, err = unknown_column(conn, found, wanted.ignore)
-  if column == nil then return nil, err end
-  if not column then return true end
-  local message = ("watch: %s has no column %s to ignore"):format(found.name, column)
-  return nil, refusal("no_column", message, { sqlstate = UNDEFINED_COLUMN })
-end
-
--- ---- triggers ----
 
 -- The capture triggers that there are now: `own`, by which the table itself is watched, and
 -- `others`, on it and on the partitions below it.
@@ -108,19 +26,47 @@ local function find_triggers(conn, found)
   return triggers
 end
 
--- Whether the triggers do what is wanted already.
-local function does(triggers, wanted)
-  if #triggers.own == 0 then return false end
-  local about = inspect.describe(triggers.own)
-  return about.healthy and about.level == wanted.level and about.notify == wanted.notify
-    and table.concat(about.ignore, "\0") == table.concat(wanted.ignore, "\0")
+-- The name of a trigger. That for rows is copied to partitions, and a partition may be watched by
+-- itself, or have been so: no two tables have it under one name.
+local function trigger_name(kind, found)
+  if kind == "row" then return compile.name(kind, found.oid) end
+  return "forge_capture_" .. kind
 end
 
-local function add_drops(statements, rows)
-  for _, row in ipairs(rows) do
-    local text = "DROP TRIGGER IF EXISTS %s ON %s;"
-    statements[#statements + 1] = text:format(sql.identifier(row.trigger), row.quoted)
+-- The function that a trigger calls: one of this table alone where this role may make one.
+local function function_name(kind, found)
+  if kind == "truncate" or not found.may_compile then return "forge_capture_" .. kind end
+  return compile.name(kind, found.oid)
+end
+
+-- Whether the triggers do what is wanted already.
+local function does(triggers, wanted, found)
+  if #triggers.own == 0 then return false end
+  local about = inspect.describe(triggers.own)
+  for _, row in ipairs(triggers.own) do
+    if row.trigger ~= trigger_name(row.kind, found) then return false end
+    if row.calls ~= function_name(row.kind, found) and found.may_compile then return false end
   end
+  return about.healthy and about.level == wanted.level and about.notify == wanted.notify
+    and table.concat(about.ignore, "\0") == table.concat(wanted.ignore, "\0")
+    and table.concat(about.keep, "\0") == table.concat(wanted.keep, "\0")
+end
+
+-- Whether the functions that the triggers call are those of the table as it is now: true, false, or
+-- nil and an error.
+local function is_fresh(conn, found)
+  if not found.may_compile then return true end
+  local rows, err = conn:run_in(found.home, "tables.stale", found.oid)
+  if not rows then return nil, err end
+  return #rows == 0
+end
+
+-- ---- statements ----
+
+local function add_drop(statements, row)
+  local text = "DROP TRIGGER IF EXISTS %s ON %s;"
+  statements[#statements + 1] = text:format(sql.identifier(row.trigger), row.quoted)
+  statements.drops = true
 end
 
 local EVENTS = {
@@ -132,65 +78,138 @@ local EVENTS = {
   row = "AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW",
 }
 
--- The statement that makes a trigger of a kind on a table.
-local function create(home, kind, table_quoted, name, arguments)
+-- Makes a trigger or replaces the one of that name, which locks no reader out.
+local function add_create(statements, home, kind, quoted, trigger, calls, list)
   local literals = {}
-  for i, argument in ipairs(arguments) do literals[i] = sql.literal(argument) end
-  return ("CREATE TRIGGER %s %s EXECUTE FUNCTION %s.forge_capture_%s(%s);"):format(name,
-    EVENTS[kind]:format(table_quoted), sql.identifier(home), kind, table.concat(literals, ", "))
+  for i, argument in ipairs(list) do literals[i] = sql.literal(argument) end
+  statements[#statements + 1] = ("CREATE OR REPLACE TRIGGER %s %s EXECUTE FUNCTION %s.%s(%s);")
+    :format(trigger, EVENTS[kind]:format(quoted), sql.identifier(home), calls,
+      table.concat(literals, ", "))
 end
 
--- Arguments of a trigger. UPDATE gets the ignored columns. TRUNCATE, which needs none, records the
--- primary key as of now, so that `watched` can see when it changes.
-local function arguments_for(kind, mode, wanted, found)
-  if kind == "row" or kind == "update" then return { mode, unpack(wanted.ignore) } end
-  if kind == "truncate" then return { mode, inspect.KEY, found.key } end
-  return { mode }
-end
-
-local function add_creates(statements, wanted, found, partitions)
-  local mode = wanted.notify and "notify" or "quiet"
+-- The triggers of the table itself. One that somebody has enabled for ever stays so.
+local function add_own(statements, wanted, found, triggers)
+  local before, keeps = {}, {}
+  for _, row in ipairs(triggers.own) do before[row.kind] = row end
   for _, kind in ipairs(inspect.KINDS[wanted.level]) do
-    local arguments = arguments_for(kind, mode, wanted, found)
-    local name = "forge_capture_" .. kind
-    statements[#statements + 1] = create(found.home, kind, found.quoted, name, arguments)
+    local name = trigger_name(kind, found)
+    keeps[name] = true
+    add_create(statements, found.home, kind, found.quoted, name, function_name(kind, found),
+      arguments.of(kind, wanted, found))
+    local mode = before[kind] and before[kind].always and "ENABLE ALWAYS" or "ENABLE"
+    statements[#statements + 1] = ("ALTER TABLE %s %s TRIGGER %s;"):format(found.quoted, mode, name)
   end
+  for _, row in ipairs(triggers.own) do
+    if not keeps[row.trigger] then add_drop(statements, row) end
+  end
+end
+
+local function add_partitions(statements, wanted, found, triggers, partitions)
+  local keeps = {}
   for _, row in ipairs(partitions) do
-    statements[#statements + 1] = create(found.home, "truncate", row.quoted,
-      inspect.PARTITION_TRIGGER, { mode, "partition" })
+    keeps[row.quoted] = true
+    add_create(statements, found.home, "truncate", row.quoted, inspect.PARTITION_TRIGGER,
+      "forge_capture_truncate", { wanted.notify and "notify" or "quiet", "partition" })
+    statements[#statements + 1] = ("ALTER TABLE %s ENABLE TRIGGER %s;")
+      :format(row.quoted, inspect.PARTITION_TRIGGER)
   end
+  for _, row in ipairs(triggers.others) do
+    if row.trigger ~= inspect.PARTITION_TRIGGER or not keeps[row.quoted] then
+      add_drop(statements, row)
+    end
+  end
+end
+
+-- What writes down that the table is watched, where this role may; the triggers are recognized by
+-- the transaction that made them.
+local function add_record(statements, found)
+  if not found.may_record then return end
+  statements[#statements + 1] = sql.fill("tables.record", {
+    schema = sql.identifier(found.home), oid = ("%.0f"):format(found.oid),
+    name = sql.literal(found.name),
+  })
+end
+
+local HINT = "watch needs the right TRIGGER on %s (with triggers to replace: its owner), and "
+  .. "EXECUTE on the functions forge_capture_* in schema %s"
+
+local function run(conn, found, statements, hint, lock_timeout)
+  return script.run(conn, table.concat(statements, "\n"), {
+    hint = hint, name = found.name, oid = found.oid, exclusive = statements.drops,
+    lock_timeout = lock_timeout,
+  })
+end
+
+-- The functions of the table alone, made for it as it is now; nothing where this role may make
+-- none.
+local function add_functions(conn, statements, wanted, found)
+  if not found.may_compile then return true end
+  local kinds = wanted.level == "row" and { "row" } or { "insert", "update", "delete" }
+  local text, err = compile.of_table(conn, found.home, found.oid, kinds,
+    arguments.to_array(arguments.of(kinds[1], wanted, found)), found.capture_owner)
+  if err then return nil, err end
+  if not text then found.may_compile = false end
+  statements[#statements + 1] = text
+  return true
 end
 
 -- Replaces the triggers of a table. A partition of a watched table needs no triggers of its own:
 -- any that it had are dropped.
 local function replace(conn, wanted, found, triggers)
   local statements = {}
-  add_drops(statements, triggers.own)
-  if not found.ancestor then
-    local partitions, err = conn:run("tables.partitions", found.oid)
+  if found.ancestor then
+    for _, row in ipairs(triggers.own) do add_drop(statements, row) end
+  else
+    local ok, err = add_functions(conn, statements, wanted, found)
+    local partitions
+    if ok then partitions, err = conn:run("tables.partitions", found.oid) end
     if not partitions then return nil, err end
-    add_drops(statements, triggers.others)
-    add_creates(statements, wanted, found, partitions)
+    add_own(statements, wanted, found, triggers)
+    add_partitions(statements, wanted, found, triggers, partitions)
+    add_record(statements, found)
   end
-  local hint = "watch needs the right TRIGGER on %s (with triggers to replace: its owner), and "
-    .. "EXECUTE on the functions forge_capture_* in schema %s"
-  return script.run(conn, table.concat(statements, "\n"), hint:format(found.name, found.home))
+  return run(conn, found, statements, HINT:format(found.name, found.home), wanted.lock_timeout)
+end
+
+-- ---- watch, unwatch ----
+
+-- Whether nothing is to be done; or nil and an error.
+local function is_done(conn, wanted, found, triggers)
+  if found.ancestor then return #triggers.own == 0 end
+  if not does(triggers, wanted, found) then return false end
+  return is_fresh(conn, found)
+end
+
+-- Where the triggers stand as they should, they are written down as they are.
+local function confirm(conn, found)
+  local statements = {}
+  if found.ancestor then return true end
+  add_record(statements, found)
+  if #statements == 0 then return true end
+  local ok, err = conn:query(statements[1])
+  return ok and true, err
 end
 
 --- Attaches the triggers. (`forgelog.tables.watch`)
 function attach.attach(conn, name, opts)
-  local found, err = find_table(conn, "watch", name)
+  local found, err = find.table(conn, "watch", name)
   if not found then return nil, err end
   local ignore = { unpack(opts.ignore or {}) }
   table.sort(ignore)
-  local wanted = { level = found.level, notify = opts.notify ~= false, ignore = ignore }
-  local ok, triggers
-  ok, err = admit(conn, found, wanted)
+  local wanted = {
+    level = found.level, notify = opts.notify ~= false, ignore = ignore, keep = opts.keep or {},
+    unlogged = opts.unlogged, lock_timeout = opts.lock_timeout,
+  }
+  local ok, triggers, done
+  ok, err = find.admit(found, wanted)
   if ok then triggers, err = find_triggers(conn, found) end
-  if not triggers then return nil, err end
-  local is_done = does(triggers, wanted)
-  if found.ancestor then is_done = #triggers.own == 0 end
-  if is_done then return true, false end
+  if triggers then done, err = is_done(conn, wanted, found, triggers) end
+  if err then return nil, err end
+  if done then
+    ok, err = confirm(conn, found)
+    if not ok then return nil, err end
+    return true, false
+  end
   ok, err = replace(conn, wanted, found, triggers)
   if ok then return true, true end
   -- Somebody else has watched it meanwhile, so there is something else to replace.
@@ -198,23 +217,50 @@ function attach.attach(conn, name, opts)
   return nil, err
 end
 
+--- Makes the functions and triggers of a table that is watched anew, with the options that it has.
+-- @param conn the connection
+-- @tparam table about of `forgelog.tables.watched`
+-- @return true, and whether anything was changed; or nil and an error
+function attach.renew(conn, about)
+  local name = sql.identifier(about.schema) .. "." .. sql.identifier(about.table)
+  return attach.attach(conn, name, {
+    ignore = about.ignore, keep = about.keep, notify = about.notify, unlogged = true,
+  })
+end
+
+-- Forgets a table that is gone: whether it was remembered; or nil and an error.
+local function forget(conn, name, err)
+  if err.code ~= "no_table" then return nil, err end
+  local rows, failed = conn:run("tables.forget", name)
+  if not rows then return nil, failed end
+  return #rows > 0 and true or nil, err
+end
+
 --- Takes the triggers away. (`forgelog.tables.unwatch`)
 function attach.detach(conn, name)
-  local found, err = find_table(conn, "unwatch", name)
+  local found, err = find.table(conn, "unwatch", name)
+  if not found then
+    local forgotten
+    forgotten, err = forget(conn, name, err)
+    if not forgotten then return nil, err end
+    return true, true
+  end
   local triggers
-  if found then triggers, err = find_triggers(conn, found) end
+  triggers, err = find_triggers(conn, found)
   if not triggers then return nil, err end
   if #triggers.own == 0 then return true, false end
-  local of_partitions = {}
-  for _, row in ipairs(triggers.others) do
-    if row.trigger == inspect.PARTITION_TRIGGER then table.insert(of_partitions, row) end
-  end
   local statements = {}
-  add_drops(statements, triggers.own)
-  add_drops(statements, of_partitions)
-  local hint = "unwatch as the owner of " .. found.name
+  for _, row in ipairs(triggers.own) do add_drop(statements, row) end
+  for _, row in ipairs(triggers.others) do
+    if row.trigger == inspect.PARTITION_TRIGGER then add_drop(statements, row) end
+  end
+  if found.may_record then
+    statements[#statements + 1] = sql.fill("tables.unrecord",
+      { schema = sql.identifier(found.home), oid = ("%.0f"):format(found.oid) })
+  end
+  statements[#statements + 1] = sql.fill("ddl.sweep", { schema = sql.identifier(found.home) })
   local ok
-  ok, err = script.run(conn, table.concat(statements, "\n"), hint)
+  ok, err = run(conn, found, statements, "unwatch as the owner of " .. found.name)
   if not ok then return nil, err end
   return true, true
 end

@@ -1,6 +1,6 @@
 --- The tables that are watched, and whether their triggers are as they should be.
 -- @module forgelog.tables.inspect
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local arguments = require "forgelog.tables.arguments"
 
 local inspect = {
   -- The trigger on each partition of a watched table.
@@ -10,23 +10,10 @@ local inspect = {
     statement = { "insert", "update", "delete", "truncate" },
     row = { "row", "truncate" },
   },
-  -- The argument of a trigger that comes before the primary key at the time of watch.
-  KEY = "key",
 }
 
 -- What `missing` calls the triggers of partitions.
 local UNCOVERED = "truncate of a partition"
-
-local function unhex(hex)
-  return (hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end))
-end
-
--- The arguments of a trigger.
-local function arguments_of(row)
-  local arguments = {}
-  for argument in unhex(row.args):gmatch("(%Z*)%z") do arguments[#arguments + 1] = argument end
-  return arguments
-end
 
 local function columns(key)
   local list = {}
@@ -36,15 +23,14 @@ end
 
 -- Adds what one trigger says of its table.
 local function add_trigger(about, row)
-  local arguments = arguments_of(row)
-  local kind = row.trigger:match("^forge_capture_(.*)$") or row.trigger
-  if row.altered then table.insert(about.altered, kind) end
-  if kind == "row" then about.level = "row" end
-  if kind == "row" or kind == "update" then about.ignore = { unpack(arguments, 2) } end
-  if arguments[1] == "quiet" then about.notify = false end
-  if arguments[2] == inspect.KEY then
-    about.key_changed = (arguments[3] or "") ~= (row.key or "")
+  local says = arguments.read(arguments.decode(row.args))
+  if row.altered then table.insert(about.altered, row.kind) end
+  if row.kind == "row" then about.level = "row" end
+  if row.kind == "row" or row.kind == "update" then
+    about.ignore, about.keep = says.ignore, says.keep
   end
+  about.notify = about.notify and says.notify
+  if says.key then about.key_changed = says.key ~= (row.key or "") end
 end
 
 local function in_words(about)
@@ -65,15 +51,16 @@ end
 function inspect.describe(rows)
   local first, enabled = rows[1], {}
   local about = {
-    schema = first.schema, table = first.table, ignore = {}, notify = true, level = "statement",
+    schema = first.schema, table = first.table, ignore = {}, keep = {}, notify = true,
+    level = "statement",
     missing = {}, altered = {}, key_changed = false, key = columns(first.key),
   }
   for _, row in ipairs(rows) do
     add_trigger(about, row)
-    enabled[row.trigger] = row.enabled
+    enabled[row.kind] = enabled[row.kind] or row.enabled
   end
   for _, kind in ipairs(inspect.KINDS[about.level]) do
-    if not enabled["forge_capture_" .. kind] then table.insert(about.missing, kind) end
+    if not enabled[kind] then table.insert(about.missing, kind) end
   end
   if about.level == "row" and first.uncovered then
     about.uncovered = true

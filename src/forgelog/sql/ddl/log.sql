@@ -59,6 +59,18 @@ BEGIN
     );
     REVOKE ALL ON @schema@.forge_change_log_consumers FROM PUBLIC;
   END IF;
+  -- Which tables were watched, by their triggers as they were then. It says no more than pg_trigger,
+  -- which everybody may read.
+  IF to_regclass('@schema_text@.forge_change_log_watches') IS NULL THEN
+    CREATE TABLE @schema@.forge_change_log_watches (
+      relation oid PRIMARY KEY,
+      table_name text NOT NULL,
+      triggers text NOT NULL,
+      watched_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    REVOKE ALL ON @schema@.forge_change_log_watches FROM PUBLIC;
+    GRANT SELECT ON @schema@.forge_change_log_watches TO PUBLIC;
+  END IF;
 
   guarded := NOT EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL (@missing_guards@) m
                           WHERE c.oid = log_oid);

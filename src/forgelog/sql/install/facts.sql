@@ -3,15 +3,14 @@
 -- Columns: schema text (quoted where needed), schema_exists, may_create, role, then of the log:
 -- exists, owned, owner text (quoted), not_a_table, missing_essential text and complete (which
 -- fields it has columns for), created_at_type text, increment, cache and sequence (of the sequence
--- that gives the seqs), indexed, has_tables, guarded; then functions (all that install makes are
--- there, of this version), newest_version int, capture text (what the capture functions were made
--- for), foreign_trigger and foreign_trimmer (the functions of these names are not forgelog's),
--- hstore_schema text (quoted) and hstore_oid bigint (of its function akeys; 0: no such extension).
+-- that gives the seqs), oid bigint, has_tables, guarded; then functions (all that install makes are
+-- there, of this version), newest_version int, capture_owner name, foreign_trigger and foreign_trimmer (the functions
+-- of these names are not forgelog's).
 SELECT pg_catalog.quote_ident(w.name) AS schema,
        n.oid IS NOT NULL AS schema_exists,
        pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create,
        current_user AS role,
-       c.oid IS NOT NULL AS exists,
+       c.oid IS NOT NULL AS exists, c.oid::bigint AS oid,
        pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
        pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)) AS owner,
        c.relkind IS DISTINCT FROM 'r' AS not_a_table,
@@ -23,10 +22,10 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
        ) AS created_at_type,
        q.seqincrement AS increment, q.seqcache AS cache,
        q.seqrelid::pg_catalog.regclass::text AS sequence,
-       @has_created_at_index@ AS indexed,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class t WHERE t.relnamespace = n.oid
-           AND t.relname IN ('forge_change_log_state', 'forge_change_log_consumers')
-       ) = 2 AS has_tables,
+           AND t.relname IN ('forge_change_log_state', 'forge_change_log_consumers',
+                             'forge_change_log_watches')
+       ) = 3 AS has_tables,
        NOT EXISTS (SELECT FROM (@missing_guards@) m) AS guarded,
        NOT EXISTS (
          SELECT FROM (VALUES @functions@,
@@ -34,8 +33,7 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
           WHERE want.name <> ALL (f.of_this_version)
             AND NOT (want.name = 'forge_notify_change' AND f.foreign_trigger)
             AND NOT (want.name = 'forge_trim_change_log' AND f.foreign_trimmer)) AS functions,
-       f.newest_version, f.capture, f.foreign_trigger, f.foreign_trimmer,
-       h.schema AS hstore_schema, coalesce(h.akeys, 0) AS hstore_oid
+       f.newest_version, f.foreign_trigger, f.foreign_trimmer, f.capture_owner
   FROM (SELECT @schema_name@ AS name) w
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.name
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'forge_change_log'
@@ -45,26 +43,23 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
          SELECT coalesce(pg_catalog.array_agg(m.proname::text)
                            FILTER (WHERE m.version = $1::int), '{}') AS of_this_version,
                 pg_catalog.max(m.version) AS newest_version,
-                pg_catalog.max(m.mark)
-                  FILTER (WHERE m.proname = 'forge_capture_update') AS capture,
+                pg_catalog.max(m.owner)
+                  FILTER (WHERE m.proname = 'forge_capture_insert') AS capture_owner,
                 coalesce(pg_catalog.bool_or(m.version IS NULL
                   AND m.proname = 'forge_notify_change'), false) AS foreign_trigger,
                 coalesce(pg_catalog.bool_or(m.version IS NULL
                   AND m.proname = 'forge_trim_change_log'), false) AS foreign_trimmer
-           FROM (SELECT p.proname, d.mark,
+           FROM (SELECT p.proname, pg_catalog.pg_get_userbyid(p.proowner) AS owner,
                         -- The comment of a function outlives CREATE OR REPLACE, by whomever: where
                         -- others have functions of the same names, the source says whose it is.
                         CASE WHEN p.proname NOT IN ('forge_notify_change', 'forge_trim_change_log')
                                OR pg_catalog.strpos(p.prosrc, '-- forgelog') > 0
-                             THEN substring(d.mark FROM '^forgelog (\d+)')::int END AS version
+                             -- Capture functions that a renamed schema has left behind do not count.
+                             THEN CASE WHEN p.proname ~ '^forge_capture' AND d.mark ~ ' in '
+                                         AND d.mark !~ (' in ' || pg_catalog.quote_ident(w.name) || '$')
+                                       THEN 0
+                                       ELSE substring(d.mark FROM '^forgelog (\d+)')::int END
+                        END AS version
                    FROM pg_catalog.pg_proc p,
                         pg_catalog.obj_description(p.oid, 'pg_proc') AS d(mark)
-                  WHERE p.pronamespace = n.oid AND p.proname ~ '^forge_') m) f
-  LEFT JOIN LATERAL (
-         SELECT pg_catalog.quote_ident(x.nspname) AS schema, p.oid::bigint AS akeys
-           FROM pg_catalog.pg_extension e
-           JOIN pg_catalog.pg_namespace x ON x.oid = e.extnamespace
-           JOIN pg_catalog.pg_proc p ON p.pronamespace = x.oid AND p.proname = 'akeys'
-           JOIN pg_catalog.pg_depend d
-             ON d.objid = p.oid AND d.refobjid = e.oid AND d.deptype = 'e'
-          WHERE e.extname = 'hstore') h ON true;
+                  WHERE p.pronamespace = n.oid AND p.proname ~ '^forge_') m) f;

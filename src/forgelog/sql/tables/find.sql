@@ -2,33 +2,62 @@
 -- Parameters: $1 text (the name as SQL has it, or NULL), $2 text (the exact name), $3 boolean ($1
 -- is a bare name, which is looked for in the log's schema first, as in table_name).
 -- Columns: oid bigint, name text (as in table_name), quoted text, kind "char" (relkind), temporary,
--- catalog (of the system), own (part of the log), level text ('statement' or 'row'), key text (the
--- columns of the primary key, separated by \001; NULL: none), ancestor text (the watched table
--- above a partition), by_hand text (a row trigger that somebody attached), installed (the log's
--- schema has the capture functions); no row where no such table is here.
+-- unlogged text (quoted: it, or the first partition of it that is; NULL: none), catalog (of the
+-- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name,
+-- separated by \001), key text (the columns of the primary key, separated by \001; NULL: none),
+-- ancestor text (the watched table above a partition), by_hand text (a row trigger that somebody
+-- attached), installed (the log's schema has the capture functions), may_compile (this role may make
+-- more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
+-- may_record (it may write down what is watched); no row where no such table is here.
 SELECT c.oid::bigint AS oid, @table_name@ AS name,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind AS kind,
        c.relpersistence = 't' AS temporary,
+       (SELECT u.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class u
+         WHERE u.relpersistence = 'u'
+           AND (u.oid = c.oid
+                OR u.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p))
+         ORDER BY u.oid <> c.oid, u.oid LIMIT 1) AS unlogged,
        n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS catalog,
        n.nspname = @schema_name@ AND c.relname IN ('forge_change_log',
-         'forge_change_log_state', 'forge_change_log_consumers') AS own,
+         'forge_change_log_state', 'forge_change_log_consumers',
+         'forge_change_log_watches') AS own,
        CASE WHEN c.relkind = 'p' OR EXISTS (
                    SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
             THEN 'row' ELSE 'statement' END AS level,
+       (SELECT pg_catalog.string_agg(a.attnum || ':' || a.attname, pg_catalog.chr(1)
+                 ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
        (SELECT a.relid::pg_catalog.regclass::text
           FROM pg_catalog.pg_partition_ancestors(c.oid) a
           JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid
-           AND t.tgname = 'forge_capture_row' AND t.tgparentid = 0
+           AND t.tgname ~ '^forge_capture_row(_\d+)?$' AND t.tgparentid = 0
          WHERE a.relid <> c.oid LIMIT 1) AS ancestor,
        (SELECT t.tgname FROM pg_catalog.pg_trigger t
           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
          WHERE t.tgrelid = c.oid AND p.proname = 'forge_notify_change' LIMIT 1) AS by_hand,
-       EXISTS (SELECT FROM pg_catalog.pg_proc p
-                 JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace
-                WHERE o.nspname = @schema_name@ AND p.proname = 'forge_capture_row') AS installed
+       f.proowner IS NOT NULL AS installed,
+       coalesce(f.usable, false) AS may_compile,
+       nullif(pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(f.proowner)),
+              pg_catalog.quote_ident(current_user)) AS capture_owner,
+       coalesce(pg_catalog.has_table_privilege(
+         pg_catalog.to_regclass('@schema_text@.forge_change_log_watches'), 'INSERT, UPDATE'),
+         false) AS may_record
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (
+         SELECT p.proowner,
+                -- Whom a function is given to must be allowed to make one, unless a superuser does.
+                pg_catalog.has_schema_privilege(o.oid, 'CREATE')
+                AND ((SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
+                     OR pg_catalog.pg_get_userbyid(p.proowner) = current_user
+                     OR pg_catalog.pg_has_role(p.proowner, 'USAGE')
+                        AND pg_catalog.has_schema_privilege(p.proowner, o.oid, 'CREATE')) AS usable
+           FROM pg_catalog.pg_proc p
+           JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace
+          WHERE o.nspname = @schema_name@ AND p.proname = 'forge_capture_insert'
+            AND EXISTS (SELECT FROM pg_catalog.pg_proc x WHERE x.pronamespace = o.oid
+                           AND x.proname = 'forge_compile')) f ON true
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND c.oid = coalesce(
          CASE WHEN $3::boolean THEN pg_catalog.to_regclass('@schema_text@.' || $1)::oid END,

@@ -1,13 +1,15 @@
 -- The capture triggers of one table and the partitions below it, or of all tables.
 -- Parameters: $1 bigint (the table's oid; NULL: all tables).
--- Columns: oid bigint, schema, table, name text (as in table_name), quoted text, trigger, enabled
--- boolean, args text (hex, each ended by a zero byte), altered boolean (not as watch makes it:
--- event, level, condition, columns, transition tables), key text (the columns of the primary key
--- now, separated by \001; NULL: none), uncovered boolean (a partition lacks its trigger for
--- TRUNCATE).
+-- Columns: oid bigint, schema, table, name text (as in table_name), quoted text, trigger, kind text
+-- (what it captures: insert, update, delete, truncate or row), calls text (its function), enabled
+-- boolean, always boolean (also where session_replication_role is replica), args text (hex, each
+-- ended by a zero byte), altered boolean (not as watch makes it: event, level, condition, columns,
+-- transition tables), key text (the columns of the primary key now, separated by \001; NULL: none),
+-- uncovered boolean (a partition lacks its trigger for TRUNCATE).
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_name@ AS name,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted,
-       t.tgname AS "trigger", t.tgenabled IN ('O', 'A') AS enabled,
+       t.tgname AS "trigger", w.kind, p.proname AS calls,
+       t.tgenabled IN ('O', 'A') AS enabled, t.tgenabled = 'A' AS always,
        pg_catalog.encode(t.tgargs, 'hex') AS args,
        t.tgtype <> w.type OR t.tgqual IS NOT NULL OR pg_catalog.cardinality(t.tgattr::int2[]) > 0
          OR t.tgoldtable::text IS DISTINCT FROM w.old_table
@@ -23,12 +25,13 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_n
                                AND x.tgenabled IN ('O', 'A'))) AS uncovered
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-  JOIN (VALUES ('forge_capture_insert', 4, NULL, 'new_rows'),
-               ('forge_capture_update', 16, 'old_rows', 'new_rows'),
-               ('forge_capture_delete', 8, 'old_rows', NULL),
-               ('forge_capture_truncate', 32, NULL, NULL),
-               ('forge_capture_row', 29, NULL, NULL)
-       ) AS w(name, type, old_table, new_table) ON w.name = p.proname
+  JOIN (VALUES ('insert', 4, NULL, 'new_rows'),
+               ('update', 16, 'old_rows', 'new_rows'),
+               ('delete', 8, 'old_rows', NULL),
+               ('truncate', 32, NULL, NULL),
+               ('row', 29, NULL, NULL)
+       ) AS w(kind, type, old_table, new_table)
+    ON p.proname ~ ('^forge_capture_' || w.kind || '(_\d+)?$')
   JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,0 +1,59 @@
+-- Whose the objects in the log's schema are, and who else may put some there.
+-- Parameters: $1 text (the role that capture functions are to belong to; NULL: to whoever installs).
+-- Columns: superuser boolean (of this role), strangers text (objects of forgelog's names that belong
+-- to somebody whom this role should not trust; NULL: none), stranger text (quoted: the first of
+-- their owners), creators text (quoted: who else may create objects in the schema; NULL: nobody),
+-- role_exists and role_unsafe boolean (of $1: it could do more than write the log, or somebody could
+-- act as it), settled boolean (all functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
+WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user),
+     wanted AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = $1::text),
+     home AS (SELECT n.* FROM pg_catalog.pg_namespace n WHERE n.nspname = @schema_name@),
+     functions AS (
+       SELECT p.oid, p.proname, p.proowner,
+              coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') ~ '^forgelog \d'
+                OR p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$' AS own
+         FROM pg_catalog.pg_proc p, home
+        WHERE p.pronamespace = home.oid
+          AND (p.proname IN (SELECT f.name FROM (VALUES @functions@) f(name))
+               OR p.proname IN ('forge_notify_change', 'forge_trim_change_log')
+               OR p.proname LIKE 'forge\_capture\_%')),
+     objects AS (
+       SELECT 'function ' || f.proname AS name, f.proowner AS owner FROM functions f
+        WHERE f.own OR f.proname NOT IN ('forge_notify_change', 'forge_trim_change_log')
+        UNION ALL
+       SELECT 'relation ' || c.relname, c.relowner FROM pg_catalog.pg_class c, home
+        WHERE c.relnamespace = home.oid
+          AND c.relname IN ('forge_change_log', 'forge_change_log_state',
+                            'forge_change_log_consumers', 'forge_change_log_watches')),
+     -- A superuser is a member of every role, and so must not take the membership for trust.
+     strange AS (
+       SELECT o.name, o.owner FROM objects o, me
+        WHERE o.owner <> me.oid AND o.owner NOT IN (SELECT w.oid FROM wanted w)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.owner AND r.rolsuper)
+          AND (me.rolsuper OR NOT pg_catalog.pg_has_role(o.owner, 'USAGE')))
+SELECT me.rolsuper AS superuser,
+       (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange s) AS strangers,
+       (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(s.owner))
+          FROM strange s ORDER BY s.name LIMIT 1) AS stranger,
+       (SELECT pg_catalog.string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC'
+                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, ', ')
+          FROM home, pg_catalog.aclexplode(home.nspacl) a
+         WHERE a.privilege_type = 'CREATE' AND a.grantee NOT IN (home.nspowner, me.oid)
+           AND a.grantee NOT IN (SELECT w.oid FROM wanted w)
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.grantee AND r.rolsuper)
+       ) AS creators,
+       EXISTS (SELECT FROM wanted) AS role_exists,
+       EXISTS (SELECT FROM wanted w
+                WHERE w.rolsuper OR w.rolcanlogin OR w.rolcreaterole OR w.rolcreatedb
+                   OR w.rolreplication
+                   OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.member = w.oid)
+                   OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+                                JOIN pg_catalog.pg_roles r ON r.oid = m.member
+                               WHERE m.roleid = w.oid AND m.member <> me.oid AND NOT r.rolsuper)
+       ) AS role_unsafe,
+       $1::text IS NULL OR NOT EXISTS (
+         SELECT FROM functions f
+          WHERE f.own AND f.proname <> 'forge_trim_change_log'
+            AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
+       pg_catalog.quote_ident($1::text) AS wanted
+  FROM me;

@@ -1,0 +1,102 @@
+--- Finding the table that a name means, and whether it can be watched.
+-- @module forgelog.tables.find
+local core = require "forgelog.core"
+
+local UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703" -- SQLSTATEs
+
+local find = {}
+
+local function refusal(code, message, fields)
+  fields = fields or {}
+  fields.code = code
+  return core.error("schema", message, fields.sqlstate, fields)
+end
+
+-- A name as SQL has it ("a", "s.a", '"A b".c') and whether it is a bare one; or nil for a name that
+-- can only be meant exactly.
+local function as_sql(name)
+  local function after_word(text)
+    return text:match('^"[^"]+"(.*)$') or text:match("^[%a_\128-\255][%w_$\128-\255]*(.*)$")
+  end
+  local rest = after_word((name:gsub('""', "__"))) -- a quote inside quotes
+  if rest == "" then return name, true end
+  if rest and rest:find("^%.") and after_word(rest:sub(2)) == "" then return name, false end
+  return nil, true
+end
+
+--- The table that a name means.
+-- @param conn the connection
+-- @string where name of the public function
+-- @string name as a user gives it
+-- @return a row of sql/tables/find.sql with `home`, the log's schema; or nil and an error
+function find.table(conn, where, name)
+  local home, err = conn:schema_name()
+  if not home then return nil, err end
+  local text, bare = as_sql(name)
+  local rows
+  rows, err = conn:run_in(home, "tables.find", text, name, bare)
+  if not rows then return nil, err end
+  local found = rows[1]
+  if not found then
+    local message = ("%s: there is no table %s here"):format(where, name)
+    return nil, refusal("no_table", message, { sqlstate = UNDEFINED_TABLE })
+  end
+  found.home = home
+  return found
+end
+
+local KINDS = { v = "a view", m = "a materialized view", f = "a foreign table" }
+
+-- Why a table cannot be watched: a code and the rest of a sentence; nil where it can.
+local function unwatchable(found, wanted)
+  if KINDS[found.kind] then
+    return "not_a_table", ("is %s; watch the tables behind it"):format(KINDS[found.kind])
+  elseif found.catalog then
+    return "catalog", "is a system catalog"
+  elseif found.own then
+    return "own_table", "is part of the log itself"
+  elseif found.temporary then
+    return "temporary", "is a temporary table"
+  elseif found.unlogged and not wanted.unlogged then
+    local text = "is unlogged%s: a crash empties it without a change in the log; ALTER TABLE %s SET "
+      .. "LOGGED, or watch it with the option unlogged"
+    local of = found.unlogged == found.quoted and "" or (" (%s)"):format(found.unlogged)
+    return "unlogged", text:format(of, found.unlogged)
+  elseif found.by_hand then
+    local text = "has the row trigger %s already, and would be logged twice; drop that trigger "
+      .. "first"
+    return "by_hand", text:format(found.by_hand)
+  end
+end
+
+-- The first of some columns that the table does not have; nil where it has them all.
+local function unknown_column(found, columns)
+  local has = {}
+  for number, name in found.columns:gmatch("(%d+):([^\1]+)") do has[name] = number end
+  for _, column in ipairs(columns) do
+    if not has[column] then return column end
+  end
+end
+
+--- Whether a table can be watched with these options.
+-- @tparam table found of `table`
+-- @tparam table wanted `ignore`, `keep` (lists of columns), `unlogged`
+-- @return true; or nil and an error
+function find.admit(found, wanted)
+  local code, reason = unwatchable(found, wanted)
+  if code then return nil, refusal(code, ("watch: %s %s"):format(found.name, reason)) end
+  if not found.installed then
+    local message = "the log in schema %s has no capture functions of this version"
+    return nil, refusal("no_functions", message:format(found.home), { remedy = "install" })
+  end
+  for what, columns in pairs({ ignore = wanted.ignore, keep = wanted.keep }) do
+    local column = unknown_column(found, columns)
+    if column then
+      local message = ("watch: %s has no column %s to %s"):format(found.name, column, what)
+      return nil, refusal("no_column", message, { sqlstate = UNDEFINED_COLUMN })
+    end
+  end
+  return true
+end
+
+return find
