@@ -1,7 +1,6 @@
 -- forgelog watch: it says of each table what was done, and one that fails keeps it from no other.
 local command = require "support.command"
 local forgelog = require "forgelog"
-local logs = require "support.logs"
 local support = require "support"
 
 describe("forgelog watch", function()
@@ -31,7 +30,6 @@ describe("forgelog watch", function()
   end)
 
   it("keeps values of columns", function()
-    if not logs.keeps() then return pending("watch does not keep values yet") end
     assert.equal("watching orders\n", command.says(db, "", "watch orders --keep note --keep total"))
     assert(log:query("INSERT INTO orders VALUES (1, 2.50, 'x'); DELETE FROM orders"))
     command.says(db, "INSERT    orders    1  %[note: x, total: 2.50%]\n", "drain")

@@ -11,7 +11,8 @@ local HTTP = [[
   lua_shared_dict told 1m;
   init_worker_by_lua_block {
     local told, me = ngx.shared.told, ngx.worker.id()
-    cache = require("forgelog.cache").new({ conninfo = "$db", tables = { "item" } })
+    cache = require("forgelog.cache").new({ conninfo = "$db", tables = { "item" },
+      ops = { "INSERT", "UPDATE", "DELETE", "TRUNCATE", "RELOAD" } })
     ipc = cache:ipc()
     -- As mlcache does: its delete tells the others.
     local mlcache = { flush_all = function() ipc.broadcast("purge", "") end }

@@ -109,14 +109,6 @@ function logs.framework(conninfo)
   return db, log
 end
 
---- Whether `log:watch` has the option `keep`.
-function logs.keeps()
-  local log = logs.connect(support.conninfo())
-  local _, err = pcall(log.watch, log, "nosuch", { keep = { "key" } })
-  log:close()
-  return not tostring(err):find("no option keep", 1, true)
-end
-
 --- Makes a role that may do nothing but what it is granted.
 -- @param log a log of a superuser
 -- @param[opt] grants SQL in which %s is the role

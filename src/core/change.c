@@ -185,6 +185,18 @@ enum fl_decode fl_change_next(struct fl_stream *stream, struct fl_change *change
 #define WIDTH(name, kind, type, key) WIDTH_##kind,
 static const signed char widths[FL_FIELDS] = {FL_CHANGE_FIELDS(WIDTH)};
 
+static inline enum fl_decode skip_field(const char **at, const char *end, int width) {
+  int32_t length;
+  if (end - *at < 4) return FL_CHANGE_SHORT;
+  length = (int32_t)fl_uint32_at(*at);
+  *at += 4;
+  if (length < -1) return FL_CHANGE_BAD;
+  if (length > end - *at) return FL_CHANGE_SHORT;
+  if (width > 0 && length != width && length != -1) return FL_CHANGE_BAD;
+  *at += length > 0 ? length : 0;
+  return FL_CHANGE_OK;
+}
+
 enum fl_decode fl_change_skip(struct fl_stream *stream, int64_t *seq) {
   const char *at = stream->data + stream->position, *const end = stream->data + stream->length;
   struct fl_change change;
@@ -197,18 +209,13 @@ enum fl_decode fl_change_skip(struct fl_stream *stream, int64_t *seq) {
   }
   *seq = int64_at(at + 6);
   for (at += 14, field = 1; field < FL_FIELDS; field++) {
-    int32_t length;
+    enum fl_decode got;
     if (field == FL_FIRST_RARE && at_nulls(at, end)) {
       at += RARE_NULLS;
       break;
     }
-    if (end - at < 4) return FL_CHANGE_SHORT;
-    length = (int32_t)fl_uint32_at(at);
-    at += 4;
-    if (length < -1) return FL_CHANGE_BAD;
-    if (length > end - at) return FL_CHANGE_SHORT;
-    if (widths[field] > 0 && length != widths[field] && length != -1) return FL_CHANGE_BAD;
-    at += length > 0 ? length : 0;
+    got = skip_field(&at, end, widths[field]);
+    if (got != FL_CHANGE_OK) return got;
   }
   stream->position = (size_t)(at - stream->data);
   return FL_CHANGE_OK;

@@ -59,6 +59,7 @@ function cache.new(options)
     _keys = options.keys or default_keys,
     _report = options.on_error or report,
     _tables = options.tables and { (table.unpack or unpack)(options.tables) },
+    _ops = options.ops and { (table.unpack or unpack)(options.ops) },
     _listeners = {},
     _loading = {},
     _bound = (options.stale_after or 3) - (options.poll or 1),
@@ -155,7 +156,7 @@ local function make_consumer(self)
     chosen.position = require("forgelog.store.shared")(options.position)
   end
   chosen.name = chosen.position and worker_name(options, chosen.position)
-  chosen.tables = self._tables
+  chosen.tables, chosen.ops = self._tables, self._ops
   chosen.on_error = self._report
   chosen.on_changes = function(changes) handle_all(self, changes) end
   chosen.on_resync = function(reason)
@@ -197,10 +198,12 @@ end
 
 --- Has a function called with each change of a table_name, in place of what is done with other
 -- changes: for programs that write rows of their own into the log, as `forgelog.cache.ipc` does.
+-- Where the option `ops` is given, these have to have the op BROADCAST.
 -- @string name the table_name
 -- @func call called with the change
 function Cache:listen(name, call)
   if self._tables then self._tables[#self._tables + 1] = name end
+  if self._ops then self._ops[#self._ops + 1] = "BROADCAST" end
   self._listeners[name] = call
 end
 

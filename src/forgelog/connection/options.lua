@@ -44,7 +44,9 @@ local function is_seconds(value)
   return type(value) == "number" and value >= 0
 end
 
-local OPS = { INSERT = true, UPDATE = true, DELETE = true, TRUNCATE = true, RELOAD = true }
+-- BROADCAST is of programs that talk to each other through the log: see `forgelog.cache.ipc`.
+local OPS = { INSERT = true, UPDATE = true, DELETE = true, TRUNCATE = true, RELOAD = true,
+  BROADCAST = true }
 
 -- The first name of a list that is no op; nil where all are, or it is no list.
 local function unknown_op(value)

@@ -38,11 +38,12 @@ end
 
 -- A kept value for people: before and after, where both are known and differ.
 local function kept_text(change, name)
+  local missing = "NULL"
   for _, omitted in ipairs(change.omitted or {}) do
-    if omitted == name then return "(too long)" end
+    if omitted == name then missing = "(too long)" end
   end
-  local before = change.old and (change.old[name] or "NULL")
-  local after = change.new and (change.new[name] or "NULL")
+  local before = change.old and (change.old[name] or missing)
+  local after = change.new and (change.new[name] or missing)
   if not before or not after or before == after then return before or after end
   return before .. " -> " .. after
 end
