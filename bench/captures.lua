@@ -88,11 +88,13 @@ end
 --- Prints a line for each side.
 -- @param medians by side
 -- @param show turns a figure into text
-function captures.show(medians, show)
+-- @param[opt] more turns a side into text that is added to its line
+function captures.show(medians, show, more)
   for _, side in ipairs(SIDES) do
     local figure = medians[side]
     if figure then
-      bench.line(LABELS[side], "%12s   %6.2f x no trigger", show(figure), figure / medians.bare)
+      bench.line(LABELS[side], "%12s   %6.2f x no trigger%s", show(figure), figure / medians.bare,
+        more and more(side) or "")
     end
   end
 end

@@ -1,5 +1,7 @@
 -- Eight clients that write single rows, and transactions of ten statements, while nobody listens:
 -- without a trigger, with the framework's row trigger, with the first edition's capture, watched.
+-- Beside the rate stands the processor time that the server spent on each transaction, which other
+-- programs on the machine hardly change.
 local bench = require "bench.support"
 local captures = require "bench.captures"
 
@@ -61,30 +63,38 @@ local CASES = {
   { name = "transaction of ten UPDATEs", table = "pgbench_accounts", script = ten_updates() },
 }
 
--- Transactions a second.
+-- Transactions a second, and microseconds of the server's processor time for each.
 local function rate(case)
+  local before = bench.server_time()
   local load = bench.pgbench { conninfo = writers, script = case.script, clients = CLIENTS,
     seconds = seconds, variables = { i = 0 } }
-  local _, report = load:wait()
-  return tonumber(report:match("tps = ([%d.]+)"))
+  local count, report = load:wait()
+  local spent = bench.server_time() - before
+  return { tps = tonumber(report:match("tps = ([%d.]+)")), spent = spent / count * 1e6 }
 end
 
-local function measure(case)
+-- @param spent the processor times by side, to which each run adds its own
+local function measure(case, spent)
   return function(side)
     if case.before then case.before() end
     bench.psql("CHECKPOINT", conninfo)
-    local tps = capture:under(side, case.table, function() return rate(case) end)
+    local found = capture:under(side, case.table, function() return rate(case) end)
     if case.after then case.after() end
-    return tps
+    spent[side] = spent[side] or {}
+    table.insert(spent[side], found.spent)
+    return found.tps
   end
 end
 
 rate(CASES[1]) -- the first writes to each page of a new table cost more than later ones
 for _, case in ipairs(CASES) do
-  local tps = captures.compare(ROUNDS, measure(case))
+  local spent = {}
+  local tps = captures.compare(ROUNDS, measure(case, spent))
   bench.title("rows: %s, %d clients, pgbench -s %d, %d rounds of %d s each, nobody listens",
     case.name, CLIENTS, SCALE, ROUNDS, seconds)
-  captures.show(tps, function(figure) return bench.count(figure) .. "/s" end)
+  captures.show(tps, function(figure) return bench.count(figure) .. "/s" end, function(side)
+    return ("   server %4.0f us each"):format(bench.median(spent[side]))
+  end)
   if case.target then
     bench.target(case.name .. ", of none", tps.this / tps.bare, ">=", case.target)
   end

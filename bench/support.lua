@@ -134,6 +134,26 @@ function bench.read(way, conninfo, since, upto)
   return { seconds = tonumber(seconds), above = (tonumber(peak) - tonumber(idle)) / 1024 }
 end
 
+-- Hundredths of a second of processor time that a process has used, and its children that are gone.
+local function used(pid)
+  local stat = support.read("/proc/" .. pid .. "/stat")
+  if not stat then return 0 end
+  local total = 0
+  local times = "^.*%) %S" .. (" %S+"):rep(10) .. " (%d+) (%d+) (%d+) (%d+)"
+  for _, time in ipairs({ stat:match(times) }) do total = total + time end
+  return total
+end
+
+--- Seconds of processor time that all processes of the server have used.
+function bench.server_time()
+  local pid = support.read(os.getenv("FORGELOG_PGDATA") .. "/postmaster.pid"):match("%d+")
+  local total = used(pid)
+  for child in select(2, bench.run("pgrep -P " .. pid)):gmatch("%d+") do
+    total = total + used(child)
+  end
+  return total / 100
+end
+
 --- Makes pgbench's tables.
 -- @param scale 1 for each 100,000 accounts
 function bench.accounts(conninfo, scale)
