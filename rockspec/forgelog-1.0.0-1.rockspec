@@ -205,6 +205,7 @@ build = {
       ["forgelog.sql.words.essential_fields"] = "src/forgelog/sql/words/essential_fields.sql",
       ["forgelog.sql.words.functions"] = "src/forgelog/sql/words/functions.sql",
       ["forgelog.sql.words.has_created_at_index"] = "src/forgelog/sql/words/has_created_at_index.sql",
+      ["forgelog.sql.words.later_fields"] = "src/forgelog/sql/words/later_fields.sql",
       ["forgelog.sql.words.listed_name"] = "src/forgelog/sql/words/listed_name.sql",
       ["forgelog.sql.words.lock_number"] = "src/forgelog/sql/words/lock_number.sql",
       ["forgelog.sql.words.missing_fields"] = "src/forgelog/sql/words/missing_fields.sql",

@@ -40,6 +40,10 @@ local function obstacle(facts, name)
   elseif facts.created_at_type and facts.created_at_type ~= TIMESTAMP then
     local message = "%s.created_at is %s; ALTER it to timestamptz"
     return "created_at_type", message:format(log, facts.created_at_type)
+  elseif facts.other_types then
+    local message = "%s has columns of these names, but of other types than forgelog writes: %s; "
+      .. "rename them"
+    return "column_type", message:format(log, facts.other_types)
   elseif not facts.sequence then
     return "no_sequence", ("no sequence gives %s.seq its values"):format(log)
   elseif facts.increment ~= 1 or facts.cache ~= 1 then
@@ -88,9 +92,9 @@ local function distrust(facts, name)
       .. "(CREATE SCHEMA feed, and the option schema)"
     return "open_schema", message:format(name, facts.creators, facts.schema, facts.creators)
   elseif facts.role_unsafe and not facts.owner_given then
-    local message = "the role %s is not one that can only write the log (it may log in, or do more, "
-      .. "or others may act as it); say by the option owner which role capture functions are to "
-      .. "belong to"
+    local message = "the role %s is not one that can only write the log (it may log in, or do "
+      .. "more, or others may act as it); say by the option owner which role capture functions are "
+      .. "to belong to"
     return "owner_role", message:format(facts.wanted)
   end
 end
@@ -105,12 +109,14 @@ local function find_facts(conn, name, owner)
     if not rows then return nil, err end
     facts.has_tables = rows[1].sound
   end
-  local wanted = owner
-  if owner == nil then wanted = facts.superuser and OWNER or nil end
-  rows, err = conn:run_in(name, "install.owners", wanted or nil)
+  local wanted = owner or nil
+  if owner == nil and facts.superuser then
+    wanted = facts.capture_super == false and facts.capture_owner or OWNER
+  end
+  rows, err = conn:run_in(name, "install.owners", wanted)
   if not rows then return nil, err end
   for key, value in pairs(rows[1]) do facts[key] = value end
-  facts.owner_given, facts.owner_text = owner, wanted or nil
+  facts.owner_given, facts.owner_text = owner, wanted
   return facts
 end
 
@@ -173,8 +179,9 @@ end
 -- @param conn the connection
 -- @tparam[opt] table opts `schema` (string; default: the one given to connect, else where the
 -- search path finds a log, else its first schema), `owner` (string: the role that the capture
--- functions belong to, with whose rights they write; false: the one that installs; default:
--- "forgelog" for a superuser, who gets that role made if need be, otherwise the one that installs),
+-- functions belong to, with whose rights they write; false: the one that installs; default: for a
+-- superuser the one that they belong to unless that is a superuser, otherwise "forgelog", which is
+-- made if need be; for others the one that installs),
 -- `hstore` (without effect; the first edition had it), `lock_timeout` (seconds to wait for a table
 -- at a time; default 1)
 -- @return true, whether anything was changed, and, where there are watched tables whose functions

@@ -163,14 +163,15 @@ end
 -- consumers); `rows`, `rows_exact` (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`,
 -- `oldest_age` (seconds), `write_rate` (seqs given per second, over the last minute), `retention`
 -- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with
--- indexes), `dead_rows`; `horizon`, `above_horizon` (an upper bound of changes), or
--- `horizon_error` (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of
--- `Log:horizon`); `consumers` of the table store, sorted by name: `name`, `position`, `seq`,
--- `updated_at`, `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest
--- change that was not delivered to it), `gap` (false or the reason why it must resync), `pid` and
+-- indexes), `dead_rows`; `horizon`, `above_horizon` (an upper bound of changes), or `horizon_error`
+-- (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of `Log:horizon`);
+-- `consumers` of the table store, sorted by name: `name`, `position`, `seq`, `updated_at`,
+-- `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change that was
+-- not delivered to it), `gap` (false or the reason why it must resync), `pid` and
 -- `application_name` of the session that runs it; or none and `consumers_error`; `tables`, sorted:
--- as of `Log:watched`, with `name`; `lost`, tables that were watched and of which changes are or were
--- missed: `name`, `code`, `wrong` (in words; see `forgelog.tables.remembered`). Numbers that are not known are nil. Or nil and an error
+-- as of `Log:watched`, with `name`; `lost`, tables that were watched and of which changes are or
+-- were missed: `name`, `code`, `wrong` (in words; see `forgelog.tables.remembered`). Numbers that
+-- are not known are nil. Or nil and an error
 function status.status(conn, opts)
   opts = check.options("status", opts, { settle = "seconds" })
   local smallest, err = seqs.smallest(conn)

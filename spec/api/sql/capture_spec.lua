@@ -100,7 +100,7 @@ describe("capture", function()
       { "UPDATE k 2 n", "UPDATE k 3 n", "DELETE k 9 -", "INSERT k 10 -" })
   end)
 
-  it("keeps composite keys as JSON in key order, keys of one column as their type prints them", function()
+  it("keeps composite keys as JSON in key order, others as their type prints them", function()
     watched('CREATE TABLE c (x text, y int, n int, PRIMARY KEY (y, x) INCLUDE (n))', "c")
     writes([[INSERT INTO c VALUES ('a"b', 1)]], { [[INSERT c ["1", "a\"b"] -]] })
     writes("UPDATE c SET n = 1", { [[UPDATE c ["1", "a\"b"] n]] })
@@ -225,7 +225,8 @@ describe("capture", function()
       { 'INSERT p ["1", "1"] -', 'INSERT p ["2", "2"] -', 'INSERT p ["3", "1"] -' })
     writes("UPDATE p SET n = 1; UPDATE p SET id = 4 WHERE id = 1; DELETE FROM p2",
       { 'DELETE p ["1", "1"] -', 'INSERT p ["4", "1"] -', 'DELETE p ["2", "2"] -' })
-    writes("UPDATE p SET part = 2 WHERE id = 3", { 'DELETE p ["3", "1"] -', 'INSERT p ["3", "2"] -' })
+    writes("UPDATE p SET part = 2 WHERE id = 3",
+      { 'DELETE p ["3", "1"] -', 'INSERT p ["3", "2"] -' })
     must(log, [[CREATE TABLE p3 (n int, part int NOT NULL, gone int, id int NOT NULL);
       ALTER TABLE p3 DROP COLUMN gone; ALTER TABLE p ATTACH PARTITION p3 FOR VALUES IN (3)]])
     writes("INSERT INTO p3 (id, part) VALUES (9, 3); INSERT INTO p VALUES (10, 3)",

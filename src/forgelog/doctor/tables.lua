@@ -109,8 +109,8 @@ end
 -- What no trigger can capture, or captures in another order than it happened.
 local function judge_kind(run, row)
   if row.own_writers then
-    local message = "if the trigger %s of %s writes to that table, changes of one row may be logged "
-      .. "in another order than they happened"
+    local message = "if the trigger %s of %s writes to that table, changes of one row may be "
+      .. "logged in another order than they happened"
     run:note("own_writers", message:format(row.own_writers, row.name),
       "have consumers look the row up, whatever op says, or make that a BEFORE trigger")
   end
@@ -146,9 +146,9 @@ local function judge_truncate(run, rows)
     advice:format(run:command("install"), watch(run, names[1])))
 end
 
--- Tables that were watched, and of which something is not captured, or was not. Of triggers that are
--- not as they should be now nothing need be said about before. Whether there are any; or nil and an
--- error.
+-- Tables that were watched, and of which something is not captured, or was not. Of triggers that
+-- are not as they should be now nothing need be said about before. Whether there are any; or nil
+-- and an error.
 local function judge_lost(run, watched)
   local lost, err = remembered.lost(run.conn)
   if not lost then return nil, err end

@@ -58,8 +58,8 @@ local function unwatchable(found, wanted)
   elseif found.temporary then
     return "temporary", "is a temporary table"
   elseif found.unlogged and not wanted.unlogged then
-    local text = "is unlogged%s: a crash empties it without a change in the log; ALTER TABLE %s SET "
-      .. "LOGGED, or watch it with the option unlogged"
+    local text = "is unlogged%s: a crash empties it without a change in the log; ALTER TABLE %s "
+      .. "SET LOGGED, or watch it with the option unlogged"
     local of = found.unlogged == found.quoted and "" or (" (%s)"):format(found.unlogged)
     return "unlogged", text:format(of, found.unlogged)
   elseif found.by_hand then

@@ -65,7 +65,9 @@ BEGIN
   SELECT array_agg(CASE a.attgenerated WHEN 'v' THEN 0 ELSE a.atttypid END ORDER BY a.attnum)
     INTO types FROM pg_attribute a
    WHERE a.attrelid = rel AND a.attnum > 0 AND NOT a.attisdropped;
-  IF replaced OR cardinality(types) IS DISTINCT FROM cardinality(columns) THEN types := NULL; END IF;
+  IF replaced OR cardinality(types) IS DISTINCT FROM cardinality(columns) THEN
+    types := NULL;
+  END IF;
   covered := EXISTS (
     SELECT FROM pg_partition_ancestors(rel) a
       JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgparentid = 0

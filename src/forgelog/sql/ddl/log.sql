@@ -59,8 +59,8 @@ BEGIN
     );
     REVOKE ALL ON @schema@.forge_change_log_consumers FROM PUBLIC;
   END IF;
-  -- Which tables were watched, by their triggers as they were then. It says no more than pg_trigger,
-  -- which everybody may read.
+  -- Which tables were watched, by their triggers as they were then. It says no more than
+  -- pg_trigger, which everybody may read.
   IF to_regclass('@schema_text@.forge_change_log_watches') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log_watches (
       relation oid PRIMARY KEY,

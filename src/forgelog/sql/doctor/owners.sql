@@ -35,6 +35,7 @@ SELECT pg_catalog.quote_ident(o.rolname) AS owner, o.rolsuper AS super, f.kind =
             OR p.proname = 'forge_notify_change' AND p.prosecdef) f ON f.pronamespace = n.oid
   JOIN pg_catalog.pg_roles o ON o.oid = f.proowner
  WHERE n.nspname = @schema_name@
- GROUP BY o.oid, o.rolname, o.rolsuper, f.kind, n.oid, n.nspname, c.oid, c.relname, a.attidentity, s.oid,
+ GROUP BY o.oid, o.rolname, o.rolsuper, f.kind, n.oid, n.nspname, c.oid, c.relname,
+          a.attidentity, s.oid,
           s.relname, q.seqrelid, qc.relname, qn.nspname
  ORDER BY 1, 3;

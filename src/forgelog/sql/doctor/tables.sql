@@ -4,10 +4,11 @@
 -- Columns: name text (as in table_name), quoted text, by_hand text (a row trigger that somebody
 -- attached), hand_off boolean (that is disabled), hand_partial boolean (it is not for every change
 -- of rows), captured boolean (watched), statement boolean (by triggers for whole statements),
--- joined boolean (it is part of another table that is not watched), children text (tables that inherit from it and are
--- not logged), subscription text (which writes to it), row_trigger text (made by watch), always_row
--- boolean (a row trigger fires always), unlogged text (tables that a crash empties), own_writers text
--- (somebody's AFTER ROW triggers whose functions speak of the table), copies_off text (partitions whose copy of the trigger is disabled), copies_on text (the
+-- joined boolean (it is part of another table that is not watched), children text (tables that
+-- inherit from it and are not logged), subscription text (which writes to it), row_trigger text
+-- (made by watch), always_row boolean (a row trigger fires always), unlogged text (tables that a
+-- crash empties), own_writers text (somebody's AFTER ROW triggers whose functions speak of the
+-- table), copies_off text (partitions whose copy of the trigger is disabled), copies_on text (the
 -- statements that enable it), partitions bigint.
 SELECT w.name, w.quoted,
        w.by_hand, w.hand_off, w.events <> 28 AS hand_partial, -- 4 insert, 8 delete, 16 update

@@ -1,12 +1,13 @@
 -- What stands of the log in its schema, which need not exist, nor the log in it.
 -- Parameters: $1 int (the version of the database objects that this program installs).
--- Columns: schema text (quoted where needed), schema_exists, may_create, role, superuser, then of the
--- log:
--- exists, owned, owner text (quoted), not_a_table, missing_essential text and complete (which
--- fields it has columns for), created_at_type text, increment, cache and sequence (of the sequence
--- that gives the seqs), oid bigint, has_tables, guarded; then functions (all that install makes are
--- there, of this version), newest_version int, capture_owner name, foreign_trigger and foreign_trimmer (the functions
--- of these names are not forgelog's).
+-- Columns: schema text (quoted where needed), schema_exists, may_create, role, superuser, then of
+-- the log: exists, owned, owner text (quoted), not_a_table, missing_essential text and complete
+-- (which fields it has columns for), created_at_type text, other_types text (columns that capture
+-- writes and that have another type, with the type they should have), increment, cache and sequence
+-- (of the sequence that gives the seqs), oid bigint, has_tables, guarded; then functions (all that
+-- install makes are there, of this version), newest_version int, capture_owner name, capture_super
+-- boolean (it is a superuser), foreign_trigger and foreign_trimmer (the functions of these names
+-- are not forgelog's).
 SELECT pg_catalog.quote_ident(w.name) AS schema,
        n.oid IS NOT NULL AS schema_exists,
        pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create,
@@ -22,6 +23,11 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
        (SELECT pg_catalog.format_type(x.atttypid, NULL) FROM pg_catalog.pg_attribute x
          WHERE x.attrelid = c.oid AND x.attname = 'created_at' AND NOT x.attisdropped
        ) AS created_at_type,
+       (SELECT pg_catalog.string_agg(x.attname || ' ' || ours.type, ', ' ORDER BY x.attnum)
+          FROM (VALUES @later_fields@) AS ours(name, type)
+          JOIN pg_catalog.pg_attribute x
+            ON x.attrelid = c.oid AND x.attname = ours.name AND NOT x.attisdropped
+         WHERE pg_catalog.format_type(x.atttypid, NULL) <> ours.type) AS other_types,
        q.seqincrement AS increment, q.seqcache AS cache,
        q.seqrelid::pg_catalog.regclass::text AS sequence,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class t WHERE t.relnamespace = n.oid
@@ -35,7 +41,9 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
           WHERE want.name <> ALL (f.of_this_version)
             AND NOT (want.name = 'forge_notify_change' AND f.foreign_trigger)
             AND NOT (want.name = 'forge_trim_change_log' AND f.foreign_trimmer)) AS functions,
-       f.newest_version, f.foreign_trigger, f.foreign_trimmer, f.capture_owner
+       f.newest_version, f.foreign_trigger, f.foreign_trimmer, f.capture_owner,
+       (SELECT r.rolsuper FROM pg_catalog.pg_roles r
+         WHERE r.rolname = f.capture_owner) AS capture_super
   FROM (SELECT @schema_name@ AS name) w
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.name
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'forge_change_log'
@@ -56,9 +64,12 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
                         -- others have functions of the same names, the source says whose it is.
                         CASE WHEN p.proname NOT IN ('forge_notify_change', 'forge_trim_change_log')
                                OR pg_catalog.strpos(p.prosrc, '-- forgelog') > 0
-                             -- Capture functions that a renamed schema has left behind do not count.
+                             -- Capture functions that a renamed schema has left behind do not
+                             -- count.
                              THEN CASE WHEN p.proname ~ '^forge_capture' AND d.mark ~ ' in '
-                                         AND d.mark !~ (' in ' || pg_catalog.quote_ident(w.name) || '$')
+                                         AND pg_catalog.right(d.mark, pg_catalog.length(
+                                               pg_catalog.quote_ident(w.name)) + 4)
+                                             <> ' in ' || pg_catalog.quote_ident(w.name)
                                        THEN 0
                                        ELSE substring(d.mark FROM '^forgelog (\d+)')::int END
                         END AS version

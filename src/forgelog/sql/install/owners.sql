@@ -1,10 +1,11 @@
 -- Whose the objects in the log's schema are, and who else may put some there.
--- Parameters: $1 text (the role that capture functions are to belong to; NULL: to whoever installs).
--- Columns: strangers text (objects of forgelog's names that belong
--- to somebody whom this role should not trust; NULL: none), stranger text (quoted: the first of
--- their owners), creators text (quoted: who else may create objects in the schema; NULL: nobody),
--- role_exists and role_unsafe boolean (of $1: it could do more than write the log, or somebody could
--- act as it), settled boolean (all functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
+-- Parameters: $1 text (the role that capture functions are to belong to; NULL: to whoever
+-- installs).
+-- Columns: strangers text (objects of forgelog's names that belong to somebody whom this role
+-- should not trust; NULL: none), stranger text (quoted: the first of their owners), creators text
+-- (quoted: who else may create objects in the schema; NULL: nobody), role_exists and role_unsafe
+-- boolean (of $1: it could do more than write the log, or somebody could act as it), settled
+-- boolean (all functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
 WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user),
      wanted AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = $1::text),
      home AS (SELECT n.* FROM pg_catalog.pg_namespace n WHERE n.nspname = @schema_name@),

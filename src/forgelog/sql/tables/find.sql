@@ -6,8 +6,8 @@
 -- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name,
 -- separated by \001), key text (the columns of the primary key, separated by \001; NULL: none),
 -- ancestor text (the watched table above a partition), by_hand text (a row trigger that somebody
--- attached), installed (the log's schema has the capture functions), may_compile (this role may make
--- more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
+-- attached), installed (the log's schema has the capture functions), may_compile (this role may
+-- make more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
 -- may_record (it may write down what is watched); no row where no such table is here.
 SELECT c.oid::bigint AS oid, @table_name@ AS name,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind AS kind,
