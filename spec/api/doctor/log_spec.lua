@@ -3,7 +3,6 @@
 -- advice.
 local findings = require "support.findings"
 local logs = require "support.logs"
-local support = require "support"
 
 local must, connect = logs.must, logs.connect
 local fine, finds, breaks = findings.fine, findings.finds, findings.breaks

@@ -156,13 +156,11 @@ local function judge_lost(run, watched)
   for _, one in ipairs(watched) do wrong[one.name] = one.wrong end
   for _, one in ipairs(lost) do
     local advice = run:command(one.remedy .. " " .. units.word(one.name))
-    if one.code == "switched" and wrong[one.name] then
-      advice = nil
-    elseif one.code == "switched" then
-      run:warning("switched", one.wrong, "read the table again, then " .. advice)
-    else
+    if one.code ~= "switched" then
       run:error(one.code, one.wrong, one.remedy == "watch" and advice
         .. ", then read the table again" or advice .. ", if it is not to come back")
+    elseif not wrong[one.name] then
+      run:warning("switched", one.wrong, "read the table again, then " .. advice)
     end
   end
   return #lost > 0
