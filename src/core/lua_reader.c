@@ -132,8 +132,7 @@ static int reader_pending(lua_State *L) {
 /* can_prefetch(): whether the next chunk can be asked for while the program works on this one. */
 static int reader_can_prefetch(lua_State *L) {
   const struct fl_log_reader *reader = check_open(L);
-  lua_pushboolean(
-      L, fl_reader_can_prefetch(&reader->reader) && reader->log->pg.state == FL_PGCONN_IDLE);
+  lua_pushboolean(L, fl_log_reader_can_prefetch(reader));
   return 1;
 }
 

@@ -10,7 +10,7 @@ local sql = require "forgelog.connection.sql"
 local install = {}
 
 -- Of the database objects; raised with every change of a function or table in sql/ddl.
-local VERSION = 1
+local VERSION = 2
 
 -- What a column created_at has to be.
 local TIMESTAMP = "timestamp with time zone"
@@ -75,7 +75,7 @@ local function is_newer(facts) return (facts.newest_version or 0) > VERSION end
 
 -- Whether everything is as this program would install it.
 local function is_current(facts)
-  return facts.exists and facts.complete and facts.indexed and facts.has_tables and facts.guarded
+  return facts.exists and facts.complete and facts.has_tables and facts.guarded
     and facts.functions and facts.capture == ("forgelog %d %s"):format(VERSION, capture_mark(facts))
     or false
 end
@@ -90,6 +90,10 @@ local function find_facts(conn, name, use_hstore)
     rows, err = conn:run_in(name, "install.state", facts.sequence)
     if not rows then return nil, err end
     facts.has_tables = rows[1].sound
+    if facts.locked then return facts end -- it would wait
+    rows, err = conn:run_in(name, "install.sequence", facts.sequence)
+    if not rows then return nil, err end
+    facts.has_tables = facts.has_tables and rows[1].leads
   end
   return facts
 end
@@ -175,7 +179,6 @@ local function parts_of(facts)
   end
   return {
     part("log", "table forge_change_log", facts.exists and facts.complete),
-    part("index", "index on created_at", facts.indexed),
     part("tables", "tables forge_change_log_state and forge_change_log_consumers",
       facts.has_tables),
     part("triggers", "triggers that keep count of what is trimmed", facts.guarded),
@@ -188,7 +191,7 @@ end
 -- @param conn the connection
 -- @tparam[opt] table opts `schema` (string; default: as for `install`)
 -- @return a table: `schema`, `parts` (a list of what install makes, of which each has `code`
--- ("log", "index", "tables", "triggers", "functions", "hstore"), `name` and `there`), `capture`
+-- ("log", "tables", "triggers", "functions", "hstore"), `name` and `there`), `capture`
 -- ("hstore", "jsonb" or nil), `other_hstore` (true: the capture functions were made for another
 -- extension hstore than there is now), `current` (true: install has nothing to do, except perhaps
 -- for hstore), `obstacle` (what stands in the way of installing and of draining, or nil) and

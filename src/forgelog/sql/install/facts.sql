@@ -3,7 +3,8 @@
 -- Columns: schema text (quoted where needed), schema_exists, may_create, role, then of the log:
 -- exists, owned, owner text (quoted), not_a_table, missing_essential text and complete (which
 -- fields it has columns for), created_at_type text, increment, cache and sequence (of the sequence
--- that gives the seqs), indexed, has_tables, guarded; then functions (all that install makes are
+-- that gives the seqs), locked (by
+-- another session), has_tables, guarded; then functions (all that install makes are
 -- there, of this version), newest_version int, capture text (what the capture functions were made
 -- for), foreign_trigger and foreign_trimmer (the functions of these names are not forgelog's),
 -- hstore_schema text (quoted) and hstore_oid bigint (of its function akeys; 0: no such extension).
@@ -23,10 +24,13 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
        ) AS created_at_type,
        q.seqincrement AS increment, q.seqcache AS cache,
        q.seqrelid::pg_catalog.regclass::text AS sequence,
-       @has_created_at_index@ AS indexed,
+       EXISTS (SELECT FROM pg_catalog.pg_locks l
+                WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+                  AND l.relation = c.oid AND l.database = @this_database@
+                  AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()) AS locked,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class t WHERE t.relnamespace = n.oid
            AND t.relname IN ('forge_change_log_state', 'forge_change_log_consumers')
-       ) = 2 AS has_tables,
+       ) = 2 AND @state_is_exact@ AS has_tables,
        NOT EXISTS (SELECT FROM (@missing_guards@) m) AS guarded,
        NOT EXISTS (
          SELECT FROM (VALUES @functions@,
