@@ -457,6 +457,7 @@ void fl_log_reader_close(struct fl_log_reader *reader) {
   }
   reader->log = NULL;
   fl_reader_free(&reader->reader);
+  fl_ranges_free(&reader->excused);
   fl_bytes_free(&reader->filter);
 }
 

@@ -18,6 +18,7 @@ struct fl_log_reader {
   struct fl_reader reader;
   uint32_t log_oid;           /* of the log table that it reads */
   bool asks_gone;             /* its statement under way also brings what was deleted */
+  struct fl_ranges excused;   /* deleted before a reader from the beginning had its first look */
   struct fl_bytes filter;     /* SQL condition on table_name, terminated; empty: all tables */
   struct fl_changelog *log;   /* NULL: closed, or its connection is gone */
   struct fl_log_reader *next; /* of the same connection */

@@ -12,6 +12,18 @@ void fl_cursor_free(struct fl_cursor *cursor) {
   *cursor = none;
 }
 
+bool fl_cursor_copy(struct fl_cursor *copy, const struct fl_cursor *cursor) {
+  *copy = *cursor;
+  copy->ranges = NULL;
+  copy->count = copy->room = 0;
+  if (cursor->count == 0) return true;
+  copy->ranges = malloc(cursor->count * sizeof *copy->ranges);
+  if (!copy->ranges) return false;
+  memcpy(copy->ranges, cursor->ranges, cursor->count * sizeof *copy->ranges);
+  copy->count = copy->room = cursor->count;
+  return true;
+}
+
 /* Index of the first range that ends at or above seq. */
 static size_t lower_bound(const struct fl_cursor *cursor, int64_t seq) {
   size_t low = 0, high = cursor->count;

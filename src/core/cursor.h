@@ -56,6 +56,9 @@ bool fl_cursor_lacks(const struct fl_cursor *cursor, const struct fl_ranges *seq
 /* Lifts the base up to where everything is settled and delivered, and forgets the ranges below. */
 void fl_cursor_settle(struct fl_cursor *cursor, int64_t horizon);
 
+/* A copy; false: out of memory, and it has no ranges. */
+bool fl_cursor_copy(struct fl_cursor *copy, const struct fl_cursor *cursor);
+
 void fl_cursor_free(struct fl_cursor *cursor);
 
 /* Adds a range behind those of the list, at least two above the last of them; false: out of

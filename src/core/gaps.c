@@ -17,16 +17,32 @@ struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_c
                               fl_cursor_lacks(cursor, &history->deleted, cursor->base));
 }
 
-/* Who wants whatever the log holds does not miss what was deleted before the first look. */
+/* Who wants whatever the log holds does not miss what was deleted before the first look. It does not
+   count as delivered, either: after an upgrade more may be taken for deleted than was. */
 static bool begins(struct fl_log_reader *reading) {
   struct fl_reader *reader = &reading->reader;
-  const struct fl_ranges *deleted = &reading->log->history.deleted;
-  size_t i;
+  struct fl_ranges *deleted = &reading->log->history.deleted, excused = reading->excused;
   if (!reader->from_start || (reader->begun && reader->cursor.next > 0)) return false;
   reader->begun = true;
-  for (i = 0; reading->asks_gone && i < deleted->count; i++)
-    fl_cursor_deliver_range(&reader->cursor, deleted->list[i].first, deleted->list[i].last);
+  if (reading->asks_gone) {
+    reading->excused = *deleted;
+    *deleted = excused;
+  }
   return true;
+}
+
+/* Whether a reader lacks something of what was deleted, and is not excused. Where there is no
+   memory to find out, it does. */
+static bool lacks(const struct fl_log_reader *reading, int64_t above) {
+  struct fl_cursor had;
+  size_t i;
+  bool found = !fl_cursor_copy(&had, &reading->reader.cursor);
+  for (i = 0; i < reading->excused.count; i++)
+    found |= !fl_cursor_deliver_range(&had, reading->excused.list[i].first,
+                                      reading->excused.list[i].last);
+  found |= fl_cursor_lacks(&had, &reading->log->history.deleted, above);
+  fl_cursor_free(&had);
+  return found;
 }
 
 static struct fl_gap find_gap(const struct fl_changelog *log,
@@ -38,8 +54,7 @@ static struct fl_gap find_gap(const struct fl_changelog *log,
     return fl_history_gap(&log->history, log->horizon.high_water, place);
   return fl_history_exact_gap(&log->history, log->horizon.high_water, place,
                               reading->asks_gone &&
-                                  fl_cursor_lacks(&reader->cursor, &log->history.deleted,
-                                                  fl_base_of(reading, place.seq)));
+                                  lacks(reading, fl_base_of(reading, place.seq)));
 }
 
 /* Whether there is no gap between where the reader's statement began and what it brought. */
