@@ -144,7 +144,8 @@ static void test_reader_abandoned(void) {
      "it is dropped, and asked for again");
   fl_reader_request(&reader, 0);
   put(&reader.prefetched.bytes, samples[2].bytes.data, samples[2].bytes.length);
-  ok(reader.prefetch != FL_PREFETCH_ABANDONED && !fl_reader_receive(&reader, &(int64_t){0}, &deleted) &&
+  ok(reader.prefetch != FL_PREFETCH_ABANDONED &&
+         !fl_reader_receive(&reader, &(int64_t){0}, &deleted) &&
          deliver(&reader, &samples[2], 2) == 3,
      "which is the reader's again");
   fl_reader_scan(&reader, 70);

@@ -215,8 +215,8 @@ describe("a trim behind a feed under load", function()
     must(long, "COMMIT")
     while round(0.3, 1) do i = i + 1 end
     local written = must(log, "SELECT count(*) AS n FROM written")[1].n
-    local state = must(log, [[SELECT trimmed_to, empty_to, (SELECT count(*) FROM unnest(deleted)) AS n
-      FROM forge_change_log_state]])[1]
+    local state = must(log, [[SELECT trimmed_to, empty_to,
+      (SELECT count(*) FROM unnest(deleted)) AS n FROM forge_change_log_state]])[1]
     support.note("%d changes, delivered %d, twice %d, %d times resumed, %d writers held open; "
       .. "%d ranges of what was deleted", written, delivered, twice, resumed, held, state.n)
     assert.is_true(written > 0 and resumed > 0 and held > 0)

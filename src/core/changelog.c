@@ -166,8 +166,10 @@ static bool expand(struct fl_changelog *log, enum fl_statement statement, int64_
 static bool ready(struct fl_changelog *log) {
   if (log->pg.state == FL_PGCONN_IDLE) return true;
   if (log->pg.state != FL_PGCONN_CLOSED)
-    return fl_changelog_fail(log, FL_ERR_QUERY, "busy", "another operation is under way on this connection");
-  if (log->pg.error.kind == FL_ERR_NONE) fl_changelog_fail(log, FL_ERR_CLOSED, NULL, "not connected");
+    return fl_changelog_fail(log, FL_ERR_QUERY, "busy",
+                             "another operation is under way on this connection");
+  if (log->pg.error.kind == FL_ERR_NONE)
+    fl_changelog_fail(log, FL_ERR_CLOSED, NULL, "not connected");
   return false;
 }
 
@@ -367,8 +369,8 @@ static void undo(struct fl_changelog *log) {
     fl_reader_drop_request(&log->reading->reader);
 }
 
-/* Some servers have no functions of the WAL, and raise: then the statement is begun anew without the
-   timeline. Where it fails again, it was not for that. */
+/* Some servers have no functions of the WAL, and raise: then the statement is begun anew without
+   the timeline. Where it fails again, it was not for that. */
 static bool try_without_timeline(struct fl_changelog *log) {
   const char *sqlstate = log->pg.error.sqlstate;
   bool asked = log->operation == FL_OP_STATEMENT && log->statement != FL_STATEMENT_LOCATE &&

@@ -17,8 +17,8 @@ struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_c
                               fl_cursor_lacks(cursor, &history->deleted, cursor->base));
 }
 
-/* Who wants whatever the log holds does not miss what was deleted before the first look. It does not
-   count as delivered, either: after an upgrade more may be taken for deleted than was. */
+/* Who wants whatever the log holds does not miss what was deleted before the first look. It does
+   not count as delivered, either: after an upgrade more may be taken for deleted than was. */
 static bool begins(struct fl_log_reader *reading) {
   struct fl_reader *reader = &reading->reader;
   struct fl_ranges *deleted = &reading->log->history.deleted, excused = reading->excused;

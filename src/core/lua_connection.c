@@ -190,8 +190,9 @@ static int connection_gap(lua_State *L) {
 }
 
 static const char *const fact_names[] = {
-    "backend", "empty_to", "exact",   "has_state", "high_water", "horizon",    "largest", "last_given",
-    "schema",  "smallest", "standby", "ticks",     "timeline",   "trimmed_to", "writers", NULL};
+    "backend", "empty_to",   "exact",  "has_state", "high_water", "horizon", "largest",
+    "last_given", "schema", "smallest", "standby", "ticks",      "timeline", "trimmed_to",
+    "writers", NULL};
 enum fact {
   BACKEND,
   EMPTY_TO,

@@ -1,4 +1,4 @@
-/* Why a log, or its server, cannot be read without loss: each in an error with a code of its own. */
+/* Why a log, or its server, cannot be read without loss: errors, each with a code of its own. */
 #include "refusals.h"
 
 #include <inttypes.h>

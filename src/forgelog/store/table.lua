@@ -11,9 +11,9 @@ local function load(log, name)
 end
 
 local function save(log, name, position, last)
-  local rows, result = log.connection:run("consumer.save", name, position, last)
-  if not rows then return nil, result end
-  if result == 1 then return true end
+  local rows, err = log.connection:run("consumer.save", name, position, last)
+  if not rows then return nil, err end
+  if rows[1].saved then return true end
   local message = ("the position of consumer %s was moved by another of that name"):format(name)
   -- Loaded again, it is right.
   return nil, core.error("query", message, nil, { code = "superseded", retryable = true })
