@@ -24,13 +24,15 @@
    not all that apply let every row be seen. */
 #define HIDES_ROWS \
   "pg_catalog.row_security_active(t.oid) AND (NOT EXISTS (SELECT FROM pg_catalog.pg_policy p" \
-  " WHERE p.polrelid = t.oid AND p.polpermissive AND @policy_applies@" \
-  " AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true')" \
+  " WHERE p.polrelid = t.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')" \
+  " AND @policy_applies@ AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true')" \
   " OR EXISTS (SELECT FROM pg_catalog.pg_policy p" \
-  " WHERE p.polrelid = t.oid AND NOT p.polpermissive AND @policy_applies@))"
+  " WHERE p.polrelid = t.oid AND NOT p.polpermissive AND p.polcmd IN ('*', 'r')" \
+  " AND @policy_applies@))"
 
+/* Whether a policy is for this role. */
 #define POLICY_APPLIES \
-  "p.polcmd IN ('*', 'r') AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) r" \
+  "EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) r" \
   " WHERE r = 0 OR pg_catalog.pg_has_role(r, 'USAGE'))"
 
 #define NAME_LITERAL(name, kind, type) ", '" #name "'"

@@ -18,11 +18,11 @@ end
 function seqs.empty_to(conn)
   local ok, err = conn:locate()
   if not ok then return nil, err end
-  if not conn:fact("exact") then
-    ok, err = conn:tick() -- which looks at the beginning, once
+  if not conn:fact("has_state") then -- a tick looks at the beginning, once
+    ok, err = conn:tick()
     if not ok and err.kind ~= "schema" then return nil, err end
-    return conn:fact("empty_to")
   end
+  if not conn:fact("exact") then return conn:fact("empty_to") end
   local rows
   rows, err = conn:run("seqs.empty_to")
   if not rows then return nil, err end

@@ -2,6 +2,7 @@
 -- @module forgelog.status
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
 local inspect = require "forgelog.tables.inspect"
 local seqs = require "forgelog.seqs"
 local settle = require "forgelog.drain.settle"
@@ -111,7 +112,9 @@ end
 function status.consumers(conn)
   local empty_to, err = seqs.empty_to(conn)
   if not empty_to then return nil, err end
-  local list
+  local list, ok
+  ok, err = hidden(conn, "forge_change_log_consumers", "r")
+  if not ok then return nil, err end
   list, err = conn:run("status.consumers")
   if not list then
     if err.sqlstate == NO_TABLE then return {} end

@@ -4,6 +4,7 @@
 -- over it again.
 -- @module forgelog.trim
 local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
 local seqs = require "forgelog.seqs"
 
 -- Seconds that one batch should take: an open DELETE holds the horizon as any writer does.
@@ -125,7 +126,9 @@ local function slowest_consumer(conn)
     local message = "keep_consumers needs the table forge_change_log_consumers"
     return nil, core.error("schema", message, nil, { code = "no_consumers", remedy = "install" })
   end
-  local rows, err = conn:run("trim.positions")
+  local rows
+  local ok, err = hidden(conn, "forge_change_log_consumers", "r")
+  if ok then rows, err = conn:run("trim.positions") end
   if not rows then return nil, err end
   local lowest
   for _, row in ipairs(rows) do
@@ -188,6 +191,7 @@ end
 -- @return the number of changes deleted, and why it stopped early; or nil and an error
 return function(conn, before, options)
   local ok, err = conn:locate()
+  if ok then ok, err = hidden(conn, "forge_change_log", "rd") end
   if not ok then return nil, err end
   if options.dry_run then return preview(conn, before, options) end
   local locked

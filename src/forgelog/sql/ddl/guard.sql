@@ -27,6 +27,7 @@ DECLARE
   number bigint;
   gone int8multirange;
   state record;
+  sequence oid;
   given bigint;
   writers text[];
   lows bigint[];
@@ -53,7 +54,10 @@ BEGIN
   state.deleted := state.deleted + gone;
   state.trimmed_to := greatest(state.trimmed_to, highest);
 
-  given := coalesce(pg_sequence_last_value(@schema@.forge_log_sequence()), 0);
+  sequence := @schema@.forge_log_sequence();
+  given := CASE WHEN has_sequence_privilege(sequence, 'USAGE, SELECT')
+                THEN pg_sequence_last_value(sequence) END;
+  given := coalesce(given, 0);
   SELECT array_agg(w.id), array_agg(w.low), least(min(w.low), given)
     INTO writers, lows, settled
     FROM (SELECT DISTINCT ON (l.virtualtransaction) l.virtualtransaction AS id,
@@ -71,6 +75,7 @@ BEGIN
          ) w;
 
   IF current_setting('transaction_isolation') LIKE 'read %'
+     AND has_table_privilege('@schema_text@.forge_change_log', 'SELECT')
      AND NOT row_security_active('@schema_text@.forge_change_log')
      AND least(settled, state.trimmed_to) > state.empty_to THEN
     settled := least(settled, state.trimmed_to);

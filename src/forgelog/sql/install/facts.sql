@@ -3,11 +3,11 @@
 -- Columns: schema text (quoted where needed), schema_exists, may_create, role, then of the log:
 -- exists, owned, owner text (quoted), not_a_table, missing_essential text and complete (which
 -- fields it has columns for), created_at_type text, increment, cache and sequence (of the sequence
--- that gives the seqs), locked (by
--- another session), has_tables, guarded; then functions (all that install makes are
--- there, of this version), newest_version int, capture text (what the capture functions were made
--- for), foreign_trigger and foreign_trimmer (the functions of these names are not forgelog's),
--- hstore_schema text (quoted) and hstore_oid bigint (of its function akeys; 0: no such extension).
+-- that gives the seqs), locked (by another session), has_tables, guarded; then functions (all that
+-- install makes are there, of this version), newest_version int, capture text (what the capture
+-- functions were made for), foreign_trigger and foreign_trimmer (the functions of these names are
+-- not forgelog's), hstore_schema text (quoted) and hstore_oid bigint (of its function akeys; 0: no
+-- such extension).
 SELECT pg_catalog.quote_ident(w.name) AS schema,
        n.oid IS NOT NULL AS schema_exists,
        pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create,
