@@ -121,7 +121,6 @@ function status.consumers(conn)
     return nil, err
   end
   for _, consumer in ipairs(list) do
-    local ok
     ok, err = add_lag(conn, consumer, empty_to)
     if not ok then return nil, err end
   end
