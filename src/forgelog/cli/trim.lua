@@ -48,10 +48,12 @@ local function awaiting(log, seq)
   end)
 end
 
--- The consumers that have not had all that is gone.
-local function passed_by(log)
+-- The consumers that have not had all that is gone; without the right to know what is, those that
+-- are not behind the last seq that was deleted.
+local function passed_by(log, last)
   return consumers(log, function(one)
     local reason, found = log:gap(one.position)
+    if reason == nil and found.sqlstate == "42501" then return one.seq < last end
     if reason == nil then error(found, 0) end
     return reason == "trimmed"
   end)
@@ -119,7 +121,8 @@ end
 local function say_left_behind(context, log, done)
   if not done.last then return end
   local preview_only = context.options.dry_run
-  local names = preview_only and awaiting(log, done.last) or not preview_only and passed_by(log)
+  local find = preview_only and awaiting or passed_by
+  local names = find(log, done.last)
   if not names then return end
   context.note(preview_only and "would be left behind: %s" or "left behind, must resync: %s", names)
 end
