@@ -45,7 +45,7 @@ bool fl_changelog_connect(struct fl_changelog *log) {
 struct values {
   char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
   char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
-  char deleted[FL_NAME_SIZE + 100];
+  char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
   struct fl_bytes log_oid, name;
 };
 
@@ -79,6 +79,12 @@ static void print_empty_to(const struct fl_changelog *log, struct values *values
     print_number(values->empty_to, log->history.empty_to);
 }
 
+/* For a tick, which reads the state once. */
+static void print_state(struct values *values) {
+  snprintf(values->state, sizeof values->state,
+           "(SELECT trimmed_to || ' ' || empty_to FROM %s_state)", values->log);
+}
+
 static void print_deleted(const struct fl_changelog *log, struct values *values) {
   strcpy(values->deleted, "NULL");
   if (log->history.exact)
@@ -101,6 +107,7 @@ static bool find_values(const struct fl_changelog *log, struct values *values) {
   print_empty_to(log, values);
   print_trimmed_to(log, values);
   print_deleted(log, values);
+  print_state(values);
   return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
          quote(log, values->log, &values->log_oid) &&
          fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
@@ -123,6 +130,8 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"trimmed_to", values->trimmed_to},
                                   {"last_given", values->sequence},
                                   {"empty_to", values->empty_to},
+                                  {"seen_state",
+                                   log->history.exact ? values->state : values->trimmed_to},
                                   {"deleted", values->deleted},
                                   {"timeline", timeline(log)},
                                   {"base", values->base},
@@ -270,6 +279,16 @@ static void note_smallest(struct fl_changelog *log, int64_t smallest) {
     fl_history_note_smallest(&log->history, smallest, log->horizon.seq);
 }
 
+/* The same by a tick. What the state says of a log whose sequence was set back since is not so any
+   more. */
+static void note_emptiness(struct fl_changelog *log, const char *state) {
+  struct fl_history *history = &log->history;
+  if (!history->has_state) note_smallest(log, history->trimmed_to + 1);
+  if (!history->exact) return;
+  history->empty_to =
+      history->last_given >= history->trimmed_to ? strtoll(strchr(state, ' '), NULL, 10) : 0;
+}
+
 static bool end_seqs(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
   struct fl_history *history = &log->history;
@@ -325,11 +344,10 @@ static bool end_tick(struct fl_changelog *log) {
   }
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
   set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
-  log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, 0);
+  log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
   log->history.timeline = (uint32_t)fl_result_number(pg, FL_TICK_TIMELINE, 0);
   if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
-  if (log->history.exact) log->history.empty_to = fl_result_number(pg, FL_TICK_EMPTY_TO, 0);
-  else if (!log->history.has_state) note_smallest(log, log->history.trimmed_to + 1);
+  note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
   fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, given_before));
   rescan(log);

@@ -81,7 +81,7 @@ const struct fl_word fl_common_words[] = {
 
 #define TICK \
   "SELECT @log_oid@, (SELECT max(seq) FROM @log@), pg_catalog.pg_is_in_recovery()," \
-  " @last_given@, @trimmed_to@, @empty_to@, @timeline@, (" WRITERS ")"
+  " @last_given@, @seen_state@, @timeline@, (" WRITERS ")"
 
 /* What was deleted above a place. */
 #define GONE \

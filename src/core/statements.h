@@ -48,8 +48,7 @@ enum {
   FL_TICK_LARGEST,
   FL_TICK_STANDBY,
   FL_TICK_LAST_GIVEN,
-  FL_TICK_TRIMMED_TO,
-  FL_TICK_EMPTY_TO,
+  FL_TICK_TRIMMED_TO, /* and behind a space empty_to, where the state tells */
   FL_TICK_TIMELINE,
   FL_TICK_WRITERS
 };
