@@ -90,10 +90,11 @@ local function find_facts(conn, name, use_hstore)
     rows, err = conn:run_in(name, "install.state", facts.sequence)
     if not rows then return nil, err end
     facts.has_tables = rows[1].sound
-    if facts.locked then return facts end -- it would wait
+  end
+  if facts.has_tables and facts.sequence and facts.owned and not facts.locked then -- or it waits
     rows, err = conn:run_in(name, "install.sequence", facts.sequence)
     if not rows then return nil, err end
-    facts.has_tables = facts.has_tables and rows[1].leads
+    facts.has_tables = rows[1].leads
   end
   return facts
 end
