@@ -112,6 +112,89 @@ local function trims(name, make)
   end)
 end
 
+-- How far the beginning of the log goes, where clocks and sessions are not what one would wish.
+local function prefixes(name, make)
+  describe("trim by prefix on " .. name, function()
+    local db, log
+    before_each(function() db, log = make() end)
+    after_each(function()
+      log:close()
+      support.drop(db)
+    end)
+
+    -- Writes changes of these ages in seconds, in this order.
+    local function write(...)
+      for _, age in ipairs({ ... }) do
+        must(log, [[INSERT INTO forge_change_log (table_name, op, created_at)
+          VALUES ('item', 'INSERT', clock_timestamp() - make_interval(secs => $1::float8))]], age)
+      end
+    end
+
+    local function trim(opts)
+      opts = opts or {}
+      opts.min_rows = 0
+      return log:trim(now(log) - 50, opts)
+    end
+
+    it("stops before the first change that is not old", function()
+      write(100, 90, 10, 80, 70)
+      assert.equal(2, trim({ dry_run = true }))
+      assert.equal(2, trim())
+      assert.equal(3, log:min_seq())
+      must(log, "UPDATE forge_change_log SET created_at = created_at - interval '1 minute'")
+      assert.equal(3, trim())
+    end)
+
+    it("is not stopped by a clock that was ahead", function()
+      write(100, -86400 * 365, 90, -3600, 10, 5, -1000)
+      must(log, "UPDATE forge_change_log SET created_at = 'infinity' WHERE seq = 2")
+      assert.equal(3, trim({ dry_run = true }))
+      assert.equal(3, trim({ batch = 1 }))
+      assert.equal(4, log:min_seq())
+    end)
+
+    if name == "our log" then
+      it("is the same for forge_trim_change_log()", function()
+        write(100, -3600, 90, -3600, 10, 80, 5, -1000)
+        assert.equal(3, must(log, "SELECT forge_trim_change_log('50 seconds') AS n")[1].n)
+        assert.equal(0, must(log, "SELECT forge_trim_change_log('50 seconds') AS n")[1].n)
+        assert.equal(5, must(log, "SELECT forge_trim_change_log('1 second') AS n")[1].n
+          + must(log, "SELECT forge_trim_change_log('-2 hours') AS n")[1].n)
+      end)
+    end
+
+    it("leaves nothing out by how a session prints and reads times", function()
+      must(log, "SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Europe/Dublin'")
+      for _, at in ipairs({ "2024-10-27 00:30+00", "2024-10-27 01:30+00", "2024-11-05 00:30+00",
+        "2024-12-13 00:30+00" }) do
+        must(log, [[INSERT INTO forge_change_log (table_name, op, created_at)
+          SELECT 'item', 'INSERT', $1::timestamptz FROM generate_series(1, 200)]], at)
+      end
+      assert.equal(800, log:trim(now(log), { min_rows = 0, batch = 100 }))
+      assert.equal(0, rows(log))
+    end)
+
+    it("finds again what a foreign trimmer has left, and what was committed late", function()
+      local writer = logs.connect(db)
+      write(100)
+      must(writer, "BEGIN")
+      must(writer, [[INSERT INTO forge_change_log (table_name, op, created_at)
+        VALUES ('item', 'INSERT', clock_timestamp() - interval '80 seconds')]])
+      write(90, 80, 70, 60)
+      must(log, "DELETE FROM forge_change_log WHERE seq IN (4, 6)")
+      assert.equal(3, trim())
+      must(writer, "COMMIT")
+      assert.equal(2, log:min_seq())
+      assert.equal(1, trim())
+      assert.is_nil(log:min_seq())
+      writer:close()
+    end)
+  end)
+end
+
+prefixes("our log", logs.installed)
+prefixes("the framework's plain log", logs.framework)
+
 trims("our log", logs.installed)
 trims("the framework's plain log", logs.framework)
 

@@ -281,6 +281,7 @@ static bool reader_holds(const struct fl_bytes *bytes, uint64_t *seed) {
   struct fl_reader reader;
   struct fl_bytes *into = &reader.prefetched.bytes;
   struct fl_change change;
+  struct fl_ranges deleted = {NULL, 0, 0};
   int64_t trimmed_to;
   int rows = 0, left = 0;
   memset(&reader, 0, sizeof reader);
@@ -289,7 +290,7 @@ static bool reader_holds(const struct fl_bytes *bytes, uint64_t *seed) {
   fl_reader_request(&reader, 0);
   into->data = exact_copy(bytes->data, bytes->length);
   into->length = into->room = bytes->length;
-  if (!fl_reader_receive(&reader, &trimmed_to)) left = reader.prefetched.left;
+  if (!fl_reader_receive(&reader, &trimmed_to, &deleted)) left = reader.prefetched.left;
   while (left > 0 && fl_reader_rows(&reader) == FL_ROWS_HERE) {
     struct fl_peek peek = peek_at(&reader);
     int most = 1 + (int)pick(seed, 3);
@@ -298,6 +299,7 @@ static bool reader_holds(const struct fl_bytes *bytes, uint64_t *seed) {
     rows += peek.rows;
     fl_reader_deliver(&reader, &peek, 3);
   }
+  fl_ranges_free(&deleted);
   fl_reader_free(&reader);
   return rows == left || note("the reader took %d rows and handed out %d", left, rows);
 }

@@ -4,6 +4,7 @@
 
 #include "tap.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NUMBERS 2000 /* seqs of the comparison with plain marks */
@@ -317,7 +318,75 @@ static void test_long_text(void) {
   free(text);
 }
 
+static struct fl_ranges ranges_of(const char *text) {
+  struct fl_ranges ranges = {NULL, 0, 0};
+  struct fl_cursor cursor;
+  size_t i;
+  memset(&cursor, 0, sizeof cursor);
+  fl_cursor_parse(&cursor, text);
+  for (i = 0; i < cursor.count; i++)
+    fl_ranges_append(&ranges, cursor.ranges[i].first, cursor.ranges[i].last);
+  fl_cursor_free(&cursor);
+  return ranges;
+}
+
+/* Which of some seqs a cursor was not delivered. */
+static void test_lacks(void) {
+  static const struct {
+    const char *cursor, *seqs;
+    int64_t above;
+    bool lacks;
+  } cases[] = {{"1:5", "1:0:1-5", 0, false},
+               {"1:5", "1:0:1-6", 0, true},
+               {"1:5", "1:0:1-6", 6, false},
+               {"1:5:7-9", "1:0:1-5,7-9", 0, false},
+               {"1:5:7-9", "1:0:1-9", 0, true},
+               {"1:5:7-9", "1:0:1-9", 6, false},
+               {"1:5:7-9", "1:0:7-10", 0, true},
+               {"1:5:7-9", "1:0:8", 0, false},
+               {"1:5:7-9,11-20", "1:0:7-8,12-20", 0, false},
+               {"1:5:7-9,11-20", "1:0:7-8,10,12-20", 0, true},
+               {"1:5:7-9,11-20", "1:0:21", 0, true},
+               {"1:5:7-9", "1:0", 0, false}};
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct fl_ranges seqs = ranges_of(cases[i].seqs);
+    struct fl_cursor cursor;
+    memset(&cursor, 0, sizeof cursor);
+    fl_cursor_parse(&cursor, cases[i].cursor);
+    ok(fl_cursor_lacks(&cursor, &seqs, cases[i].above) == cases[i].lacks,
+       "%s %s some of %s above %d", cases[i].cursor, cases[i].lacks ? "lacks" : "has none missing",
+       cases[i].seqs, (int)cases[i].above);
+    fl_ranges_free(&seqs);
+    fl_cursor_free(&cursor);
+  }
+}
+
+/* Ranges delivered as a whole, against the same one by one. */
+static void test_whole_ranges(int rounds) {
+  struct fl_cursor whole, single;
+  bool same = true;
+  memset(&whole, 0, sizeof whole);
+  memset(&single, 0, sizeof single);
+  while (rounds-- > 0) {
+    int64_t first = rand() % 60, last = first + rand() % 6, seq;
+    if (rounds % 20 == 0) {
+      fl_cursor_parse(&whole, "1:9");
+      fl_cursor_parse(&single, "1:9");
+    }
+    fl_cursor_deliver_range(&whole, first, last);
+    for (seq = first; seq <= last; seq++) fl_cursor_deliver(&single, seq);
+    same &= whole.count == single.count &&
+            memcmp(whole.ranges, single.ranges, whole.count * sizeof *whole.ranges) == 0;
+  }
+  ok(same, "a range delivered as a whole is one delivered seq by seq");
+  fl_cursor_free(&whole);
+  fl_cursor_free(&single);
+}
+
 int main(void) {
+  test_lacks();
+  test_whole_ranges(scaled(20000));
   test_round_trips();
   test_readings();
   test_malformed();

@@ -221,7 +221,52 @@ static void test_names(void) {
      "each reason has its name");
 }
 
+static void test_deleted(void) {
+  struct fl_history history;
+  fl_history_init(&history);
+  ok(fl_history_note_deleted(&history, "{[1,5),[7,8),[10,9007199254740995)}") &&
+         history.deleted.count == 3 && history.deleted.list[0].first == 1 &&
+         history.deleted.list[0].last == 4 && history.deleted.list[1].first == 7 &&
+         history.deleted.list[1].last == 7 && history.deleted.list[2].last == 9007199254740994,
+     "what was deleted is read from its text");
+  ok(fl_history_note_deleted(&history, "{}") && history.deleted.count == 0, "nothing was");
+  ok(fl_history_note_deleted(&history, NULL) && history.deleted.count == 0, "it is not known");
+  fl_history_free(&history);
+}
+
+static void test_exact(void) {
+  struct fl_history history;
+  struct fl_place place = {9, 1, 5};
+  fl_history_init(&history);
+  history.log_oid = 9;
+  history.last_given = 20;
+  history.trimmed_to = 10;
+  ok(fl_history_exact_gap(&history, 20, place, false).reason == FL_GAP_NONE,
+     "what was delivered before it was deleted is no gap");
+  ok(fl_history_exact_gap(&history, 20, place, true).reason == FL_GAP_TRIMMED &&
+         fl_history_exact_gap(&history, 20, place, true).upto == 10,
+     "what was not, is one");
+}
+
+static void test_smallest(void) {
+  struct fl_history history;
+  fl_history_init(&history);
+  fl_history_note_smallest(&history, 8, 5);
+  ok(history.empty_to == 5, "the log is empty up to the horizon, since a lower seq may appear");
+  fl_history_note_smallest(&history, 8, 20);
+  ok(history.empty_to == 7, "up to the smallest seq, where that is settled");
+  fl_history_note_smallest(&history, UNKNOWN, 15);
+  ok(history.empty_to == 15, "up to the horizon, where there is no seq");
+  fl_history_note_smallest(&history, 3, 2);
+  ok(history.empty_to == 15, "it never goes back");
+  fl_history_restart(&history);
+  ok(history.empty_to == 0, "but in another history");
+}
+
 int main(void) {
+  test_deleted();
+  test_exact();
+  test_smallest();
   test_gaps();
   test_high_water();
   test_last_given();

@@ -47,12 +47,13 @@ static void fetch(struct fl_reader *reader, int most) {
 
 static bool arrived(struct fl_reader *reader) {
   int64_t trimmed_to;
+  struct fl_ranges deleted = {NULL, 0, 0};
   const char *wrong = NULL;
   if (reader->prefetch == FL_PREFETCH_ABANDONED) {
     fl_reader_drop_request(reader);
     did.abandoned++;
   } else
-    wrong = fl_reader_receive(reader, &trimmed_to);
+    wrong = fl_reader_receive(reader, &trimmed_to, &deleted);
   return !wrong || note("%s", wrong);
 }
 

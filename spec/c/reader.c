@@ -4,13 +4,15 @@
 #include "samples.h"
 #include "tap.h"
 
+static struct fl_ranges deleted;
+
 /* A reader that has asked for a chunk and got these bytes, in two parts. */
 static const char *arrive(struct fl_reader *reader, const char *data, size_t length, size_t split) {
   int64_t trimmed_to = -1;
   fl_reader_request(reader, 0);
   put(&reader->prefetched.bytes, data, split);
   put(&reader->prefetched.bytes, data + split, length - split);
-  return fl_reader_receive(reader, &trimmed_to);
+  return fl_reader_receive(reader, &trimmed_to, &deleted);
 }
 
 /* Hands out what is there, in looks of `most`; how many rows were as the sample says. */
@@ -103,14 +105,14 @@ static void test_reader_ahead(void) {
   fl_reader_scan(&reader, 9);
   fl_reader_request(&reader, 2);
   put(&reader.prefetched.bytes, first.bytes.data, first.bytes.length);
-  ok(!fl_reader_receive(&reader, &trimmed_to) && fl_reader_rows(&reader) == FL_ROWS_HERE,
+  ok(!fl_reader_receive(&reader, &trimmed_to, &deleted) && fl_reader_rows(&reader) == FL_ROWS_HERE,
      "a value of 3 MiB arrives");
   peek = peek_at(&reader);
   fl_reader_peek(&reader, &peek, &change);
   fl_reader_deliver(&reader, &peek, 0);
   after = fl_reader_request(&reader, 2);
   put(&reader.prefetched.bytes, second.bytes.data, second.bytes.length);
-  ok(after == 4 && !fl_reader_receive(&reader, &trimmed_to),
+  ok(after == 4 && !fl_reader_receive(&reader, &trimmed_to, &deleted),
      "the next chunk is asked for behind this one");
   peek = peek_at(&reader);
   ok(fl_reader_peek(&reader, &peek, &change) && same_change(&change, &first.rows[2]),
@@ -142,7 +144,8 @@ static void test_reader_abandoned(void) {
      "it is dropped, and asked for again");
   fl_reader_request(&reader, 0);
   put(&reader.prefetched.bytes, samples[2].bytes.data, samples[2].bytes.length);
-  ok(reader.prefetch != FL_PREFETCH_ABANDONED && !fl_reader_receive(&reader, &(int64_t){0}) &&
+  ok(reader.prefetch != FL_PREFETCH_ABANDONED &&
+         !fl_reader_receive(&reader, &(int64_t){0}, &deleted) &&
          deliver(&reader, &samples[2], 2) == 3,
      "which is the reader's again");
   fl_reader_scan(&reader, 70);

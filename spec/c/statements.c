@@ -11,6 +11,11 @@ static const struct fl_word words[] = {{"log", "feed.forge_change_log"},
                                        {"name", "'forge_change_log'"},
                                        {"trimmed_to", "7"},
                                        {"last_given", "9"},
+                                       {"empty_to", "5"},
+                                       {"seen_state", "'7 5'"},
+                                       {"deleted", "NULL"},
+                                       {"timeline", "1"},
+                                       {"base", "8"},
                                        {"after", "10"},
                                        {"until", "20"},
                                        {"limit", "128"},
@@ -29,12 +34,14 @@ static const char *filled(enum fl_statement statement, const struct fl_word *wit
 static void test_fill(void) {
   struct fl_bytes out = {NULL, 0, 0};
   int statement, length;
-  for (statement = 0; statement <= FL_STATEMENT_READ; statement++) {
+  for (statement = 0; statement <= FL_STATEMENT_READ_ALL; statement++) {
     const char *unknown = filled((enum fl_statement)statement, words, &out, &length);
     ok(!unknown && !strchr(out.data, '@'), "statement %d has no word left", statement);
   }
   ok(strstr(out.data, "seq > 10 AND seq <= 20 AND true ORDER BY seq LIMIT 128") != NULL,
      "the place of a reader is filled in");
+  ok(strstr(out.data, "int8range(8, NULL, '()')") && strstr(out.data, "seq > 8"),
+     "what was deleted and what is not wanted is asked for above its base");
   fl_bytes_free(&out);
 }
 
@@ -47,7 +54,7 @@ static void test_unknown(void) {
     int statement;
     memcpy(fewer, words, sizeof words);
     fewer[missing].name = "";
-    for (statement = 0; !unknown && statement <= FL_STATEMENT_READ; statement++)
+    for (statement = 0; !unknown && statement <= FL_STATEMENT_READ_ALL; statement++)
       unknown = filled((enum fl_statement)statement, fewer, &out, &length);
     ok(unknown && strncmp(unknown, words[missing].name, (size_t)length) == 0 &&
            strlen(words[missing].name) == (size_t)length,

@@ -207,6 +207,35 @@ describe("the commands and the SQL", function()
     assert(require("forgelog.consumer").forget(log, "search"))
   end)
 
+  it("bring data into a database with a log, and leave the log out", function()
+    local from, to = support.database(), support.database()
+    local there = assert(forgelog.connect(to))
+    for _, each in ipairs({ from, to }) do
+      support.psql("CREATE TABLE orders (id bigint PRIMARY KEY, total numeric)", each)
+      local own = assert(forgelog.connect(each))
+      assert(own:install())
+      assert(own:watch("orders"))
+      own:close()
+    end
+    support.psql("INSERT INTO orders SELECT g, g FROM generate_series(1, 3) g", from)
+    docs.sh(db, ("FROM='%s'\n%s\npsql -qd '%s' -v ON_ERROR_STOP=1 -f data.sql > /dev/null"):format(
+      from, find("sh", "pg_dump"), to))
+    local seqs = {}
+    for change in there:drain() do seqs[#seqs + 1] = change.seq end
+    assert.same({ 1, 2, 3 }, seqs)
+    assert.equal("3", support.psql("SELECT count(*) FROM orders", to))
+    there:close()
+    support.drop(from)
+    support.drop(to)
+  end)
+
+  it("have a table read again", function()
+    docs.sh(db, find("sh", "forgelog touch orders"))
+    local last
+    for change in log:drain(1000000001) do last = change end
+    assert.same({ "RELOAD", "orders" }, { last.op, last.table_name })
+  end)
+
   it("watch quietly, and upgrade", function()
     docs.sh(db, find("sh", "--no-notify"))
     assert.is_false(select(2, log:watched()).payments.notify)

@@ -50,6 +50,7 @@ describe("roles.sql", function()
   function work.forgelog_trimmer(role)
     must(own, "INSERT INTO feed.forge_change_log (table_name, op, created_at) VALUES ('orders', "
       .. "'INSERT', '2020-01-01')")
+    must(own, "UPDATE feed.forge_change_log SET created_at = '2020-01-01'")
     must(own, "UPDATE feed.forge_change_log_consumers SET position = '1:' || (SELECT max(seq) "
       .. "FROM feed.forge_change_log)")
     local status, output, errors = run(role, "trim --older-than 1h --min-rows 0 --keep-consumers")

@@ -91,6 +91,27 @@ describe("diagnose on a server of its own", function()
     publisher:close()
   end)
 
+  it("finds a log that a subscription writes to, which drain and follow refuse", function()
+    local from, publisher = logs.installed(server.conninfo)
+    must(publisher, "CREATE PUBLICATION p FOR TABLE forge_change_log")
+    must(publisher, "SELECT pg_create_logical_replication_slot('s2', 'pgoutput')")
+    fine(log, "log")
+    must(log, ([[CREATE SUBSCRIPTION feed CONNECTION '%s' PUBLICATION p
+      WITH (create_slot = false, slot_name = 's2', copy_data = false)]]):format(from))
+    finds(log, "log", "error", "the subscription feed writes the changes of another server")
+    local feed = log:follow()
+    for _, err in ipairs({ logs.drain_error(log) or "none", select(2, feed:next(5)) or "none",
+      select(2, log:position()) or "none" }) do
+      assert.equal("subscriber", err.code)
+      assert.is_falsy(err.retryable)
+    end
+    feed:close()
+    must(log, "DROP SUBSCRIPTION feed")
+    fine(log, "log")
+    assert.is_nil(logs.drain_error(log))
+    publisher:close()
+  end)
+
   it("finds that it is on a hot standby, and checks all the same", function()
     fine(log, "standby")
     local standby = server:standby()

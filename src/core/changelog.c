@@ -2,19 +2,14 @@
    readers. */
 #include "changelog.h"
 
+#include "gaps.h"
+#include "refusals.h"
 #include "result.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool fail(struct fl_changelog *log, enum fl_error_kind kind, const char *code,
-                 const char *message) {
-  fl_fail_text(&log->pg.error, kind, NULL, message);
-  log->pg.error.code = code;
-  return false;
-}
 
 static bool out_of_memory(struct fl_changelog *log) {
   fl_fail_text(&log->pg.error, FL_ERR_QUERY, "53200", "out of memory");
@@ -40,6 +35,7 @@ bool fl_changelog_connect(struct fl_changelog *log) {
   for (each = log->readers; each; each = each->next) fl_reader_drop_request(&each->reader);
   fl_horizon_reconnected(&log->horizon);
   log->operation = FL_OP_NONE;
+  log->without_timeline = FL_NOT_TRIED;
   return fl_pgconn_connect(&log->pg, log->conninfo);
 }
 
@@ -47,8 +43,9 @@ bool fl_changelog_connect(struct fl_changelog *log) {
 
 /* The values that the words of a statement have at this moment. */
 struct values {
-  char after[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
-  char trimmed_to[2 * FL_NAME_SIZE + 200];
+  char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
+  char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
+  char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
   struct fl_bytes log_oid, name, columns;
 };
 
@@ -66,7 +63,33 @@ static void print_trimmed_to(const struct fl_changelog *log, struct values *valu
              "coalesce((SELECT trimmed_to FROM %s_state), -1)", values->log);
   else
     snprintf(values->trimmed_to, sizeof values->trimmed_to,
-             "coalesce((SELECT min(seq) FROM %s) - 1, %s)::bigint", values->log, values->sequence);
+             "coalesce((SELECT min(seq) FROM %s WHERE seq > %s) - 1, %s)::bigint", values->log,
+             values->empty_to, values->sequence);
+}
+
+/* Up to where the log is empty for good: the smallest seq is looked for above it, since nobody
+   can remove what was deleted there as long as an old snapshot might see it. The state says so,
+   unless the sequence was set back; or this connection has seen it. */
+static void print_empty_to(const struct fl_changelog *log, struct values *values) {
+  if (log->history.exact)
+    snprintf(values->empty_to, sizeof values->empty_to,
+             "(SELECT CASE WHEN trimmed_to <= %s THEN empty_to ELSE 0 END FROM %s_state)",
+             values->sequence, values->log);
+  else
+    print_number(values->empty_to, log->history.empty_to);
+}
+
+/* For a tick, which reads the state once. */
+static void print_state(struct values *values) {
+  snprintf(values->state, sizeof values->state,
+           "(SELECT trimmed_to || ' ' || empty_to FROM %s_state)", values->log);
+}
+
+static void print_deleted(const struct fl_changelog *log, struct values *values) {
+  strcpy(values->deleted, "NULL");
+  if (log->history.exact)
+    snprintf(values->deleted, sizeof values->deleted, "(SELECT deleted::text FROM %s_state)",
+             values->log);
 }
 
 /* The highest seq ever given, where this role is allowed to know it. */
@@ -81,12 +104,23 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
 static bool find_values(const struct fl_changelog *log, struct values *values) {
   snprintf(values->log, sizeof values->log, "%s.forge_change_log", log->catalog.schema);
   print_last_given(log, values);
+  print_empty_to(log, values);
   print_trimmed_to(log, values);
+  print_deleted(log, values);
+  print_state(values);
   return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
          quote(log, values->log, &values->log_oid) &&
          fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
          fl_bytes_append(&values->log_oid, "", 1) &&
          (!log->reading || fl_statement_columns(log->catalog.columns, &values->columns));
+}
+
+/* Where the server does not tell, it is not known. */
+static const char *timeline(const struct fl_changelog *log) {
+  if (!log->catalog.has_timeline || log->without_timeline >= FL_TRYING) return "NULL::int4";
+  return "CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
+         " THEN ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name("
+         "pg_catalog.pg_current_wal_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4 END";
 }
 
 static bool fill(struct fl_changelog *log, enum fl_statement statement, struct values *values,
@@ -96,6 +130,12 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"name", values->name.data},
                                   {"trimmed_to", values->trimmed_to},
                                   {"last_given", values->sequence},
+                                  {"empty_to", values->empty_to},
+                                  {"seen_state",
+                                   log->history.exact ? values->state : values->trimmed_to},
+                                  {"deleted", values->deleted},
+                                  {"timeline", timeline(log)},
+                                  {"base", values->base},
                                   {"after", values->after},
                                   {"until", values->until},
                                   {"limit", values->limit},
@@ -119,6 +159,7 @@ static bool expand(struct fl_changelog *log, enum fl_statement statement, int64_
   bool done;
   memset(&values, 0, sizeof values);
   print_number(values.after, after);
+  print_number(values.base, reading ? fl_base_of(reading, after) : 0);
   print_number(values.until, reading ? reading->reader.cursor.until : 0);
   print_number(values.limit, reading ? reading->reader.prefetched.limit : 0);
   done = find_values(log, &values)
@@ -137,8 +178,10 @@ static bool expand(struct fl_changelog *log, enum fl_statement statement, int64_
 static bool ready(struct fl_changelog *log) {
   if (log->pg.state == FL_PGCONN_IDLE) return true;
   if (log->pg.state != FL_PGCONN_CLOSED)
-    return fail(log, FL_ERR_QUERY, "busy", "another operation is under way on this connection");
-  if (log->pg.error.kind == FL_ERR_NONE) fail(log, FL_ERR_CLOSED, NULL, "not connected");
+    return fl_changelog_fail(log, FL_ERR_QUERY, "busy",
+                             "another operation is under way on this connection");
+  if (log->pg.error.kind == FL_ERR_NONE)
+    fl_changelog_fail(log, FL_ERR_CLOSED, NULL, "not connected");
   return false;
 }
 
@@ -146,36 +189,6 @@ bool fl_changelog_query(struct fl_changelog *log, const char *sql, int count,
                         const char *const *values) {
   if (!ready(log) || !fl_pgconn_send(&log->pg, sql, count, values, NULL)) return false;
   log->operation = FL_OP_QUERY;
-  return true;
-}
-
-/* What the rule of the horizon rests on. */
-static bool can_tick(struct fl_changelog *log) {
-  const struct fl_catalog *catalog = &log->catalog;
-  if (catalog->standby) {
-    fail(log, FL_ERR_SCHEMA, "standby",
-         "this server is a hot standby, where the primary's open writers cannot be seen; connect "
-         "to the "
-         "primary (target_session_attrs=read-write)");
-    log->pg.error.retryable = true; /* it may be promoted */
-    return false;
-  }
-  if (catalog->cache == 0)
-    return fail(log, FL_ERR_SCHEMA, "no_sequence",
-                "no sequence gives forge_change_log.seq its values");
-  if (catalog->cache != 1 || catalog->increment != 1) {
-    fl_fail(&log->pg.error, FL_ERR_SCHEMA, NULL,
-            "the sequence of %s.forge_change_log has CACHE %" PRId64 " and INCREMENT %" PRId64
-            ", so its numbers are not ascending in time; ALTER SEQUENCE ... CACHE 1 INCREMENT 1",
-            catalog->schema, catalog->cache, catalog->increment);
-    log->pg.error.code = "sequence_steps";
-    return false;
-  }
-  if (catalog->repeatable && fl_pgconn_in_transaction(&log->pg))
-    return fail(
-        log, FL_ERR_SCHEMA, "repeatable_read",
-        "in a REPEATABLE READ or SERIALIZABLE transaction new changes cannot be seen; drain "
-        "outside of it, or in READ COMMITTED");
   return true;
 }
 
@@ -192,9 +205,19 @@ static bool is_tick(enum fl_statement statement) {
 
 bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement) {
   if (!ready(log)) return false;
-  if (is_tick(statement) && !can_tick(log)) return false;
+  if (is_tick(statement) && !fl_can_tick(log)) return false;
   log->reading = NULL;
   return expand(log, statement, 0) && send(log, statement, NULL);
+}
+
+/* Which additions the reader's statement needs. What was deleted above its base matters only where
+   something was. What it does not want matters only above its base, where a live reader remembers
+   what it has had. */
+static enum fl_statement variant(const struct fl_log_reader *reader) {
+  const struct fl_cursor *cursor = &reader->reader.cursor;
+  bool passes = reader->log->history.exact && reader->reader.live && reader->filter.data &&
+                cursor->until > reader->log->horizon.seq;
+  return FL_STATEMENT_READ + (reader->asks_gone ? 1 : 0) + (passes ? 2 : 0);
 }
 
 bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
@@ -203,7 +226,8 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
   if (!ready(log)) return false;
   log->reading = reader;
   after = fl_reader_request(&reader->reader, most);
-  if (expand(log, FL_STATEMENT_READ, after) &&
+  reader->asks_gone = log->history.exact && log->history.trimmed_to > fl_base_of(reader, after);
+  if (expand(log, variant(reader), after) &&
       send(log, FL_STATEMENT_READ, &reader->reader.prefetched.bytes))
     return true;
   fl_reader_drop_request(&reader->reader);
@@ -212,16 +236,20 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
 
 /* ---- ending ---- */
 
+static void restart(struct fl_changelog *log) {
+  fl_horizon_free(&log->horizon);
+  fl_history_restart(&log->history);
+}
+
 /* Another table under the same name has other seqs, so nothing known of the horizon holds for
    it. */
 static void set_oid(struct fl_changelog *log, uint32_t oid) {
-  if (log->history.log_oid != oid) fl_horizon_free(&log->horizon);
+  if (log->history.log_oid != oid) restart(log);
   log->history.log_oid = oid;
 }
 
 static void set_last_given(struct fl_changelog *log, int64_t last_given) {
-  if (fl_history_note_last_given(&log->history, last_given, log->horizon.high_water))
-    fl_horizon_free(&log->horizon);
+  if (fl_history_note_last_given(&log->history, last_given, log->horizon.high_water)) restart(log);
 }
 
 static bool end_locate(struct fl_changelog *log) {
@@ -240,26 +268,44 @@ static bool end_locate(struct fl_changelog *log) {
   catalog->sequence = (uint32_t)fl_result_number(pg, FL_LOCATE_SEQUENCE, 0);
   set_last_given(log, fl_result_number(pg, FL_LOCATE_LAST_GIVEN, -1));
   catalog->standby = fl_result_true(pg, FL_LOCATE_STANDBY);
-  log->history.timeline = (uint32_t)fl_result_number(pg, FL_LOCATE_TIMELINE, 0);
+  catalog->has_timeline = fl_result_true(pg, FL_LOCATE_MAY_TIMELINE);
   catalog->repeatable = fl_result_true(pg, FL_LOCATE_REPEATABLE);
+  catalog->subscriber = fl_result_true(pg, FL_LOCATE_SUBSCRIBER);
   log->history.has_state = fl_result_true(pg, FL_LOCATE_HAS_STATE);
   catalog->columns = (uint64_t)fl_result_number(pg, FL_LOCATE_COLUMNS, 0);
-  return true;
+  log->history.exact = fl_result_true(pg, FL_LOCATE_EXACT);
+  return fl_sees_all(log, fl_result_text(pg, FL_LOCATE_HIDDEN));
 }
 
-/* Without its row the state table says nothing, and nothing can be concluded from that. */
-static bool knows_trimmed_to(struct fl_changelog *log) {
-  if (log->history.trimmed_to >= 0) return true;
-  fail(log, FL_ERR_SCHEMA, "no_state", "forge_change_log_state has lost its row");
-  log->pg.error.remedy = "install";
-  return false;
+/* Where the state does not say up to where the log is empty, the smallest seq does. */
+static void note_smallest(struct fl_changelog *log, int64_t smallest) {
+  if (!log->history.exact)
+    fl_history_note_smallest(&log->history, smallest, log->horizon.seq);
+}
+
+/* The same by a tick. What the state says of a log whose sequence was set back since is not so any
+   more. */
+static void note_emptiness(struct fl_changelog *log, const char *state) {
+  struct fl_history *history = &log->history;
+  if (!history->has_state) note_smallest(log, history->trimmed_to + 1);
+  if (!history->exact) return;
+  history->empty_to =
+      history->last_given >= history->trimmed_to ? strtoll(strchr(state, ' '), NULL, 10) : 0;
 }
 
 static bool end_seqs(struct fl_changelog *log) {
-  log->history.trimmed_to = fl_result_number(&log->pg, FL_SEQS_TRIMMED_TO, 0);
-  log->history.smallest = fl_result_number(&log->pg, FL_SEQS_SMALLEST, -1);
-  log->history.largest = fl_result_number(&log->pg, FL_SEQS_LARGEST, -1);
-  return knows_trimmed_to(log);
+  const struct fl_pgconn *pg = &log->pg;
+  struct fl_history *history = &log->history;
+  history->trimmed_to = fl_result_number(pg, FL_SEQS_TRIMMED_TO, 0);
+  history->smallest = fl_result_number(pg, FL_SEQS_SMALLEST, -1);
+  history->largest = fl_result_number(pg, FL_SEQS_LARGEST, -1);
+  set_last_given(log, fl_result_number(pg, FL_SEQS_LAST_GIVEN, -1));
+  history->timeline = (uint32_t)fl_result_number(pg, FL_SEQS_TIMELINE, 0);
+  if (history->exact) history->empty_to = fl_result_number(pg, FL_SEQS_EMPTY_TO, 0);
+  note_smallest(log, history->smallest);
+  if (!fl_history_note_deleted(history, fl_result_text(pg, FL_SEQS_DELETED)))
+    return out_of_memory(log);
+  return fl_knows_trimmed_to(log);
 }
 
 /* One writer out of the text of a tick, such as "7/132u" or "-1/5p". */
@@ -298,42 +344,18 @@ static bool end_tick(struct fl_changelog *log) {
   log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
   if (fl_result_true(pg, FL_TICK_STANDBY)) {
     log->catalog.standby = true;
-    return can_tick(log);
+    return fl_can_tick(log);
   }
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
   set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
-  log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, 0);
+  log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
   log->history.timeline = (uint32_t)fl_result_number(pg, FL_TICK_TIMELINE, 0);
-  if (!knows_trimmed_to(log)) return false;
+  if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
+  note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
   fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, given_before));
   rescan(log);
   return true;
-}
-
-static struct fl_gap find_gap(const struct fl_changelog *log, struct fl_place place) {
-  return fl_history_gap(&log->history, log->horizon.high_water, place);
-}
-
-struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor) {
-  struct fl_place place = {0, cursor->timeline, cursor->next};
-  return find_gap(log, place);
-}
-
-/* Whether there is no gap between where the reader's statement began and what it brought. */
-static bool joins(struct fl_changelog *log, struct fl_log_reader *reading) {
-  const struct fl_reader *reader = &reading->reader;
-  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next};
-  if (reader->chunk.left > 0) place.seq = reader->chunk.last;
-  if (reader->from_start && place.seq == 0) return true;
-  log->gap = find_gap(log, place);
-  if (log->gap.reason == FL_GAP_NONE) return true;
-  fl_fail(&log->pg.error, FL_ERR_GAP, NULL,
-          "%s: changes after position %" PRId64 " up to seq %" PRId64
-          " cannot be had any more; resync, then go on from a position taken before the resync",
-          fl_gap_name(log->gap.reason), place.seq, log->gap.upto);
-  log->pg.error.code = fl_gap_name(log->gap.reason);
-  return false;
 }
 
 static bool end_read(struct fl_changelog *log) {
@@ -344,9 +366,12 @@ static bool end_read(struct fl_changelog *log) {
     fl_reader_drop_request(&reading->reader);
     return true;
   }
-  wrong = fl_reader_receive(&reading->reader, &log->history.trimmed_to);
-  if (wrong) return fail(log, FL_ERR_SCHEMA, "not_a_log", wrong);
-  if (knows_trimmed_to(log) && joins(log, reading)) return true;
+  wrong = fl_reader_receive(&reading->reader, &log->history.trimmed_to, &log->history.deleted);
+  if (wrong) return fl_changelog_fail(log, FL_ERR_SCHEMA, "not_a_log", wrong);
+  if (fl_knows_trimmed_to(log) && (fl_leaves_open(log, reading) || fl_joins(log, reading))) {
+    if (fl_leaves_open(log, reading)) fl_reader_drop_request(&reading->reader);
+    return true;
+  }
   fl_reader_drop_request(&reading->reader);
   return false;
 }
@@ -366,8 +391,25 @@ static void undo(struct fl_changelog *log) {
     fl_reader_drop_request(&log->reading->reader);
 }
 
+/* Some servers have no functions of the WAL, and raise: then the statement is begun anew without
+   the timeline. Where it fails again, it was not for that. */
+static bool try_without_timeline(struct fl_changelog *log) {
+  const char *sqlstate = log->pg.error.sqlstate;
+  bool asked = log->operation == FL_OP_STATEMENT && log->statement != FL_STATEMENT_LOCATE &&
+               log->statement != FL_STATEMENT_READ && log->catalog.has_timeline;
+  if (log->without_timeline == FL_TRYING) log->without_timeline = FL_NO;
+  if (!asked || log->without_timeline != FL_NOT_TRIED || log->pg.state != FL_PGCONN_IDLE ||
+      fl_pgconn_in_transaction(&log->pg) ||
+      (strcmp(sqlstate, "55000") != 0 && strcmp(sqlstate, "0A000") != 0))
+    return false;
+  log->without_timeline = FL_TRYING;
+  return fl_changelog_begin(log, log->statement);
+}
+
 enum fl_step fl_changelog_step(struct fl_changelog *log) {
   enum fl_step step = fl_pgconn_step(&log->pg);
+  if (step == FL_STEP_FAILED && try_without_timeline(log)) return fl_changelog_step(log);
+  if (step == FL_STEP_DONE && log->without_timeline == FL_TRYING) log->without_timeline = FL_YES;
   if (step == FL_STEP_DONE && !end(log)) step = FL_STEP_FAILED;
   if (step == FL_STEP_FAILED) undo(log);
   if (step == FL_STEP_DONE || step == FL_STEP_FAILED) log->operation = FL_OP_NONE;
@@ -387,13 +429,30 @@ void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log) 
   fl_reader_scan(&reader->reader, cursor->next);
 }
 
+/* A reader from the beginning begins where there can be something. */
+static void skip_emptiness(struct fl_log_reader *reader) {
+  struct fl_cursor *cursor = &reader->reader.cursor;
+  int64_t empty_to = reader->log->history.empty_to;
+  if (!reader->reader.from_start || reader->reader.begun || empty_to <= cursor->next) return;
+  cursor->base = cursor->next = empty_to;
+}
+
 bool fl_log_reader_seek(struct fl_log_reader *reader) {
   const struct fl_changelog *log = reader->log;
   const struct fl_horizon *horizon = &log->horizon;
-  const struct fl_cursor *cursor = &reader->reader.cursor;
+  struct fl_cursor *cursor = &reader->reader.cursor;
+  if (reader->reader.live) fl_cursor_settle(cursor, horizon->seq);
+  skip_emptiness(reader);
   fl_reader_scan(&reader->reader, reader->reader.live ? horizon->high_water : horizon->seq);
   return cursor->until > cursor->next || log->history.trimmed_to > cursor->next ||
          reader->log_oid != log->history.log_oid || horizon->high_water < cursor->next;
+}
+
+bool fl_log_reader_can_prefetch(const struct fl_log_reader *reader) {
+  const struct fl_changelog *log = reader->log;
+  bool doubtful = reader->reader.live && log->history.exact &&
+                  log->history.trimmed_to > reader->reader.cursor.base;
+  return !doubtful && fl_reader_can_prefetch(&reader->reader) && log->pg.state == FL_PGCONN_IDLE;
 }
 
 static void unlink_reader(struct fl_log_reader *reader) {
@@ -412,6 +471,7 @@ void fl_log_reader_close(struct fl_log_reader *reader) {
   }
   reader->log = NULL;
   fl_reader_free(&reader->reader);
+  fl_ranges_free(&reader->excused);
   fl_bytes_free(&reader->filter);
 }
 
@@ -420,6 +480,7 @@ void fl_changelog_close(struct fl_changelog *log) {
   fl_pgconn_close(&log->pg);
   while (log->readers) fl_log_reader_close(log->readers);
   fl_horizon_free(&log->horizon);
+  fl_history_free(&log->history);
   free(log->conninfo);
   free(log->name);
   fl_bytes_free(&log->sql);

@@ -17,6 +17,8 @@ struct fl_changelog;
 struct fl_log_reader {
   struct fl_reader reader;
   uint32_t log_oid;           /* of the log table that it reads */
+  bool asks_gone;             /* its statement under way also brings what was deleted */
+  struct fl_ranges excused;   /* deleted before a reader from the beginning had its first look */
   struct fl_bytes filter;     /* SQL condition on its rows, terminated; empty: all changes */
   struct fl_changelog *log;   /* NULL: closed, or its connection is gone */
   struct fl_log_reader *next; /* of the same connection */
@@ -35,8 +37,13 @@ struct fl_catalog {
   int64_t increment, cache;  /* of that sequence */
   bool standby;              /* the server is in recovery */
   bool repeatable;           /* snapshots outlive a statement */
+  bool subscriber;           /* another server's changes are applied to the log */
+  bool has_timeline;         /* this server tells its timeline, and tells it to this role */
   uint64_t columns;          /* the fields that it has columns for, as bits by enum fl_field */
 };
+
+/* Whether this connection asks for no timeline, since its server raises where it is asked. */
+enum fl_without { FL_NOT_TRIED, FL_NO, FL_TRYING, FL_YES };
 
 struct fl_changelog {
   struct fl_pgconn pg;
@@ -49,6 +56,7 @@ struct fl_changelog {
   struct fl_horizon horizon;
   struct fl_gap gap; /* of an error of kind gap */
   char *conninfo;
+  enum fl_without without_timeline;
   char *name; /* how to find the log: an SQL name, with or without its schema */
   struct fl_bytes sql;
 };
@@ -82,6 +90,9 @@ void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log);
 /* Starts a scan, of a live reader over all that is visible, of another up to the horizon. Returns
    whether there is anything to read, or to find gone. */
 bool fl_log_reader_seek(struct fl_log_reader *reader);
+
+/* Whether the next chunk can be asked for while the program works on this one. */
+bool fl_log_reader_can_prefetch(const struct fl_log_reader *reader);
 
 /* Begins to read the next chunk, of at most `most` rows (0: as many as are good). */
 bool fl_log_reader_fetch(struct fl_log_reader *reader, int most);

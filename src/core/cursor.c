@@ -12,6 +12,18 @@ void fl_cursor_free(struct fl_cursor *cursor) {
   *cursor = none;
 }
 
+bool fl_cursor_copy(struct fl_cursor *copy, const struct fl_cursor *cursor) {
+  *copy = *cursor;
+  copy->ranges = NULL;
+  copy->count = copy->room = 0;
+  if (cursor->count == 0) return true;
+  copy->ranges = malloc(cursor->count * sizeof *copy->ranges);
+  if (!copy->ranges) return false;
+  memcpy(copy->ranges, cursor->ranges, cursor->count * sizeof *copy->ranges);
+  copy->count = copy->room = cursor->count;
+  return true;
+}
+
 /* Index of the first range that ends at or above seq. */
 static size_t lower_bound(const struct fl_cursor *cursor, int64_t seq) {
   size_t low = 0, high = cursor->count;
@@ -45,9 +57,9 @@ static bool make_room(struct fl_cursor *cursor) {
   return true;
 }
 
-static void remove_range(struct fl_cursor *cursor, size_t at) {
-  cursor->count--;
-  memmove(&cursor->ranges[at], &cursor->ranges[at + 1],
+static void remove_ranges(struct fl_cursor *cursor, size_t at, size_t count) {
+  cursor->count -= count;
+  memmove(&cursor->ranges[at], &cursor->ranges[at + count],
           (cursor->count - at) * sizeof *cursor->ranges);
 }
 
@@ -63,18 +75,64 @@ static bool insert_range(struct fl_cursor *cursor, int64_t first, int64_t last) 
   return true;
 }
 
-bool fl_cursor_deliver(struct fl_cursor *cursor, int64_t seq) {
-  size_t at;
-  bool touches_next, touches_last;
-  if (fl_cursor_has(cursor, seq)) return true;
-  at = lower_bound(cursor, seq);
-  touches_next = at < cursor->count && cursor->ranges[at].first == seq + 1;
-  touches_last = at > 0 && cursor->ranges[at - 1].last == seq - 1;
-  if (!touches_next && !touches_last) return insert_range(cursor, seq, seq);
-  if (touches_last) cursor->ranges[at - 1].last = touches_next ? cursor->ranges[at].last : seq;
-  if (touches_next && !touches_last) cursor->ranges[at].first = seq;
-  if (touches_next && touches_last) remove_range(cursor, at);
+/* A new range grows over those that it touches or overlaps. */
+bool fl_cursor_deliver_range(struct fl_cursor *cursor, int64_t first, int64_t last) {
+  size_t at, end;
+  if (first <= cursor->base) first = cursor->base + 1;
+  if (last < first) return true;
+  at = end = lower_bound(cursor, first - 1);
+  while (end < cursor->count && cursor->ranges[end].first <= last + 1) end++;
+  if (end == at) return insert_range(cursor, first, last);
+  if (cursor->ranges[at].first < first) first = cursor->ranges[at].first;
+  if (cursor->ranges[end - 1].last > last) last = cursor->ranges[end - 1].last;
+  cursor->ranges[at].first = first;
+  cursor->ranges[at].last = last;
+  remove_ranges(cursor, at + 1, end - at - 1);
   return true;
+}
+
+bool fl_cursor_deliver(struct fl_cursor *cursor, int64_t seq) {
+  return fl_cursor_deliver_range(cursor, seq, seq);
+}
+
+/* Index of the first range of a list that ends above a seq. */
+static size_t first_above(const struct fl_ranges *seqs, int64_t above) {
+  size_t at = 0;
+  while (at < seqs->count && seqs->list[at].last <= above) at++;
+  return at;
+}
+
+bool fl_cursor_lacks(const struct fl_cursor *cursor, const struct fl_ranges *seqs, int64_t above) {
+  size_t i, at;
+  if (above < cursor->base) above = cursor->base;
+  for (i = first_above(seqs, above); i < seqs->count; i++) {
+    int64_t first = seqs->list[i].first;
+    if (first <= above) first = above + 1;
+    at = lower_bound(cursor, first);
+    if (at == cursor->count || cursor->ranges[at].first > first ||
+        cursor->ranges[at].last < seqs->list[i].last)
+      return true;
+  }
+  return false;
+}
+
+bool fl_ranges_append(struct fl_ranges *ranges, int64_t first, int64_t last) {
+  if (ranges->count == ranges->room) {
+    size_t room = ranges->room ? ranges->room * 2 : 8;
+    struct fl_range *list = realloc(ranges->list, room * sizeof *list);
+    if (!list) return false;
+    ranges->list = list;
+    ranges->room = room;
+  }
+  ranges->list[ranges->count].first = first;
+  ranges->list[ranges->count++].last = last;
+  return true;
+}
+
+void fl_ranges_free(struct fl_ranges *ranges) {
+  static const struct fl_ranges none;
+  free(ranges->list);
+  *ranges = none;
 }
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -11,6 +11,12 @@ struct fl_range {
   int64_t first, last;
 };
 
+/* Seqs as a list of ranges that ascend and never touch each other. */
+struct fl_ranges {
+  struct fl_range *list;
+  size_t count, room;
+};
+
 struct fl_cursor {
   uint32_t timeline;       /* of the server that the position came from; 0: not known */
   int64_t base;            /* everything at or below it was delivered */
@@ -41,9 +47,24 @@ void fl_cursor_print(const struct fl_cursor *cursor, char *text);
 bool fl_cursor_deliver(struct fl_cursor *cursor, int64_t seq);
 bool fl_cursor_has(const struct fl_cursor *cursor, int64_t seq);
 
+/* The same for all seqs from first to last. */
+bool fl_cursor_deliver_range(struct fl_cursor *cursor, int64_t first, int64_t last);
+
+/* Whether one of these seqs lies above `above` and was not delivered. */
+bool fl_cursor_lacks(const struct fl_cursor *cursor, const struct fl_ranges *seqs, int64_t above);
+
 /* Lifts the base up to where everything is settled and delivered, and forgets the ranges below. */
 void fl_cursor_settle(struct fl_cursor *cursor, int64_t horizon);
 
+/* A copy; false: out of memory, and it has no ranges. */
+bool fl_cursor_copy(struct fl_cursor *copy, const struct fl_cursor *cursor);
+
 void fl_cursor_free(struct fl_cursor *cursor);
+
+/* Adds a range behind those of the list, at least two above the last of them; false: out of
+   memory. */
+bool fl_ranges_append(struct fl_ranges *ranges, int64_t first, int64_t last);
+
+void fl_ranges_free(struct fl_ranges *ranges);
 
 #endif

@@ -2,12 +2,39 @@
 #include "history.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 void fl_history_init(struct fl_history *history) {
-  static const struct fl_history none = {0, 0, false, -1, 0, -1, -1};
+  static const struct fl_history none = {0, 0, false, -1, 0, -1, -1, false, 0, {0, 0, 0}};
   *history = none;
+}
+
+void fl_history_free(struct fl_history *history) { fl_ranges_free(&history->deleted); }
+
+void fl_history_restart(struct fl_history *history) {
+  history->empty_to = 0;
+  history->deleted.count = 0;
+}
+
+void fl_history_note_smallest(struct fl_history *history, int64_t smallest, int64_t horizon) {
+  int64_t empty_to = smallest > 0 && smallest - 1 < horizon ? smallest - 1 : horizon;
+  history->empty_to = larger(history->empty_to, empty_to);
+}
+
+/* One range, at its first number; the position behind it, or NULL: out of memory. */
+static const char *note_range(struct fl_ranges *ranges, const char *text) {
+  char *end;
+  int64_t first = strtoll(text, &end, 10), behind = strtoll(end + 1, &end, 10);
+  return fl_ranges_append(ranges, first, behind - 1) ? end + 1 : NULL;
+}
+
+bool fl_history_note_deleted(struct fl_history *history, const char *text) {
+  history->deleted.count = 0;
+  while (text && (*text == '{' || *text == ','))
+    if (*++text == '[' && (text = note_range(&history->deleted, text + 1)) == NULL) return false;
+  return true;
 }
 
 /* Whether this role may ask the sequence. */
@@ -39,21 +66,26 @@ static int64_t highest_given(const struct fl_history *history, int64_t high_wate
 }
 
 static enum fl_gap_reason reason(const struct fl_history *history, int64_t given,
-                                 struct fl_place place) {
+                                 struct fl_place place, bool lost) {
   if (place.log_oid && place.log_oid != history->log_oid) return FL_GAP_RESET;
   if (place.timeline && history->timeline && place.timeline != history->timeline)
     return FL_GAP_FAILOVER;
-  if (history->trimmed_to > place.seq) return FL_GAP_TRIMMED;
+  if (lost) return FL_GAP_TRIMMED;
   if (place.seq > given && (knows_sequence(history) || given > 0)) return FL_GAP_RESET;
   return FL_GAP_NONE;
 }
 
-struct fl_gap fl_history_gap(const struct fl_history *history, int64_t high_water,
-                             struct fl_place place) {
+struct fl_gap fl_history_exact_gap(const struct fl_history *history, int64_t high_water,
+                                   struct fl_place place, bool lost) {
   struct fl_gap gap = {FL_GAP_NONE, highest_given(history, high_water)};
-  gap.reason = reason(history, gap.upto, place);
+  gap.reason = reason(history, gap.upto, place, lost);
   if (gap.reason == FL_GAP_TRIMMED) gap.upto = history->trimmed_to;
   return gap;
+}
+
+struct fl_gap fl_history_gap(const struct fl_history *history, int64_t high_water,
+                             struct fl_place place) {
+  return fl_history_exact_gap(history, high_water, place, history->trimmed_to > place.seq);
 }
 
 const char *fl_gap_name(enum fl_gap_reason reason) {

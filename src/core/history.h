@@ -3,6 +3,8 @@
 #ifndef FORGELOG_HISTORY_H
 #define FORGELOG_HISTORY_H
 
+#include "cursor.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +15,9 @@ struct fl_history {
   int64_t last_given; /* by the sequence, as last asked; -1: this role is not allowed to ask */
   int64_t trimmed_to; /* changes up to here are gone; -1: the state table has lost its row */
   int64_t smallest, largest; /* in the log as last seen; -1: the log is empty */
+  bool exact;       /* the state table also tells which changes were deleted, one by one */
+  int64_t empty_to; /* no change is or will ever be at or below this */
+  struct fl_ranges deleted; /* as asked last, above the place that it was asked for */
 };
 
 enum fl_gap_reason {
@@ -36,6 +41,16 @@ struct fl_place {
 
 void fl_history_init(struct fl_history *history);
 
+/* Another history begins: the table was made again, or its sequence was set back. */
+void fl_history_restart(struct fl_history *history);
+
+/* Takes in the smallest seq of a log whose state does not say up to where it is empty. Below the
+   horizon, as it was before the statement that asked, none can appear. */
+void fl_history_note_smallest(struct fl_history *history, int64_t smallest, int64_t horizon);
+
+/* Takes in the text of an int8multirange, such as {[1,5),[7,8)}; false: out of memory. */
+bool fl_history_note_deleted(struct fl_history *history, const char *text);
+
 /* Takes in what the sequence says (-1: not allowed to ask). A sequence never goes back on its own
    accord: true, if it did, so that another history has begun and nothing known of the horizon
    holds. */
@@ -49,6 +64,13 @@ int64_t fl_history_high_water(const struct fl_history *history, int64_t given_be
 /* Whether the log can give everything after a place. `high_water`: of the horizon. */
 struct fl_gap fl_history_gap(const struct fl_history *history, int64_t high_water,
                              struct fl_place place);
+
+/* The same where it is known one by one what was deleted, and `lost` says whether any of that was
+   not delivered. */
+struct fl_gap fl_history_exact_gap(const struct fl_history *history, int64_t high_water,
+                                   struct fl_place place, bool lost);
+
+void fl_history_free(struct fl_history *history);
 
 /* The reason as Lua sees it; NULL for FL_GAP_NONE. */
 const char *fl_gap_name(enum fl_gap_reason reason);

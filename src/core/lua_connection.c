@@ -190,10 +190,13 @@ static int connection_gap(lua_State *L) {
 }
 
 static const char *const fact_names[] = {
-    "backend",  "has_state", "high_water", "horizon",  "largest",    "last_given", "schema",
-    "smallest", "standby",   "ticks",      "timeline", "trimmed_to", "writers",    NULL};
+    "backend", "empty_to",   "exact",  "has_state", "high_water", "horizon", "largest",
+    "last_given", "schema", "smallest", "standby", "ticks",      "timeline", "trimmed_to",
+    "writers", NULL};
 enum fact {
   BACKEND,
+  EMPTY_TO,
+  EXACT,
   HAS_STATE,
   HIGH_WATER,
   HORIZON,
@@ -211,6 +214,7 @@ enum fact {
 static int64_t number_of(const struct fl_changelog *log, enum fact fact) {
   switch (fact) {
     case BACKEND: return fl_pgconn_backend(&log->pg);
+    case EMPTY_TO: return log->history.empty_to;
     case HIGH_WATER: return log->horizon.high_water;
     case HORIZON: return log->horizon.seq;
     case LARGEST: return log->history.largest;
@@ -232,6 +236,7 @@ static int connection_fact(lua_State *L) {
   switch (fact) {
     case SCHEMA: lua_pushstring(L, log->catalog.schema[0] ? log->catalog.schema : NULL); return 1;
     case STANDBY: lua_pushboolean(L, log->catalog.standby); return 1;
+    case EXACT: lua_pushboolean(L, log->history.exact); return 1;
     case HAS_STATE: lua_pushboolean(L, log->history.has_state); return 1;
     default: break;
   }

@@ -63,7 +63,7 @@ static bool want(lua_State *L, struct fl_log_reader *reader) {
     return false;
   if ((count = list_of(L, "columns", &texts)) >= 0 && !fl_filter_columns(pg, filter, texts, count))
     return false;
-  return fl_bytes_append(filter, "", 1);
+  return filter->length == 0 || fl_bytes_append(filter, "", 1);
 }
 
 /* connection:reader(position, filter, live): a reader after a position, of what the table `filter`
@@ -155,8 +155,7 @@ static int reader_pending(lua_State *L) {
 /* can_prefetch(): whether the next chunk can be asked for while the program works on this one. */
 static int reader_can_prefetch(lua_State *L) {
   const struct fl_log_reader *reader = check_open(L);
-  lua_pushboolean(
-      L, fl_reader_can_prefetch(&reader->reader) && reader->log->pg.state == FL_PGCONN_IDLE);
+  lua_pushboolean(L, fl_log_reader_can_prefetch(reader));
   return 1;
 }
 

@@ -59,25 +59,52 @@ void fl_reader_drop_request(struct fl_reader *reader) {
   reader->prefetch = FL_PREFETCH_NONE;
 }
 
-/* Reads the marker row that each statement begins with. */
-static bool read_marker(struct fl_chunk *chunk, int64_t *trimmed_to) {
-  struct fl_change marker;
-  chunk->stream.data = chunk->bytes.data;
-  chunk->stream.length = chunk->bytes.length;
-  chunk->stream.position = 0;
-  if (fl_change_next(&chunk->stream, &marker) != FL_CHANGE_OK) return false;
-  *trimmed_to = marker.seq;
-  return marker.table_name.length < 0;
+/* A row without a table is a marker: its seq is a fact about the log. */
+static bool read_marker(struct fl_stream *stream, struct fl_change *marker) {
+  struct fl_stream next = *stream;
+  if (fl_change_next(&next, marker) != FL_CHANGE_OK || marker->table_name.length >= 0) return false;
+  *stream = next;
+  return true;
 }
 
-const char *fl_reader_receive(struct fl_reader *reader, int64_t *trimmed_to) {
+/* After the first marker each pair is a range: with an op, of changes that the reader does not
+   want, and has passed; without one, of changes that were deleted. */
+static const char *read_ranges(struct fl_reader *reader, struct fl_stream *stream,
+                               struct fl_ranges *deleted) {
+  struct fl_change first, last;
+  deleted->count = 0;
+  while (read_marker(stream, &first)) {
+    if (!read_marker(stream, &last)) return "the server sent half a range";
+    if (first.op.length >= 0) {
+      if (!fl_cursor_deliver_range(&reader->cursor, first.seq, last.seq)) return "out of memory";
+    } else if (!fl_ranges_append(deleted, first.seq, last.seq)) {
+      return "out of memory";
+    }
+  }
+  return NULL;
+}
+
+static const char *read_markers(struct fl_reader *reader, struct fl_stream *stream,
+                                int64_t *trimmed_to, struct fl_ranges *deleted) {
+  const struct fl_chunk *chunk = &reader->prefetched;
+  struct fl_change marker;
+  stream->data = chunk->bytes.data;
+  stream->length = chunk->bytes.length;
+  stream->position = 0;
+  if (!read_marker(stream, &marker)) return "the server sent no log of changes";
+  *trimmed_to = marker.seq;
+  return read_ranges(reader, stream, deleted);
+}
+
+const char *fl_reader_receive(struct fl_reader *reader, int64_t *trimmed_to,
+                              struct fl_ranges *deleted) {
   struct fl_chunk *chunk = &reader->prefetched;
-  struct fl_stream skim;
+  const char *wrong = read_markers(reader, &chunk->stream, trimmed_to, deleted);
+  struct fl_stream skim = chunk->stream;
   int64_t seq;
   enum fl_decode got;
   reader->prefetch = FL_PREFETCH_NONE;
-  if (!read_marker(chunk, trimmed_to)) return "the server sent no log of changes";
-  skim = chunk->stream;
+  if (wrong) return wrong;
   chunk->last = INT64_MIN;
   while ((got = fl_change_skip(&skim, &seq)) == FL_CHANGE_OK) {
     if (seq <= chunk->last) return "the server sent changes out of order";

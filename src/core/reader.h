@@ -36,6 +36,7 @@ struct fl_reader {
   bool live; /* delivers changes above the horizon too, and so remembers them as ranges */
   bool
       from_start; /* wants whatever the log holds: nothing before its first change counts as gone */
+  bool begun;      /* it has had a first look */
   bool last_chunk; /* no chunk follows in this scan */
   enum fl_prefetch prefetch;
   struct fl_chunk chunk, prefetched;
@@ -56,8 +57,9 @@ void fl_reader_scan(struct fl_reader *reader, int64_t until);
 int64_t fl_reader_request(struct fl_reader *reader, int most);
 
 /* Takes in what the statement brought. NULL, or what is wrong with it. Changes up to `trimmed_to`
-   are gone. */
-const char *fl_reader_receive(struct fl_reader *reader, int64_t *trimmed_to);
+   are gone, all of them or those in `deleted`, as far as the statement asked for them. */
+const char *fl_reader_receive(struct fl_reader *reader, int64_t *trimmed_to,
+                              struct fl_ranges *deleted);
 
 /* The statement failed, or is not wanted any more: it has to be sent again. */
 void fl_reader_drop_request(struct fl_reader *reader);

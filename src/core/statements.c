@@ -39,6 +39,22 @@
   " OR x.atttypid = want.type::pg_catalog.regtype" \
   " AND pg_catalog.has_column_privilege(c.oid, x.attnum, 'SELECT'))"
 
+/* Whether policies of row level security may hide rows of a table from this role: some apply, and
+   not all that apply let every row be seen. */
+#define HIDES_ROWS \
+  "pg_catalog.row_security_active(t.oid) AND (NOT EXISTS (SELECT FROM pg_catalog.pg_policy p" \
+  " WHERE p.polrelid = t.oid AND p.polpermissive AND p.polcmd IN ('*', 'r')" \
+  " AND @policy_applies@ AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true')" \
+  " OR EXISTS (SELECT FROM pg_catalog.pg_policy p" \
+  " WHERE p.polrelid = t.oid AND NOT p.polpermissive AND p.polcmd IN ('*', 'r')" \
+  " AND @policy_applies@))"
+
+/* Whether a policy is for this role. */
+#define POLICY_APPLIES \
+  "EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) r" \
+  " WHERE r = 0 OR pg_catalog.pg_has_role(r, 'USAGE'))"
+
+
 const struct fl_word fl_common_words[] = {
     {"trimmer", "77306496745475"},   /* 0x464F52470003: advisory lock of the one trimmer */
     {"installer", "77306496745476"}, /* 0x464F52470004: one install or watch at a time */
@@ -49,14 +65,11 @@ const struct fl_word fl_common_words[] = {
      " WHERE datname = pg_catalog.current_database())"},
     {"is_writer", IS_WRITER},
     {"log_sequence", LOG_SEQUENCE},
+    {"hides_rows", HIDES_ROWS},
+    {"policy_applies", POLICY_APPLIES},
     {"fields", "'seq'" FL_CHANGE_FIELDS_AFTER_SEQ(NAME_LITERAL)},
     {"first_fields", "'seq'" FL_CHANGE_FIRST_FIELDS_AFTER_SEQ(NAME_LITERAL)},
     {NULL, NULL}};
-
-#define TIMELINE \
-  "CASE WHEN NOT pg_catalog.pg_is_in_recovery()" \
-  " THEN ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(" \
-  "pg_catalog.pg_current_wal_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4 END"
 
 /* The writers as text: backend/local id, 'p' for a prepared one, 'u' or 'e' for one with an xid
    that is under way, or has ended, for the snapshot of this statement. */
@@ -70,9 +83,41 @@ const struct fl_word fl_common_words[] = {
   " WHERE @is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'" \
   " GROUP BY 1, 2 HAVING pg_catalog.bool_or(l.locktype = 'relation')) w"
 
+/* The columns of a change behind its seq, all NULL. */
+#define NO_CHANGE FL_CHANGE_FIELDS_AFTER_SEQ(MARKER)
+#define A_MARK FL_CHANGE_FIELDS_AFTER_SEQ(AS_MARK)
+
+/* The same columns for the end of a range of seqs that the reader has passed. */
+#define AS_MARK(name, kind, type, key) \
+  ", CASE '" #name "' WHEN 'op' THEN 'passed' END::pg_catalog." type
+
+/* The two ends of each range, as rows. */
+#define ENDS(ranges) \
+  " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
+  " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
+
 #define TICK \
   "SELECT @log_oid@, (SELECT max(seq) FROM @log@), pg_catalog.pg_is_in_recovery()," \
-  " @last_given@, @trimmed_to@, " TIMELINE ", (" WRITERS ")"
+  " @last_given@, @seen_state@, @timeline@, (" WRITERS ")"
+
+/* What was deleted above a place. */
+#define GONE \
+  " UNION ALL SELECT e.seq" NO_CHANGE " FROM @log@_state s" ENDS( \
+      "s.deleted * pg_catalog.int8multirange(pg_catalog.int8range(@base@, NULL, '()'))")
+
+/* Which of the changes that this statement looks at the reader does not want, above its base. */
+#define PASSED \
+  " UNION ALL SELECT e.seq" A_MARK \
+  " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges FROM @log@" \
+  " WHERE seq > @after@ AND seq > @base@ AND seq <= coalesce((SELECT max(w.seq) FROM" \
+  " (SELECT seq FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
+  " ORDER BY seq LIMIT @limit@) w HAVING count(*) = @limit@), @until@)" \
+  " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
+
+#define READ(gone, passed) \
+  "COPY (SELECT @trimmed_to@" NO_CHANGE gone passed " UNION ALL (SELECT" \
+  " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
+  " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
 
 static const struct {
   const char *name, *sql;
@@ -81,25 +126,37 @@ static const struct {
      "SELECT c.oid, pg_catalog.quote_ident(n.nspname), q.seqincrement, q.seqcache, q.seqrelid,"
      " CASE WHEN pg_catalog.has_sequence_privilege(q.seqrelid, 'USAGE, SELECT')"
      " THEN coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid), 0) END,"
-     " pg_catalog.pg_is_in_recovery(), " TIMELINE ","
+     " pg_catalog.pg_is_in_recovery(),"
+     " pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'EXECUTE')"
+     " AND pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_lsn()', 'EXECUTE'),"
      " pg_catalog.current_setting('transaction_isolation')"
      " IN ('repeatable read', 'serializable'),"
-     " EXISTS (SELECT FROM pg_catalog.pg_class"
-     " WHERE relnamespace = n.oid AND relname = 'forge_change_log_state'), " COLUMNS
+     " s.oid IS NOT NULL, " COLUMNS
+     ","
+     " (SELECT count(*) FROM pg_catalog.pg_attribute x WHERE x.attrelid = s.oid"
+     " AND x.attname IN ('deleted', 'empty_to') AND NOT x.attisdropped"
+     " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')) = 2,"
+     " (SELECT t.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class t"
+     " WHERE t.oid IN (c.oid, s.oid) AND @hides_rows@ LIMIT 1),"
+     " EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid)"
      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+     " LEFT JOIN pg_catalog.pg_class s"
+     " ON s.relnamespace = n.oid AND s.relname = 'forge_change_log_state'"
      " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'"
      " LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)"
      " WHERE c.oid = pg_catalog.to_regclass(@name@)"},
-    {"seqs", "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@), (SELECT max(seq) FROM @log@)"},
+    {"seqs",
+     "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@ WHERE seq > @empty_to@),"
+     " (SELECT max(seq) FROM @log@), @last_given@, @empty_to@, @deleted@, @timeline@"},
     {"tick", TICK},
     {"disarm", /* others that slept by its bell have to take it over */
      "SELECT pg_catalog.pg_advisory_unlock(@bell@), pg_catalog.pg_notify('forge_changes', '');"
      " " TICK},
-    {NULL, /* only a reader begins it */
-     "COPY (SELECT @trimmed_to@" FL_CHANGE_FIELDS_AFTER_SEQ(MARKER)
-     " UNION ALL (SELECT seq::pg_catalog.int8@columns@ FROM @log@"
-     " WHERE seq > @after@ AND seq <= @until@@filter@ ORDER BY seq LIMIT @limit@))"
-     " TO STDOUT (FORMAT binary)"}};
+    /* Only a reader begins these. */
+    {NULL, READ("", "")},
+    {NULL, READ(GONE, "")},
+    {NULL, READ("", PASSED)},
+    {NULL, READ(GONE, PASSED)}};
 
 int fl_statement_named(const char *name) {
   int i;

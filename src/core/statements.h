@@ -11,7 +11,11 @@ enum fl_statement {
   FL_STATEMENT_SEQS,   /* trimmed_to, the smallest and the largest seq */
   FL_STATEMENT_TICK,   /* one observation for the horizon */
   FL_STATEMENT_DISARM, /* the same by a follower that wakes up, and so gives the bell away */
-  FL_STATEMENT_READ    /* a chunk of rows for a reader */
+  FL_STATEMENT_READ,   /* a chunk of rows for a reader */
+  /* Added to it: what was deleted above the reader's base, what it does not want above that. */
+  FL_STATEMENT_READ_GONE = FL_STATEMENT_READ + 1,
+  FL_STATEMENT_READ_PASSED = FL_STATEMENT_READ + 2,
+  FL_STATEMENT_READ_ALL = FL_STATEMENT_READ + 3
 };
 
 /* The columns of the answers. */
@@ -23,18 +27,29 @@ enum {
   FL_LOCATE_SEQUENCE,
   FL_LOCATE_LAST_GIVEN,
   FL_LOCATE_STANDBY,
-  FL_LOCATE_TIMELINE,
+  FL_LOCATE_MAY_TIMELINE,
   FL_LOCATE_REPEATABLE,
   FL_LOCATE_HAS_STATE,
-  FL_LOCATE_COLUMNS /* the set of the fields that it has columns for, as bits by enum fl_field */
+  FL_LOCATE_COLUMNS, /* the set of the fields that it has columns for, as bits by enum fl_field */
+  FL_LOCATE_EXACT,
+  FL_LOCATE_HIDDEN,
+  FL_LOCATE_SUBSCRIBER
 };
-enum { FL_SEQS_TRIMMED_TO, FL_SEQS_SMALLEST, FL_SEQS_LARGEST };
+enum {
+  FL_SEQS_TRIMMED_TO,
+  FL_SEQS_SMALLEST,
+  FL_SEQS_LARGEST,
+  FL_SEQS_LAST_GIVEN,
+  FL_SEQS_EMPTY_TO,
+  FL_SEQS_DELETED,
+  FL_SEQS_TIMELINE
+};
 enum {
   FL_TICK_OID,
   FL_TICK_LARGEST,
   FL_TICK_STANDBY,
   FL_TICK_LAST_GIVEN,
-  FL_TICK_TRIMMED_TO,
+  FL_TICK_TRIMMED_TO, /* and behind a space empty_to, where the state tells */
   FL_TICK_TIMELINE,
   FL_TICK_WRITERS
 };

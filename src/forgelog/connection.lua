@@ -177,10 +177,11 @@ function Connection:disarm() return perform(self, nil, begin, "disarm") end
 -- ---- what is known ----
 
 --- One thing that the operations so far have found out.
--- @string name "schema" (of the log, quoted for SQL), "has_state" (install was run), "smallest" and
--- "largest" (seq in the log), "trimmed_to", "last_given" (seq, by the sequence), "horizon",
--- "high_water" (highest seq seen by a tick), "ticks" (how many so far), "writers" (how many are
--- open), "timeline", "standby", "backend" (pid)
+-- @string name "schema" (of the log, quoted for SQL), "has_state" (install was run), "exact"
+-- (its state tells each change that was deleted), "empty_to" (up to this seq there is and will be
+-- nothing), "smallest" and "largest" (seq in the log), "trimmed_to", "last_given" (seq, by the
+-- sequence), "horizon", "high_water" (highest seq seen by a tick), "ticks" (how many so far),
+-- "writers" (how many are open), "timeline", "standby", "backend" (pid)
 -- @return its value; nil where it is not known
 function Connection:fact(name) return self._state.handle:fact(name) end
 

@@ -166,9 +166,10 @@ function Log:max_seq() return seqs.largest(conn_of(self, "max_seq")) end
 
 --- Whether retention has passed a position by, so that its owner must resync.
 -- @param since a seq or a position
--- @return false; or "trimmed" (changes after it were deleted), "reset" (it is ahead of anything the
--- log ever gave: a restored or recreated log), "failover" (it comes from another timeline), and the
--- seq up to which changes are gone (for the last two: the highest ever given); or nil and an error
+-- @return false; or "trimmed" (changes were deleted that it has not had), "reset" (it is ahead of
+-- anything the log ever gave: a restored or recreated log), "failover" (it comes from another
+-- timeline), and the seq up to which changes are gone (for the last two: the highest ever given);
+-- or nil and an error
 function Log:gap(since)
   local conn = conn_of(self, "gap")
   return seqs.gap(conn, check.position("gap", since))
@@ -182,8 +183,9 @@ end
 -- (the name of a prepared one); or nil and an error
 function Log:horizon() return seqs.horizon(conn_of(self, "horizon")) end
 
---- Deletes changes older than a point in time, oldest first, in short transactions, one trimmer in
--- the cluster at a time.
+--- Deletes changes older than a point in time, in the order of their seqs up to the first one that
+-- is not older, in short transactions, one trimmer in the cluster at a time. A change whose time is
+-- still to come goes with the older one behind it.
 -- @number before Unix seconds, by the server's clock
 -- @tparam[opt] table opts `min_rows` (newest rows kept whatever their age; default 1000), `batch`
 -- (most rows deleted by one transaction; default 10000), `keep_consumers` (true: what a consumer of

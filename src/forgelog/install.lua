@@ -109,6 +109,11 @@ local function find_facts(conn, name, owner)
     if not rows then return nil, err end
     facts.has_tables = rows[1].sound
   end
+  if facts.has_tables and facts.sequence and facts.owned and not facts.locked then -- or it waits
+    rows, err = conn:run_in(name, "install.sequence", facts.sequence)
+    if not rows then return nil, err end
+    facts.has_tables = rows[1].leads
+  end
   local wanted = owner or nil
   if owner == nil and facts.superuser then
     wanted = facts.capture_super == false and facts.capture_owner or OWNER
@@ -229,7 +234,7 @@ end
 -- @param conn the connection
 -- @tparam[opt] table opts `schema` (string; default: as for `install`)
 -- @return a table: `schema`, `parts` (a list of what install makes, of which each has `code`
--- ("log", "index", "tables", "triggers", "functions", "hstore"), `name` and `there`), `capture`
+-- ("log", "tables", "triggers", "functions", "hstore"), `name` and `there`), `capture`
 -- ("hstore", "jsonb" or nil), `other_hstore` (true: the capture functions were made for another
 -- extension hstore than there is now), `current` (true: install has nothing to do, except perhaps
 -- for hstore), `obstacle` (what stands in the way of installing and of draining, or nil) and

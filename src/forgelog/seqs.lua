@@ -10,6 +10,25 @@ local function ask(conn)
   return conn:seqs()
 end
 
+--- The seq up to which there is nothing in the log and will be nothing: who looks for its beginning
+-- begins there, since the server may have to walk over what was deleted below. The state of the log
+-- tells; on another log it is what this connection has seen.
+-- @param conn the connection
+-- @return the seq; or nil and an error
+function seqs.empty_to(conn)
+  local ok, err = conn:locate()
+  if not ok then return nil, err end
+  if not conn:fact("has_state") then -- a tick looks at the beginning, once
+    ok, err = conn:tick()
+    if not ok and err.kind ~= "schema" then return nil, err end
+  end
+  if not conn:fact("exact") then return conn:fact("empty_to") end
+  local rows
+  rows, err = conn:run("seqs.empty_to")
+  if not rows then return nil, err end
+  return rows[1] and rows[1].empty_to or 0
+end
+
 --- The smallest seq in the log.
 -- @param conn the connection
 -- @return the seq; nil for an empty log; nil and an error

@@ -2,6 +2,7 @@
 -- @module forgelog.status
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
 local inspect = require "forgelog.tables.inspect"
 local remembered = require "forgelog.tables.remembered"
 local seqs = require "forgelog.seqs"
@@ -38,7 +39,7 @@ end
 
 -- Adds what the log holds.
 local function add_log(conn, into)
-  local rows, err = conn:run("status.log", status.COUNTED_ROWS, WINDOW)
+  local rows, err = conn:run("status.log", status.COUNTED_ROWS, WINDOW, conn:fact("empty_to"))
   if not rows then return nil, err end
   local row = rows[1]
   into.at, into.server_version, into.database = row.now, row.server_version, row.database
@@ -76,14 +77,27 @@ local function multirange(ranges)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
+--- Whether a consumer has not been delivered all that is in the log up to a seq; for the command.
+-- @local
+-- @param conn the connection
+-- @param consumer of `status.consumers`, with a position that is readable
+-- @int upto the seq
+-- @return a boolean; or nil and an error
+function status.awaits(conn, consumer, upto)
+  local _, seq, ranges = core.parse_position(consumer.position)
+  local rows, err = conn:run("trim.awaited", seq, multirange(ranges), upto)
+  if not rows then return nil, err end
+  return rows[1].awaited
+end
+
 -- Adds how far a consumer is behind. One whose position is not readable is behind by nothing that
 -- can be counted.
-local function add_lag(conn, consumer, trimmed_to)
+local function add_lag(conn, consumer, empty_to)
   consumer.lag_changes, consumer.lag_seconds = 0, 0
   local timeline, seq, ranges = core.parse_position(consumer.position)
   if not timeline then return true end
   consumer.seq = seq
-  local rows, err = conn:run("status.lag", seq, multirange(ranges), trimmed_to, status.COUNTED_LAG)
+  local rows, err = conn:run("status.lag", seq, multirange(ranges), empty_to, status.COUNTED_LAG)
   if not rows then return nil, err end
   local lag = rows[1]
   consumer.lag_changes = lag.counted <= status.COUNTED_LAG and lag.counted or lag.most
@@ -94,18 +108,21 @@ end
 --- The consumers of the table store, as `status` has them except for `gap`; for the command too.
 -- @local
 -- @param conn the connection
--- @int[opt] trimmed_to as of `status`
 -- @return a list, empty on a log without install; or nil and an error, SQLSTATE 42501 where this
 -- role may not read them
-function status.consumers(conn, trimmed_to)
-  local list, err = conn:run("status.consumers")
+function status.consumers(conn)
+  local empty_to, err = seqs.empty_to(conn)
+  if not empty_to then return nil, err end
+  local list, ok
+  ok, err = hidden(conn, "forge_change_log_consumers", "r")
+  if not ok then return nil, err end
+  list, err = conn:run("status.consumers")
   if not list then
     if err.sqlstate == NO_TABLE then return {} end
     return nil, err
   end
   for _, consumer in ipairs(list) do
-    local ok
-    ok, err = add_lag(conn, consumer, trimmed_to or 0)
+    ok, err = add_lag(conn, consumer, empty_to)
     if not ok then return nil, err end
   end
   return list
@@ -118,7 +135,10 @@ end
 -- @return a table: `now` (Unix seconds), `rows`, `rows_exact` (false: there are more than `rows`),
 -- `first` and `last` (smallest and largest seq; nil: the log is empty); or nil and an error
 function status.remains(conn)
-  local rows, err = conn:run("status.remains", status.COUNTED_ROWS)
+  local empty_to, err = seqs.empty_to(conn)
+  if not empty_to then return nil, err end
+  local rows
+  rows, err = conn:run("status.remains", status.COUNTED_ROWS, empty_to)
   if not rows then return nil, err end
   local row = rows[1]
   row.rows_exact = row.rows <= status.COUNTED_ROWS
@@ -128,7 +148,7 @@ end
 
 -- Adds the consumers. Their positions were read before the seqs, so none of them is ahead of those.
 local function add_consumers(conn, into)
-  local list, err = status.consumers(conn, into.trimmed_to)
+  local list, err = status.consumers(conn)
   if not list then
     if err.sqlstate ~= NO_RIGHT then return nil, err end
     into.consumers_error = err.message

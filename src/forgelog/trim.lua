@@ -1,6 +1,11 @@
---- Trimming by age with a floor of rows, in transactions so short that they hold nobody up.
+--- Trimming by age with a floor of rows, in transactions so short that they hold nobody up. It
+-- deletes in the order of the seqs, so what is gone is a prefix of the log, and each look and batch
+-- begins behind the last: what was deleted may have to stay on disk for a while, but nobody walks
+-- over it again.
 -- @module forgelog.trim
 local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
+local seqs = require "forgelog.seqs"
 
 -- Seconds that one batch should take: an open DELETE holds the horizon as any writer does.
 local SHORT = 0.01
@@ -9,6 +14,10 @@ local REST = 2
 -- Rows of the first batch, of the smallest, and by default of the largest.
 local FIRST, LEAST, MOST = 500, 100, 10000
 local MIN_ROWS = 1000
+-- Changes looked at to find where the old ones end, before the first of them are deleted; and how
+-- many times as many where none of them was old, and none young.
+local LOOK, MORE = 100000, 8
+local EVERYTHING = "9007199254740992"
 
 -- The one row of a statement.
 local function one_row(conn, name, ...)
@@ -36,25 +45,47 @@ local function wants_more(on_batch, done)
   return not (on_batch and done.first) or on_batch(done.deleted, done.first, done.last) ~= false
 end
 
--- Deletes batch by batch, adding to `done`. true when all is done; or false, why it stopped early
--- ("busy", "stopped"), and the error where there was one.
-local function delete(conn, before, floor, options, done)
-  local most, newest = options.batch or MOST, "-infinity"
+-- Deletes batch by batch what lies above one seq and not above another, adding to `done`. true when
+-- all is done; or false, why it stopped early ("busy", "stopped"), and the error where there was
+-- one.
+local function delete(conn, after, stop, options, done)
+  local most = options.batch or MOST
   -- Each batch is a transaction of its own.
-  local size, own = math.min(most, FIRST), not conn:in_transaction()
+  local size, own = done.size or math.min(most, FIRST), not conn:in_transaction()
   while true do
     local started = conn:now()
-    local row, err = one_row(conn, "trim.batch", before, newest, floor, size, own)
+    local row, err = one_row(conn, "trim.batch", after, stop, size, own)
     if not row then return false, "failed", err end
     if not row.got then return false, "busy" end
     count(done, row)
-    newest = row.newest
     local more = wants_more(options.on_batch, done)
-    if row.deleted < size then return true end
+    done.unwanted = not more
+    if row.deleted < size or row.last >= stop then return true end
     if not more then return false, "stopped" end
+    after = row.last
     local took = math.max(conn:now() - started, 0.001)
     if row.others then conn:sleep(took * REST) end
     size = next_size(size, took, most)
+    done.size = size
+  end
+end
+
+-- The same for all old changes at the beginning of the log, up to a seq.
+local function delete_old(conn, before, after, floor, options, done)
+  local look = LOOK
+  while true do
+    local row, err = one_row(conn, "trim.prefix", before, after, floor, look)
+    if not row then return false, "failed", err end
+    if row.stop then
+      local ok, why
+      ok, why, err = delete(conn, after, row.stop, options, done)
+      if not ok then return false, why, err end
+      after, look = row.stop, LOOK
+    else
+      look = look * MORE
+    end
+    if not row.more then return true end
+    if done.unwanted then return false, "stopped" end
   end
 end
 
@@ -95,7 +126,9 @@ local function slowest_consumer(conn)
     local message = "keep_consumers needs the table forge_change_log_consumers"
     return nil, core.error("schema", message, nil, { code = "no_consumers", remedy = "install" })
   end
-  local rows, err = conn:run("trim.positions")
+  local rows
+  local ok, err = hidden(conn, "forge_change_log_consumers", "r")
+  if ok then rows, err = conn:run("trim.positions") end
   if not rows then return nil, err end
   local lowest
   for _, row in ipairs(rows) do
@@ -107,8 +140,8 @@ end
 
 -- The highest seq that can be deleted: nil where nothing can. Consumers only go forward, so it
 -- stays true.
-local function find_floor(conn, options)
-  local row, err = one_row(conn, "trim.floor", options.min_rows or MIN_ROWS)
+local function find_floor(conn, options, after)
+  local row, err = one_row(conn, "trim.floor", options.min_rows or MIN_ROWS, after)
   if not row then return nil, err end
   if not (row.floor and options.keep_consumers) then return row.floor end
   local slowest
@@ -117,13 +150,27 @@ local function find_floor(conn, options)
   return math.min(row.floor, slowest or row.floor)
 end
 
+-- The seq above which the log begins, and the highest that can be deleted (nil: nothing can be); or
+-- nil, nil and an error.
+local function find_scope(conn, options)
+  local after, err = seqs.empty_to(conn)
+  if not after then return nil, nil, err end
+  local floor
+  floor, err = find_floor(conn, options, after)
+  if err then return nil, nil, err end
+  return after, floor
+end
+
 -- What a trim would delete now.
 local function preview(conn, before, options)
-  local floor, err = find_floor(conn, options)
+  local after, floor, err = find_scope(conn, options)
   if err then return nil, err end
   if not floor then return 0 end
   local row
-  row, err = one_row(conn, "trim.preview", before, floor)
+  row, err = one_row(conn, "trim.prefix", before, after, floor, EVERYTHING)
+  if not row then return nil, err end
+  if not row.stop then return 0 end
+  row, err = one_row(conn, "trim.preview", after, row.stop)
   if not row then return nil, err end
   if options.on_batch and row.first then options.on_batch(row.deleted, row.first, row.last) end
   return row.deleted
@@ -131,10 +178,10 @@ end
 
 -- What a session does that has the lock, or locks for each batch.
 local function run(conn, before, options, done)
-  local floor, err = find_floor(conn, options)
+  local after, floor, err = find_scope(conn, options)
   if err then return false, "failed", err end
   if not floor then return true end
-  return delete(conn, before, floor, options, done)
+  return delete_old(conn, before, after, floor, options, done)
 end
 
 --- Trims; arguments are checked. See `Log:trim`.
@@ -144,6 +191,7 @@ end
 -- @return the number of changes deleted, and why it stopped early; or nil and an error
 return function(conn, before, options)
   local ok, err = conn:locate()
+  if ok then ok, err = hidden(conn, "forge_change_log", "rd") end
   if not ok then return nil, err end
   if options.dry_run then return preview(conn, before, options) end
   local locked

@@ -22,6 +22,8 @@ describe("diagnose", function()
       "forge_change_log_consumers")
     mends("guard", "error", "ALTER TABLE forge_change_log DISABLE TRIGGER forge_log_truncated",
       "forge_log_truncated")
+    mends("guard", "error", "ALTER TABLE forge_change_log ENABLE TRIGGER forge_log_truncating",
+      "not enabled always")
     mends("guard", "error", "DROP TRIGGER forge_log_deleted ON forge_change_log",
       "forge_log_deleted")
     mends("state", "error", "DELETE FROM forge_change_log_state", "lost its row")
@@ -61,8 +63,10 @@ describe("diagnose", function()
     must(log, "ALTER SEQUENCE forge_change_log_seq_seq NO MAXVALUE")
     fine(log, "state")
     must(log, "SELECT setval('forge_change_log_seq_seq', 3)")
-    must(log, finds(log, "state", "error", "set back to 3, below seq 9").advice:match("^(.-);"))
+    must(log, finds(log, "state", "error", "set back to 3, below seq 9").advice:match("^(.-), or"))
     fine(log, "state")
+    breaks(log, "state", "error", "SELECT setval('forge_change_log_seq_seq', 3)", "set back to 3",
+      "forgelog install")
     must(log, [[ALTER TABLE forge_change_log ALTER seq DROP DEFAULT;
       DROP SEQUENCE forge_change_log_seq_seq]])
     finds(log, "sequence", "error", "no sequence")

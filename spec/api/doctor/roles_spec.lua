@@ -26,8 +26,14 @@ describe("diagnose", function()
     fine(other, "consumers")
     assert.same({}, logs.drained(other))
     must(log, "ALTER TABLE forge_change_log ENABLE ROW LEVEL SECURITY")
-    must(log, finds(other, "role", "error", "row security hides changes from role " .. name).advice)
-    fine(other, "role")
+    for _, part in ipairs({ "^(.-), or ", ", or (.*)$" }) do
+      must(log, "ALTER TABLE forge_change_log ENABLE ROW LEVEL SECURITY")
+      local advice = finds(other, "role", "error",
+        "row level security on forge_change_log may hide rows from role " .. name).advice
+      must(log, advice:gsub("%.%.%.", "p ON forge_change_log"):match(part))
+      fine(other, "role")
+    end
+    must(log, "ALTER TABLE forge_change_log DISABLE ROW LEVEL SECURITY")
     must(log, "REVOKE SELECT ON forge_change_log FROM " .. name)
     local finding = finds(other, "role", "error", "may not read public.forge_change_log")
     for _, check in ipairs({ "state", "trimmer", "consumers" }) do
@@ -57,6 +63,7 @@ describe("diagnose", function()
 
   it("finds owners of the capture functions that may not write the log", function()
     local name, drop_role = role(log)
+    logs.fill(log, 1)
     fine(log, "owner")
     local capture = must(log, [[SELECT tgfoid::regproc::text AS name FROM pg_trigger
       WHERE tgrelid = 'item'::regclass AND tgname = 'forge_capture_insert']])[1].name

@@ -22,9 +22,9 @@ local function remaining(log)
     range(rest.first, rest.last))
 end
 
--- The consumers that have not read everything up to a seq, as text; nil where there are none, or
--- where this role may not know.
-local function behind(log, seq)
+-- The consumers for which `is` returns true, as text; nil where there are none, or where this role
+-- may not know.
+local function consumers(log, is)
   local list, err = status.consumers(log.connection)
   if not list then
     if err.sqlstate == "42501" then return nil end
@@ -32,11 +32,31 @@ local function behind(log, seq)
   end
   local names = {}
   for _, one in ipairs(list) do
-    if one.seq and one.seq < seq then
+    if one.seq and is(one) then
       names[#names + 1] = ("%s (at %s)"):format(one.name, one.position)
     end
   end
   return names[1] and table.concat(names, ", ")
+end
+
+-- The consumers that have not had all that is still there up to a seq.
+local function awaiting(log, seq)
+  return consumers(log, function(one)
+    local awaited, err = status.awaits(log.connection, one, seq)
+    if err then error(err, 0) end
+    return awaited
+  end)
+end
+
+-- The consumers that have not had all that is gone; without the right to know what is, those that
+-- are not behind the last seq that was deleted.
+local function passed_by(log, last)
+  return consumers(log, function(one)
+    local reason, found = log:gap(one.position)
+    if reason == nil and found.sqlstate == "42501" then return one.seq < last end
+    if reason == nil then error(found, 0) end
+    return reason == "trimmed"
+  end)
 end
 
 -- What a trim would delete now: how many changes, and up to which seq (nil: none).
@@ -99,9 +119,11 @@ end
 
 -- Says which consumers must resync because of what was deleted.
 local function say_left_behind(context, log, done)
-  local names = done.last and behind(log, done.last)
-  if not names then return end
+  if not done.last then return end
   local preview_only = context.options.dry_run
+  local find = preview_only and awaiting or passed_by
+  local names = find(log, done.last)
+  if not names then return end
   context.note(preview_only and "would be left behind: %s" or "left behind, must resync: %s", names)
 end
 
@@ -113,7 +135,7 @@ local function say_kept(context, log, before, done)
   local options = context.options
   local deletable, last = preview(log, before, options.min_rows, false)
   local kept = deletable - (options.dry_run and done.deleted or 0)
-  local names = kept > 0 and behind(log, last)
+  local names = kept > 0 and awaiting(log, last)
   if names then context.out(("kept %s for %s\n"):format(units.many(kept, "change"), names)) end
 end
 

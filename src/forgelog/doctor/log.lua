@@ -17,6 +17,12 @@ local function flaws(run)
     run:error("unlogged", name .. " is an unlogged table, which a crash empties without a trace",
       ("ALTER TABLE %s SET LOGGED"):format(name))
   end
+  if log.subscription then
+    local message = "the subscription %s writes the changes of another server into %s, where they "
+      .. "do not come in the order of their seqs: drain and follow refuse"
+    run:error("subscriber", message:format(log.subscription, name),
+      "read the log on that server, and leave it out of the publication")
+  end
   if log.interfering then
     run:warning("interfering",
       ("%s on %s may keep changes out of the log"):format(log.interfering, name),
@@ -102,11 +108,18 @@ end
 local function guard(run)
   local facts = run.log
   if not facts.has_state then return end
+  if facts.guards_hidden then
+    local message = "row level security on %s binds the owner of the triggers on the log: a DELETE "
+      .. "or TRUNCATE of the log fails, trims too"
+    run:error("guards_hidden", message:format(facts.guards_hidden),
+      ("ALTER TABLE %s NO FORCE ROW LEVEL SECURITY"):format(
+        (facts.guards_hidden:match("^[^,]+"))))
+  end
   if not facts.missing_guards then
     return run:ok("each change deleted from the log leaves its mark")
   end
-  local message = "the triggers %s on the log are missing or disabled: a consumer that trims have "
-    .. "passed by is not told"
+  local message = "the triggers %s on the log are missing, or not enabled always: a consumer that "
+    .. "trims have passed by is not told"
   run:error("missing_guards", message:format(facts.missing_guards),
     run:command("install") .. ", which makes good what it can; then resync the consumers")
 end
@@ -117,9 +130,10 @@ local function is_set_back(run, row)
   local highest = math.max(tonumber(row.trimmed_to), tonumber(row.largest or 0))
   if not row.last_given or tonumber(row.last_given) >= highest then return false end
   local message = "the sequence %s was set back to %.0f, below seq %.0f: writes fail, or seqs come "
-    .. "twice"
+    .. "twice; drain and follow refuse where the log has that seq"
   run:error("set_back", message:format(sequence, row.last_given, highest),
-    ("SELECT setval('%s', %.0f); then resync"):format(sequence, highest))
+    ("SELECT setval('%s', %.0f), or %s; then resync"):format(sequence, highest,
+      run:command("install")))
   return true
 end
 

@@ -44,8 +44,12 @@ local function role(run)
     run:error(right.code, message:format(name, right.what), right.grant)
   end
   if run.log.row_security then
-    run:error("row_security", ("row security hides changes from role %s"):format(name),
-      ("ALTER TABLE %s DISABLE ROW LEVEL SECURITY"):format(run:log_name()))
+    local message = "row level security on %s may hide rows from role %s: drain and follow refuse, "
+      .. "or trims and consumers do"
+    local advice = "ALTER TABLE %s DISABLE ROW LEVEL SECURITY, or CREATE POLICY ... TO %s "
+      .. "USING (true)"
+    run:error("row_security", message:format(run.log.row_security, name),
+      advice:format((run.log.row_security:match("^[^,]+")), name))
   elseif #lacks == 0 then
     run:ok(("role %s may drain and follow"):format(name))
   end

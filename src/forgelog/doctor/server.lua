@@ -82,6 +82,23 @@ local function replication_role(run)
   if not places[1] then run:ok("session_replication_role is replica nowhere") end
 end
 
+-- Whether positions can tell a failover. Some servers have no functions of the WAL.
+local function timeline(run)
+  if run.server.standby or not run:readable() then return end
+  local conn = run.conn
+  local ok, err = conn:locate()
+  if ok then ok, err = conn:seqs() end
+  if not ok and err.code ~= "row_security" and err.code ~= "no_state" then return err end
+  if ok and conn:fact("timeline") > 0 then
+    return run:ok("positions tell a failover by the server's timeline")
+  end
+  if not ok then return end
+  local grant = "GRANT EXECUTE ON FUNCTION pg_current_wal_lsn(), pg_walfile_name(pg_lsn) TO %s, "
+    .. "where the server has them; after each failover resync the consumers"
+  run:warning("no_timeline", "this server does not tell its timeline: a failover that lost changes "
+    .. "cannot be told from one that did not", grant:format(run.server.role))
+end
+
 local function fsync(run)
   if run.server.fsync then return run:ok("fsync is on") end
   run:note("fsync_off", "fsync is off: nothing outlives a crash of the machine for certain, the "
@@ -91,5 +108,5 @@ end
 return {
   { "server", version }, { "standby", standby }, { "locks", locks },
   { "synchronous_commit", synchronous_commit }, { "replication_role", replication_role },
-  { "fsync", fsync },
+  { "fsync", fsync }, { "timeline", timeline, needs_log = true },
 }

@@ -3,17 +3,20 @@
 -- change takes effect exactly once.
 -- @module forgelog.store.table
 local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
 
 local function load(log, name)
-  local rows, err = log.connection:run("consumer.load", name)
+  local rows
+  local ok, err = hidden(log.connection, "forge_change_log_consumers", "rw")
+  if ok then rows, err = log.connection:run("consumer.load", name) end
   if not rows then return nil, err end
   return rows[1] and rows[1].position
 end
 
 local function save(log, name, position, last)
-  local rows, result = log.connection:run("consumer.save", name, position, last)
-  if not rows then return nil, result end
-  if result == 1 then return true end
+  local rows, err = log.connection:run("consumer.save", name, position, last)
+  if not rows then return nil, err end
+  if rows[1].saved then return true end
   local message = ("the position of consumer %s was moved by another of that name"):format(name)
   -- Loaded again, it is right.
   return nil, core.error("query", message, nil, { code = "superseded", retryable = true })

@@ -6,6 +6,8 @@ DECLARE
   sequence oid;
   retained bigint;
   guarded boolean;
+  counted boolean;
+  exact boolean;
 BEGIN
   IF to_regclass('@schema_text@.forge_change_log') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log (
@@ -39,15 +41,17 @@ BEGIN
       ADD COLUMN IF NOT EXISTS kept_cols text,
       ADD COLUMN IF NOT EXISTS key_cols smallint;
   END IF;
-  IF NOT (SELECT @has_created_at_index@ FROM pg_class c WHERE c.oid = log_oid) THEN
-    CREATE INDEX ON @schema@.forge_change_log (created_at);
-  END IF;
 
   IF to_regclass('@schema_text@.forge_change_log_state') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log_state (
       one boolean PRIMARY KEY DEFAULT true CHECK (one),
       trimmed_to bigint NOT NULL,
-      version int NOT NULL
+      version int NOT NULL,
+      deleted int8multirange NOT NULL DEFAULT '{}',
+      empty_to bigint NOT NULL DEFAULT 0,
+      seen_to bigint NOT NULL DEFAULT 0,
+      seen_writers text[],
+      seen_lows bigint[]
     );
     REVOKE ALL ON @schema@.forge_change_log_state FROM PUBLIC;
   END IF;
@@ -74,8 +78,19 @@ BEGIN
 
   guarded := NOT EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL (@missing_guards@) m
                           WHERE c.oid = log_oid);
-  IF NOT guarded THEN
+  -- Those of the first edition do not fire under session_replication_role = replica.
+  counted := (SELECT count(*) FROM pg_trigger t
+               WHERE t.tgrelid = log_oid AND t.tgenabled IN ('O', 'A')
+                 AND t.tgname IN ('forge_log_deleted', 'forge_log_truncating',
+                                  'forge_log_truncated')) = 3;
+  exact := @state_is_exact@;
+  sequence := @schema@.forge_log_sequence();
+  IF NOT guarded OR NOT exact OR coalesce(pg_sequence_last_value(sequence), 0)
+                                   < (SELECT max(seq) FROM @schema@.forge_change_log) THEN
     -- This waits for every open writer and trimmer: what is read below stays true until the commit.
+    LOCK TABLE @schema@.forge_change_log IN SHARE ROW EXCLUSIVE MODE;
+  END IF;
+  IF NOT guarded THEN
     CREATE OR REPLACE TRIGGER forge_log_deleted AFTER DELETE ON @schema@.forge_change_log
       REFERENCING OLD TABLE AS old_rows
       FOR EACH STATEMENT EXECUTE FUNCTION @schema@.forge_log_deleted();
@@ -83,26 +98,38 @@ BEGIN
       FOR EACH STATEMENT EXECUTE FUNCTION @schema@.forge_log_truncated();
     CREATE OR REPLACE TRIGGER forge_log_truncated AFTER TRUNCATE ON @schema@.forge_change_log
       FOR EACH STATEMENT EXECUTE FUNCTION @schema@.forge_log_truncated();
-    ALTER TABLE @schema@.forge_change_log ENABLE TRIGGER forge_log_deleted,
-      ENABLE TRIGGER forge_log_truncating, ENABLE TRIGGER forge_log_truncated;
+    ALTER TABLE @schema@.forge_change_log ENABLE ALWAYS TRIGGER forge_log_deleted,
+      ENABLE ALWAYS TRIGGER forge_log_truncating, ENABLE ALWAYS TRIGGER forge_log_truncated;
+  END IF;
+  IF NOT exact THEN
+    ALTER TABLE @schema@.forge_change_log_state
+      ADD COLUMN IF NOT EXISTS deleted int8multirange NOT NULL DEFAULT '{}',
+      ADD COLUMN IF NOT EXISTS empty_to bigint NOT NULL DEFAULT 0,
+      ADD COLUMN IF NOT EXISTS seen_to bigint NOT NULL DEFAULT 0,
+      ADD COLUMN IF NOT EXISTS seen_writers text[],
+      ADD COLUMN IF NOT EXISTS seen_lows bigint[];
   END IF;
 
   -- Nobody kept count of what was deleted before the triggers stood: at least all below the
   -- smallest seq. Where the triggers stand and the count is lost, everything may have been deleted,
-  -- so whoever reads the log has to resync.
-  sequence := @schema@.forge_log_sequence();
-  SELECT CASE WHEN guarded THEN coalesce(pg_sequence_last_value(sequence), 0)
+  -- so whoever reads the log has to resync. The first edition knew the highest only, so all below
+  -- may be gone.
+  SELECT CASE WHEN counted THEN coalesce(pg_sequence_last_value(sequence), 0)
               ELSE coalesce(min(seq) - 1, pg_sequence_last_value(sequence), 0) END
     INTO retained FROM @schema@.forge_change_log;
-  INSERT INTO @schema@.forge_change_log_state AS s (trimmed_to, version)
-  VALUES (retained, @version@)
+  INSERT INTO @schema@.forge_change_log_state AS s (trimmed_to, version, deleted)
+  VALUES (retained, @version@, int8multirange(int8range(1, greatest(retained, 0) + 1)))
       ON CONFLICT (one) DO UPDATE SET version = excluded.version,
-         trimmed_to = CASE WHEN guarded THEN s.trimmed_to
-                           ELSE greatest(s.trimmed_to, excluded.trimmed_to) END;
+         trimmed_to = CASE WHEN counted THEN s.trimmed_to
+                           ELSE greatest(s.trimmed_to, excluded.trimmed_to) END,
+         deleted = s.deleted + CASE WHEN counted THEN '{}' ELSE excluded.deleted END
+                   + CASE WHEN exact THEN '{}'
+                          ELSE int8multirange(int8range(1, greatest(s.trimmed_to, 0) + 1)) END;
 
   -- A log that was dropped and created again starts over at 1, or somebody has set its sequence
   -- back; but no seq is ever given twice.
-  SELECT trimmed_to INTO retained FROM @schema@.forge_change_log_state;
+  SELECT greatest(s.trimmed_to, (SELECT max(l.seq) FROM @schema@.forge_change_log l)) INTO retained
+    FROM @schema@.forge_change_log_state s;
   IF coalesce(pg_sequence_last_value(sequence), 0) < retained THEN
     PERFORM setval(sequence, retained);
   END IF;

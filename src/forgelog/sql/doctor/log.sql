@@ -1,17 +1,32 @@
 -- The log by the catalog alone: what it is, what belongs to it, and what this role may do with it.
 -- There need not be a log in the schema, nor the schema.
 -- Parameters: none.
--- Columns: schema text (quoted), schema_exists, exists (the log), unlogged, row_security (hides
--- rows from this role), has_state, has_consumers, missing_columns text (of the first edition's),
--- missing_functions text, missing_guards text, interfering text (what may keep a row out of the
--- log), sequence text (quoted), increment, cache, cycles, used float8 (the share of its numbers
--- that the sequence has given); what this role may do: may_use_schema, may_read (these columns),
--- may_read_state, may_delete, may_read_consumers, may_save; locked_by int (pid of a session that
--- has locked the log or waits to), idle_trimmer int (pid of a session that idles with the trimmer's
--- lock); live_rows, dead_rows, autovacuum_off.
+-- Columns: schema text (quoted), schema_exists, exists (the log), unlogged, row_security text
+-- (tables of the log of which this role may not see all rows), guards_hidden text (tables of which
+-- the guard triggers may not), subscription text (which writes to the log), has_state,
+-- has_consumers, missing_columns text (of the first edition's), missing_functions text,
+-- missing_guards text, interfering text (what may keep a row out of the log), sequence text
+-- (quoted), increment, cache, cycles, used float8 (the share of its numbers that the sequence has
+-- given); what this role may do: may_use_schema, may_read (these columns), may_read_state,
+-- may_delete, may_read_consumers, may_save; locked_by int (pid of a session that has locked the log
+-- or waits to), idle_trimmer int (pid of a session that idles with the trimmer's lock); live_rows,
+-- dead_rows, autovacuum_off.
 SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exists,
        c.oid IS NOT NULL AS exists, c.relpersistence = 'u' AS unlogged,
-       pg_catalog.row_security_active(c.oid) AS row_security,
+       (SELECT pg_catalog.string_agg(t.oid::pg_catalog.regclass::text, ', ' ORDER BY t.relname)
+          FROM pg_catalog.pg_class t
+         WHERE t.oid IN (c.oid, state.oid, consumers.oid) AND @hides_rows@) AS row_security,
+       (SELECT pg_catalog.string_agg(t.oid::pg_catalog.regclass::text, ', ' ORDER BY t.relname)
+          FROM pg_catalog.pg_class t
+          JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = 'forge_log_deleted'
+          JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
+         WHERE t.oid IN (c.oid, state.oid) AND t.relrowsecurity
+           AND NOT (o.rolsuper OR o.rolbypassrls)
+           AND (t.relforcerowsecurity OR NOT pg_catalog.pg_has_role(o.oid, t.relowner, 'USAGE'))
+       ) AS guards_hidden,
+       (SELECT s.subname FROM pg_catalog.pg_subscription_rel r
+          JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
+         WHERE r.srrelid = c.oid LIMIT 1) AS subscription,
        state.oid IS NOT NULL AS has_state, consumers.oid IS NOT NULL AS has_consumers,
        (SELECT pg_catalog.string_agg(m.name, ', ' ORDER BY m.place)
           FROM (@missing_fields@) m

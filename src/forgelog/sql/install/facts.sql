@@ -4,10 +4,10 @@
 -- the log: exists, owned, owner text (quoted), not_a_table, missing_essential text and complete
 -- (which fields it has columns for), created_at_type text, other_types text (columns that capture
 -- writes and that have another type, with the type they should have), increment, cache and sequence
--- (of the sequence that gives the seqs), oid bigint, has_tables, guarded; then functions (all that
--- install makes are there, of this version), newest_version int, capture_owner name, capture_super
--- boolean (it is a superuser), foreign_trigger and foreign_trimmer (the functions of these names
--- are not forgelog's).
+-- (of the sequence that gives the seqs), oid bigint, locked (by another session), has_tables,
+-- guarded; then functions (all that install makes are there, of this version), newest_version int,
+-- capture_owner name, capture_super boolean (it is a superuser), foreign_trigger and
+-- foreign_trimmer (the functions of these names are not forgelog's).
 SELECT pg_catalog.quote_ident(w.name) AS schema,
        n.oid IS NOT NULL AS schema_exists,
        pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create,
@@ -30,10 +30,14 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
          WHERE pg_catalog.format_type(x.atttypid, NULL) <> ours.type) AS other_types,
        q.seqincrement AS increment, q.seqcache AS cache,
        q.seqrelid::pg_catalog.regclass::text AS sequence,
+       EXISTS (SELECT FROM pg_catalog.pg_locks l
+                WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+                  AND l.relation = c.oid AND l.database = @this_database@
+                  AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()) AS locked,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class t WHERE t.relnamespace = n.oid
            AND t.relname IN ('forge_change_log_state', 'forge_change_log_consumers',
                              'forge_change_log_watches')
-       ) = 3 AS has_tables,
+       ) = 3 AND @state_is_exact@ AS has_tables,
        NOT EXISTS (SELECT FROM (@missing_guards@) m) AS guarded,
        NOT EXISTS (
          SELECT FROM (VALUES @functions@,

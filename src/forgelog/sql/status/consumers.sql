@@ -4,7 +4,7 @@
 -- text (NULL: no session holds its name).
 SELECT c.name, c.position, extract(epoch FROM c.updated_at)::float8 AS updated_at,
        l.pid, a.application_name
-  FROM @schema@.forge_change_log_consumers c
+  FROM @consumers@ c
   LEFT JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
         AND l.classid = @claimant@ AND l.database = @this_database@
         -- The keys are signed, and the lock table shows them without their sign.

@@ -1,0 +1,84 @@
+/* Whether a reader, or a saved position, has had all that is gone from the log. */
+#include "gaps.h"
+
+#include <inttypes.h>
+
+/* The seq up to which nothing can be missing that the reader wants: what a live one was delivered
+   above its base is known one by one; another one has had all up to where its statement begins. */
+int64_t fl_base_of(const struct fl_log_reader *reading, int64_t after) {
+  return reading->reader.live ? reading->reader.cursor.base : after;
+}
+
+struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor) {
+  const struct fl_history *history = &log->history;
+  struct fl_place place = {0, cursor->timeline, cursor->next};
+  if (!history->exact) return fl_history_gap(history, log->horizon.high_water, place);
+  return fl_history_exact_gap(history, log->horizon.high_water, place,
+                              fl_cursor_lacks(cursor, &history->deleted, cursor->base));
+}
+
+/* Who wants whatever the log holds does not miss what was deleted before the first look. It does
+   not count as delivered, either: after an upgrade more may be taken for deleted than was. */
+static bool begins(struct fl_log_reader *reading) {
+  struct fl_reader *reader = &reading->reader;
+  struct fl_ranges *deleted = &reading->log->history.deleted, excused = reading->excused;
+  if (!reader->from_start || (reader->begun && reader->cursor.next > 0)) return false;
+  reader->begun = true;
+  if (reading->asks_gone) {
+    reading->excused = *deleted;
+    *deleted = excused;
+  }
+  return true;
+}
+
+/* Whether a reader lacks something of what was deleted, and is not excused. Where there is no
+   memory to find out, it does. */
+static bool lacks(const struct fl_log_reader *reading, int64_t above) {
+  struct fl_cursor had;
+  size_t i;
+  bool found = !fl_cursor_copy(&had, &reading->reader.cursor);
+  for (i = 0; i < reading->excused.count; i++)
+    found |= !fl_cursor_deliver_range(&had, reading->excused.list[i].first,
+                                      reading->excused.list[i].last);
+  found |= fl_cursor_lacks(&had, &reading->log->history.deleted, above);
+  fl_cursor_free(&had);
+  return found;
+}
+
+static struct fl_gap find_gap(const struct fl_changelog *log,
+                              const struct fl_log_reader *reading) {
+  const struct fl_reader *reader = &reading->reader;
+  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next};
+  if (reader->chunk.left > 0) place.seq = reader->chunk.last;
+  if (!log->history.exact)
+    return fl_history_gap(&log->history, log->horizon.high_water, place);
+  return fl_history_exact_gap(&log->history, log->horizon.high_water, place,
+                              reading->asks_gone &&
+                                  lacks(reading, fl_base_of(reading, place.seq)));
+}
+
+/* Whether there is no gap between where the reader's statement began and what it brought. */
+bool fl_joins(struct fl_changelog *log, struct fl_log_reader *reading) {
+  const struct fl_cursor *cursor = &reading->reader.cursor;
+  if (begins(reading)) return true;
+  log->gap = find_gap(log, reading);
+  if (log->gap.reason == FL_GAP_NONE) return true;
+  fl_fail(&log->pg.error, FL_ERR_GAP, NULL,
+          "%s: changes after position %" PRId64 " up to seq %" PRId64
+          " cannot be had any more; resync, then go on from a position taken before the resync",
+          fl_gap_name(log->gap.reason),
+          reading->reader.chunk.left > 0 ? reading->reader.chunk.last : cursor->next,
+          log->gap.upto);
+  log->pg.error.code = fl_gap_name(log->gap.reason);
+  return false;
+}
+
+/* Whether the answer leaves open what was deleted above the reader's base: a trim came between, or
+   changes are here that were not delivered yet. Then the chunk is asked for again. */
+bool fl_leaves_open(const struct fl_changelog *log, const struct fl_log_reader *reading) {
+  const struct fl_reader *reader = &reading->reader;
+  int64_t after = reader->chunk.left > 0 ? reader->chunk.last : reader->cursor.next;
+  if (!log->history.exact || log->history.trimmed_to <= fl_base_of(reading, after)) return false;
+  return !reading->asks_gone || (reader->live && reader->chunk.left > 0);
+}
+

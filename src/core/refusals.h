@@ -1,0 +1,23 @@
+/* Why a log, or its server, cannot be read without loss: errors, each with a code of its own. */
+#ifndef FORGELOG_REFUSALS_H
+#define FORGELOG_REFUSALS_H
+
+#include "changelog.h"
+
+/* Sets the error of the connection; always false. */
+bool fl_changelog_fail(struct fl_changelog *log, enum fl_error_kind kind, const char *code,
+                       const char *message);
+
+/* What the rule of the horizon rests on; false: the error says what is missing. */
+bool fl_can_tick(struct fl_changelog *log);
+
+/* `hidden`: the name of a table of which this role may not see all rows; NULL: there is none. */
+bool fl_sees_all(struct fl_changelog *log, const char *hidden);
+
+/* Whether the state has its row. */
+bool fl_knows_trimmed_to(struct fl_changelog *log);
+
+/* Whether the sequence is not behind the seqs in the log. */
+bool fl_sequence_leads(struct fl_changelog *log);
+
+#endif
