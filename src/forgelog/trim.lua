@@ -14,7 +14,7 @@ local REST = 2
 -- Rows of the first batch, of the smallest, and by default of the largest.
 local FIRST, LEAST, MOST = 500, 100, 10000
 local MIN_ROWS = 1000
--- Changes looked at to find where the old ones end, before the first of them are deleted; and how
+-- Seqs looked at to find where the old changes end, before the first of them are deleted; and how
 -- many times as many where none of them was old, and none young.
 local LOOK, MORE = 100000, 8
 local EVERYTHING = "9007199254740992"

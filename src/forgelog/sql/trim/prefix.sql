@@ -2,13 +2,14 @@
 -- change whose time is still to come says nothing of its age, since a clock was set back after it:
 -- it goes with the old one that follows it.
 -- Parameters: $1 float8 (Unix seconds: a change is old where it was written before), $2 bigint (the
--- seq above which the log begins), $3 bigint (highest seq to delete), $4 bigint (how many changes
--- are looked at).
+-- seq above which the log begins), $3 bigint (highest seq to delete), $4 bigint (how many seqs are
+-- looked at, from that of the first change on).
 -- Columns: stop bigint (the seq of the last old one; NULL: none), more boolean (nothing stops the
--- trim there but the number of changes that were looked at).
+-- trim there but the number of seqs that were looked at).
 WITH scope AS MATERIALIZED (
-       SELECT least($3::bigint, (SELECT seq FROM @schema@.forge_change_log WHERE seq > $2::bigint
-                                  ORDER BY seq OFFSET $4::bigint LIMIT 1)) AS reach),
+       SELECT least($3::bigint, $4::bigint + (
+                SELECT seq FROM @schema@.forge_change_log WHERE seq > $2::bigint
+                 ORDER BY seq LIMIT 1)) AS reach),
      young AS MATERIALIZED (
        SELECT (SELECT seq FROM @schema@.forge_change_log
                 WHERE seq > $2::bigint AND seq <= (SELECT reach FROM scope)
