@@ -2,11 +2,10 @@
 -- and the functions that capture changes. Needs PostgreSQL 14 or later. A log has these functions
 -- as methods (`log:install{...}`); here they take its `connection`.
 -- @module forgelog.install
-local attach = require "forgelog.tables.attach"
 local check = require "forgelog.connection.options"
 local compile = require "forgelog.tables.compile"
 local core = require "forgelog.core"
-local inspect = require "forgelog.tables.inspect"
+local renew = require "forgelog.tables.renew"
 local script = require "forgelog.install.script"
 local sql = require "forgelog.connection.sql"
 
@@ -156,27 +155,6 @@ local function statements(facts)
   return table.concat(parts, "\n")
 end
 
--- Makes the functions of watched tables anew where they are not of this program, or where the table
--- was altered since: how many were; and a list of errors of those that are left as they are. Their
--- changes are logged all the same, only slower.
-local function renew(conn, name)
-  local stale, err = conn:run_in(name, "tables.stale", nil)
-  if not stale then return nil, err end
-  local is_stale, renewed, left = {}, 0, {}
-  for _, row in ipairs(stale) do is_stale[row.schema .. "\0" .. row.table] = true end
-  local list
-  list, err = inspect.list(conn)
-  if not list then return nil, err end
-  for _, about in ipairs(list) do
-    if is_stale[about.schema .. "\0" .. about.table] then
-      local ok, changed = attach.renew(conn, about)
-      if not ok then left[#left + 1] = changed end
-      if ok and changed then renewed = renewed + 1 end
-    end
-  end
-  return renewed, left
-end
-
 --- Creates the log and what belongs to it, or adds what is missing and upgrades what is older, in
 -- one transaction; then it makes the functions of watched tables anew, table by table, where they
 -- are of an older program, or the table was altered. Functions of the same names that are not
@@ -211,7 +189,7 @@ function install.install(conn, opts)
     if not ok then return nil, err end
   end
   if is_newer(facts) then return true, false end
-  renewed, left = renew(conn, name)
+  renewed, left = renew.all(conn, name, opts.lock_timeout)
   if not renewed then return nil, left end
   return true, work or renewed > 0, left[1] and left
 end

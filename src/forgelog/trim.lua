@@ -5,6 +5,7 @@
 -- @module forgelog.trim
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
+local renew = require "forgelog.tables.renew"
 local seqs = require "forgelog.seqs"
 
 -- Seconds that one batch should take: an open DELETE holds the horizon as any writer does.
@@ -205,5 +206,6 @@ return function(conn, before, options)
     err.deleted = done.deleted
     return nil, err
   end
+  if not conn:in_transaction() then renew.in_passing(conn) end
   return done.deleted, not ok and why or nil
 end

@@ -6,8 +6,9 @@ local inspect = require "forgelog.tables.inspect"
 local function describe(context, one)
   local state = one.wrong and context.color("red", one.wrong) or context.color("green", "ok")
   local ignores = #one.ignore > 0 and "  ignores " .. table.concat(one.ignore, ", ") or ""
+  local keeps = #one.keep > 0 and "  keeps " .. table.concat(one.keep, ", ") or ""
   local quiet = one.notify and "" or "  notifies nobody"
-  return ("%-24s  %-9s  %s%s%s\n"):format(one.name, one.level, state, ignores, quiet)
+  return ("%-24s  %-9s  %s%s%s%s\n"):format(one.name, one.level, state, ignores, keeps, quiet)
 end
 
 --- Lists them.

@@ -6,51 +6,11 @@ local find = require "forgelog.tables.find"
 local inspect = require "forgelog.tables.inspect"
 local script = require "forgelog.install.script"
 local sql = require "forgelog.connection.sql"
-
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local triggers = require "forgelog.tables.triggers"
 
 local DUPLICATE_OBJECT = "42710" -- SQLSTATE
 
 local attach = {}
-
--- The capture triggers that there are now: `own`, by which the table itself is watched, and
--- `others`, on it and on the partitions below it.
-local function find_triggers(conn, found)
-  local rows, err = conn:run_in(found.home, "tables.triggers", found.oid)
-  if not rows then return nil, err end
-  local triggers = { own = {}, others = {} }
-  for _, row in ipairs(rows) do
-    local is_own = row.oid == found.oid and row.trigger ~= inspect.PARTITION_TRIGGER
-    table.insert(is_own and triggers.own or triggers.others, row)
-  end
-  return triggers
-end
-
--- The name of a trigger. That for rows is copied to partitions, and a partition may be watched by
--- itself, or have been so: no two tables have it under one name.
-local function trigger_name(kind, found)
-  if kind == "row" then return compile.name(kind, found.oid) end
-  return "forge_capture_" .. kind
-end
-
--- The function that a trigger calls: one of this table alone where this role may make one.
-local function function_name(kind, found)
-  if kind == "truncate" or not found.may_compile then return "forge_capture_" .. kind end
-  return compile.name(kind, found.oid)
-end
-
--- Whether the triggers do what is wanted already.
-local function does(triggers, wanted, found)
-  if #triggers.own == 0 then return false end
-  local about = inspect.describe(triggers.own)
-  for _, row in ipairs(triggers.own) do
-    if row.trigger ~= trigger_name(row.kind, found) then return false end
-    if row.calls ~= function_name(row.kind, found) and found.may_compile then return false end
-  end
-  return about.healthy and about.level == wanted.level and about.notify == wanted.notify
-    and table.concat(about.ignore, "\0") == table.concat(wanted.ignore, "\0")
-    and table.concat(about.keep, "\0") == table.concat(wanted.keep, "\0")
-end
 
 -- Whether the functions that the triggers call are those of the table as it is now: true, false, or
 -- nil and an error.
@@ -62,63 +22,6 @@ local function is_fresh(conn, found)
 end
 
 -- ---- statements ----
-
-local function add_drop(statements, row)
-  local text = "DROP TRIGGER IF EXISTS %s ON %s;"
-  statements[#statements + 1] = text:format(sql.identifier(row.trigger), row.quoted)
-  statements.drops = true
-end
-
-local EVENTS = {
-  insert = "AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT",
-  update = "AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows "
-    .. "FOR EACH STATEMENT",
-  delete = "AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT",
-  truncate = "AFTER TRUNCATE ON %s FOR EACH STATEMENT",
-  row = "AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW",
-}
-
--- Makes a trigger, or replaces the one of that name, which locks no reader out. It is enabled.
-local function add_create(statements, home, kind, quoted, trigger, calls, list)
-  local literals = {}
-  for i, argument in ipairs(list) do literals[i] = sql.literal(argument) end
-  statements[#statements + 1] = ("CREATE OR REPLACE TRIGGER %s %s EXECUTE FUNCTION %s.%s(%s);")
-    :format(trigger, EVENTS[kind]:format(quoted), sql.identifier(home), calls,
-      table.concat(literals, ", "))
-end
-
--- The triggers of the table itself. One that somebody has enabled for ever stays so.
-local function add_own(statements, wanted, found, triggers)
-  local before, keeps = {}, {}
-  for _, row in ipairs(triggers.own) do before[row.kind] = row end
-  for _, kind in ipairs(inspect.KINDS[wanted.level]) do
-    local name = trigger_name(kind, found)
-    keeps[name] = true
-    add_create(statements, found.home, kind, found.quoted, name, function_name(kind, found),
-      arguments.of(kind, wanted, found))
-    if before[kind] and before[kind].always then
-      local text = "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s;"
-      statements[#statements + 1] = text:format(found.quoted, name)
-    end
-  end
-  for _, row in ipairs(triggers.own) do
-    if not keeps[row.trigger] then add_drop(statements, row) end
-  end
-end
-
-local function add_partitions(statements, wanted, found, triggers, partitions)
-  local keeps = {}
-  for _, row in ipairs(partitions) do
-    keeps[row.quoted] = true
-    add_create(statements, found.home, "truncate", row.quoted, inspect.PARTITION_TRIGGER,
-      "forge_capture_truncate", { wanted.notify and "notify" or "quiet", "partition" })
-  end
-  for _, row in ipairs(triggers.others) do
-    if row.trigger ~= inspect.PARTITION_TRIGGER or not keeps[row.quoted] then
-      add_drop(statements, row)
-    end
-  end
-end
 
 -- What writes down that the table is watched, where this role may; the triggers are recognized by
 -- the transaction that made them.
@@ -160,21 +63,31 @@ local function add_functions(conn, statements, wanted, found)
   return true
 end
 
--- Replaces the triggers of a table. A partition of a watched table needs no triggers of its own:
+-- Adds what makes the triggers do what is wanted, as far as they do not. The functions alone are
+-- made anew without locking the table.
+local function add_all(conn, statements, wanted, found, there)
+  local ok, err = add_functions(conn, statements, wanted, found)
+  if not ok then return nil, err end
+  if not triggers.do_that(there, wanted, found) then
+    local partitions
+    partitions, err = conn:run("tables.partitions", found.oid)
+    if not partitions then return nil, err end
+    triggers.add(statements, wanted, found, there, partitions)
+  end
+  add_record(statements, found)
+  return true
+end
+
+-- Has the table captured as wanted. A partition of a watched table needs no triggers of its own:
 -- any that it had are dropped.
-local function replace(conn, wanted, found, triggers)
+local function replace(conn, wanted, found, there)
   local statements = {}
   if found.ancestor then
-    for _, row in ipairs(triggers.own) do add_drop(statements, row) end
+    for _, row in ipairs(there.own) do triggers.add_drop(statements, row) end
     add_unrecord(statements, found)
   else
-    local ok, err = add_functions(conn, statements, wanted, found)
-    local partitions
-    if ok then partitions, err = conn:run("tables.partitions", found.oid) end
-    if not partitions then return nil, err end
-    add_own(statements, wanted, found, triggers)
-    add_partitions(statements, wanted, found, triggers, partitions)
-    add_record(statements, found)
+    local ok, err = add_all(conn, statements, wanted, found, there)
+    if not ok then return nil, err end
   end
   return run(conn, found, statements, HINT:format(found.name, found.home), wanted.lock_timeout)
 end
@@ -182,9 +95,9 @@ end
 -- ---- watch, unwatch ----
 
 -- Whether nothing is to be done; or nil and an error.
-local function is_done(conn, wanted, found, triggers)
-  if found.ancestor then return #triggers.own == 0 end
-  if not does(triggers, wanted, found) then return false end
+local function is_done(conn, wanted, found, there)
+  if found.ancestor then return #there.own == 0 end
+  if not triggers.do_that(there, wanted, found) then return false end
   return is_fresh(conn, found)
 end
 
@@ -198,27 +111,39 @@ local function confirm(conn, found)
   return ok and true, err
 end
 
+-- What a table is to be captured like. `present`: columns that it has no more are passed over.
+local function wanted_of(found, opts)
+  local function chosen(columns)
+    local list = {}
+    for _, column in ipairs(columns or {}) do
+      if not opts.present or find.has_column(found, column) then list[#list + 1] = column end
+    end
+    return list
+  end
+  local wanted = {
+    level = found.level, notify = opts.notify ~= false, unlogged = opts.unlogged,
+    ignore = chosen(opts.ignore), keep = chosen(opts.keep), lock_timeout = opts.lock_timeout,
+  }
+  table.sort(wanted.ignore)
+  return wanted
+end
+
 --- Attaches the triggers. (`forgelog.tables.watch`)
 function attach.attach(conn, name, opts)
   local found, err = find.table(conn, "watch", name)
   if not found then return nil, err end
-  local ignore = { unpack(opts.ignore or {}) }
-  table.sort(ignore)
-  local wanted = {
-    level = found.level, notify = opts.notify ~= false, ignore = ignore, keep = opts.keep or {},
-    unlogged = opts.unlogged, lock_timeout = opts.lock_timeout,
-  }
-  local ok, triggers, done
+  local wanted = wanted_of(found, opts)
+  local ok, there, done
   ok, err = find.admit(found, wanted)
-  if ok then triggers, err = find_triggers(conn, found) end
-  if triggers then done, err = is_done(conn, wanted, found, triggers) end
+  if ok then there, err = triggers.find(conn, found) end
+  if there then done, err = is_done(conn, wanted, found, there) end
   if err then return nil, err end
   if done then
     ok, err = confirm(conn, found)
     if not ok then return nil, err end
     return true, false
   end
-  ok, err = replace(conn, wanted, found, triggers)
+  ok, err = replace(conn, wanted, found, there)
   if ok then return true, true end
   -- Somebody else has watched it meanwhile, so there is something else to replace.
   if err.sqlstate == DUPLICATE_OBJECT then return attach.attach(conn, name, opts) end
@@ -228,11 +153,13 @@ end
 --- Makes the functions and triggers of a table that is watched anew, with the options that it has.
 -- @param conn the connection
 -- @tparam table about of `forgelog.tables.watched`
+-- @number[opt] lock_timeout seconds to wait for the table at a time
 -- @return true, and whether anything was changed; or nil and an error
-function attach.renew(conn, about)
+function attach.renew(conn, about, lock_timeout)
   local name = sql.identifier(about.schema) .. "." .. sql.identifier(about.table)
   return attach.attach(conn, name, {
     ignore = about.ignore, keep = about.keep, notify = about.notify, unlogged = true,
+    present = true, lock_timeout = lock_timeout,
   })
 end
 
@@ -253,14 +180,14 @@ function attach.detach(conn, name)
     if not forgotten then return nil, err end
     return true, true
   end
-  local triggers
-  triggers, err = find_triggers(conn, found)
-  if not triggers then return nil, err end
-  if #triggers.own == 0 then return true, false end
+  local there
+  there, err = triggers.find(conn, found)
+  if not there then return nil, err end
+  if #there.own == 0 then return true, false end
   local statements = {}
-  for _, row in ipairs(triggers.own) do add_drop(statements, row) end
-  for _, row in ipairs(triggers.others) do
-    if row.trigger == inspect.PARTITION_TRIGGER then add_drop(statements, row) end
+  for _, row in ipairs(there.own) do triggers.add_drop(statements, row) end
+  for _, row in ipairs(there.others) do
+    if row.trigger == inspect.PARTITION_TRIGGER then triggers.add_drop(statements, row) end
   end
   add_unrecord(statements, found)
   statements[#statements + 1] = sql.fill("ddl.sweep", { schema = sql.identifier(found.home) })

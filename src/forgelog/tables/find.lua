@@ -69,12 +69,21 @@ local function unwatchable(found, wanted)
   end
 end
 
+--- Whether a table has a column.
+-- @tparam table found of `table`
+-- @string column its exact name
+-- @treturn bool
+function find.has_column(found, column)
+  for name in found.columns:gmatch("%d+:([^\1]+)") do
+    if name == column then return true end
+  end
+  return false
+end
+
 -- The first of some columns that the table does not have; nil where it has them all.
 local function unknown_column(found, columns)
-  local has = {}
-  for number, name in found.columns:gmatch("(%d+):([^\1]+)") do has[name] = number end
   for _, column in ipairs(columns) do
-    if not has[column] then return column end
+    if not find.has_column(found, column) then return column end
   end
 end
 

@@ -46,13 +46,7 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
          false) AS may_record
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN LATERAL (
-         SELECT p.proowner,
-                -- Whom a function is given to must be allowed to make one, unless a superuser does.
-                pg_catalog.has_schema_privilege(o.oid, 'CREATE')
-                AND ((SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
-                     OR pg_catalog.pg_get_userbyid(p.proowner) = current_user
-                     OR pg_catalog.pg_has_role(p.proowner, 'USAGE')
-                        AND pg_catalog.has_schema_privilege(p.proowner, o.oid, 'CREATE')) AS usable
+         SELECT p.proowner, @may_compile@ AS usable
            FROM pg_catalog.pg_proc p
            JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace
           WHERE o.nspname = @schema_name@ AND p.proname = 'forge_capture_insert'

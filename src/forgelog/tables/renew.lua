@@ -1,0 +1,49 @@
+--- Making the functions of watched tables anew: where they are of an older program, or the table
+-- was altered since, its changes are logged all the same, but slower.
+-- @module forgelog.tables.renew
+local attach = require "forgelog.tables.attach"
+local inspect = require "forgelog.tables.inspect"
+
+local renew = {}
+
+-- The tables for which there is something to do, by schema and name; or nil and an error.
+local function find_stale(conn, home)
+  local rows, err = conn:run_in(home, "tables.stale", nil)
+  if not rows then return nil, err end
+  local stale = {}
+  for _, row in ipairs(rows) do stale[row.schema .. "\0" .. row.table] = true end
+  return stale
+end
+
+--- Makes them anew, table by table.
+-- @param conn the connection
+-- @string home name of the log's schema
+-- @number[opt] lock_timeout seconds to wait for a table at a time
+-- @return for how many tables it was done, and a list of errors of the others; or nil and an error
+function renew.all(conn, home, lock_timeout)
+  local stale, err = find_stale(conn, home)
+  if not stale then return nil, err end
+  local renewed, left = 0, {}
+  if not next(stale) then return renewed, left end
+  local list
+  list, err = inspect.list(conn)
+  if not list then return nil, err end
+  for _, about in ipairs(list) do
+    if stale[about.schema .. "\0" .. about.table] then
+      local ok, changed = attach.renew(conn, about, lock_timeout)
+      if not ok then left[#left + 1] = changed end
+      if ok and changed then renewed = renewed + 1 end
+    end
+  end
+  return renewed, left
+end
+
+--- The same by a role that is at work anyhow, if it may, and nothing that it has to report.
+-- @param conn the connection, not inside a transaction
+function renew.in_passing(conn)
+  local home = conn:schema_name()
+  local rows = home and conn:run_in(home, "tables.may_compile")
+  if rows and rows[1].may_compile then renew.all(conn, home) end
+end
+
+return renew
