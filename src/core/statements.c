@@ -54,7 +54,6 @@
   "EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) r" \
   " WHERE r = 0 OR pg_catalog.pg_has_role(r, 'USAGE'))"
 
-
 const struct fl_word fl_common_words[] = {
     {"trimmer", "77306496745475"},   /* 0x464F52470003: advisory lock of the one trimmer */
     {"installer", "77306496745476"}, /* 0x464F52470004: one install or watch at a time */
@@ -131,8 +130,7 @@ static const struct {
      " AND pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_lsn()', 'EXECUTE'),"
      " pg_catalog.current_setting('transaction_isolation')"
      " IN ('repeatable read', 'serializable'),"
-     " s.oid IS NOT NULL, " COLUMNS
-     ","
+     " s.oid IS NOT NULL, " COLUMNS ","
      " (SELECT count(*) FROM pg_catalog.pg_attribute x WHERE x.attrelid = s.oid"
      " AND x.attname IN ('deleted', 'empty_to') AND NOT x.attisdropped"
      " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')) = 2,"

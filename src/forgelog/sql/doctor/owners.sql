@@ -10,8 +10,10 @@ SELECT pg_catalog.quote_ident(o.rolname) AS owner, o.rolsuper AS super, f.kind =
               THEN pg_catalog.format('USAGE ON SCHEMA %I', n.nspname) END,
          CASE WHEN f.kind = 'capture' AND NOT pg_catalog.has_table_privilege(o.oid, c.oid, 'INSERT')
               THEN pg_catalog.format('INSERT ON %I.%I', n.nspname, c.relname) END,
+         CASE WHEN f.kind = 'guard' AND NOT pg_catalog.has_table_privilege(o.oid, c.oid, 'SELECT')
+              THEN pg_catalog.format('SELECT ON %I.%I', n.nspname, c.relname) END,
          -- The sequence of an identity column asks for no right.
-         CASE WHEN f.kind = 'capture' AND a.attidentity = ''
+         CASE WHEN f.kind <> 'helper' AND a.attidentity = ''
                    AND NOT pg_catalog.has_sequence_privilege(o.oid, q.seqrelid, 'USAGE, UPDATE')
               THEN pg_catalog.format('USAGE ON SEQUENCE %I.%I', qn.nspname, qc.relname) END,
          CASE WHEN f.kind = 'guard' AND NOT (pg_catalog.has_table_privilege(o.oid, s.oid, 'SELECT')
