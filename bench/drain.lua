@@ -15,8 +15,7 @@ local function psql(sql)
   return (bench.timed(os.execute, command))
 end
 
-local copy = ("COPY (SELECT seq, table_name, op, row_id, changed_cols, created_at"
-  .. " FROM forge_change_log WHERE seq > 0 AND seq <= %d ORDER BY seq)"
+local copy = ("COPY (SELECT * FROM forge_change_log WHERE seq > 0 AND seq <= %d ORDER BY seq)"
   .. " TO STDOUT (FORMAT binary)"):format(changes)
 local peaks = {}
 

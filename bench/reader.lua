@@ -5,7 +5,7 @@
 local core = require "forgelog.core"
 
 local way, conninfo, since, upto = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])
-local query = ("SELECT seq, table_name, op, row_id, changed_cols, created_at FROM forge_change_log"
+local query = ("SELECT * FROM forge_change_log"
   .. " WHERE seq > %d AND seq <= %d ORDER BY seq"):format(since, upto)
 
 local function memory(field)

@@ -108,10 +108,11 @@ end
 --- Fills a log with changes, `age` seconds old and a microsecond apart, and vacuums it.
 function bench.fill(log, changes, age)
   assert(log:query([[
-    INSERT INTO forge_change_log (table_name, op, row_id, changed_cols, created_at)
+    INSERT INTO forge_change_log (table_name, op, row_id, changed_cols, created_at, txid)
     SELECT 'pgbench_accounts', CASE g % 4 WHEN 0 THEN 'INSERT' ELSE 'UPDATE' END, g::text,
            CASE g % 4 WHEN 0 THEN NULL ELSE 'abalance' END,
-           now() - $2::float8 * interval '1 second' + g * interval '1 microsecond'
+           now() - $2::float8 * interval '1 second' + g * interval '1 microsecond',
+           txid_current()
       FROM generate_series(1, $1::bigint) g]], changes, age or 0))
   assert(log:query("VACUUM ANALYZE forge_change_log"))
   assert(log:query("CHECKPOINT"))
