@@ -15,7 +15,8 @@
 -- checked for that key at once; whether a watched table above it speaks for it.
 CREATE OR REPLACE FUNCTION @schema@.forge_describe(rel oid, OUT name text, OUT columns text[],
   OUT numbers int2[], OUT types oid[], OUT keys text[], OUT immediate boolean, OUT covered boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $forge$
 #variable_conflict use_variable
 DECLARE
   place text[] := (pg_identify_object_as_address(1259, rel, 0)).object_names;
@@ -99,7 +100,8 @@ END $forge$;
 -- the first edition a mode and the names of columns to ignore.
 CREATE OR REPLACE FUNCTION @schema@.forge_compile(rel oid, op text, form text DEFAULT 'all',
   args text[] DEFAULT '{}') RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $forge$
 #variable_conflict use_column
 DECLARE
   about record;
