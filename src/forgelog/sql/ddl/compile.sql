@@ -117,6 +117,8 @@ DECLARE
   long_types oid[] := '{25,1043,17}';
   p record;
   in_steps boolean := is_update AND form IN ('all', 'moved', 'row moved', 'params');
+  -- A join's rows have some 1,600 columns at most: of wider ones it takes the rows as records.
+  is_wide boolean := false;
   columns text := 'table_name, op, row_id, created_at, txid, context';
   chosen text;
   operation text := quote_literal(op);
@@ -147,15 +149,18 @@ BEGIN
     ignore := coalesce(options, '{}');
   END IF;
 
+  is_wide := in_steps AND NOT by_row AND cardinality(about.columns) > 800;
   WITH spoken AS (
          SELECT c.place, c.name, c.type, array_position(about.keys, quote_ident(c.name)) AS key,
                 array_position(keep, c.name) AS kept, c.name = ANY (ignore) AS ignored,
                 CASE WHEN form = 'params' THEN format('($1).%I', c.name)
                      WHEN by_row THEN format('OLD.%I', c.name)
-                     ELSE format('o."~%s"', c.place) END AS was,
+                     ELSE format(CASE WHEN is_wide THEN '(o.r)."~%s"' ELSE 'o."~%s"' END, c.place)
+                     END AS was,
                 CASE WHEN form = 'params' THEN format('($%s).%I', 1 + is_update::int, c.name)
                      WHEN by_row THEN format('NEW.%I', c.name)
-                     ELSE format('n."~%s"', c.place) END AS is_now,
+                     ELSE format(CASE WHEN is_wide THEN '(n.r)."~%s"' ELSE 'n."~%s"' END, c.place)
+                     END AS is_now,
                 c.type = ANY (short_types) AS is_short,
                 c.type = ANY (short_types || long_types) AND NOT by_row AS has_operator,
                 EXISTS (SELECT FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid
@@ -281,6 +286,10 @@ BEGIN
     WHEN op = 'INSERT' THEN ' FROM new_rows n(%2$s)'
     WHEN op = 'DELETE' THEN ' FROM old_rows o(%2$s)'
     WHEN form = 'one' THEN ' FROM old_rows o(%2$s), new_rows n(%2$s)'
+    WHEN is_wide THEN
+         ' FROM (SELECT row_number() OVER () AS place, r FROM old_rows r(%2$s)) o'
+         ' FULL JOIN (SELECT row_number() OVER () AS place, r FROM new_rows r(%2$s)) n'
+         ' USING (place)'
     ELSE ' FROM (SELECT row_number() OVER () AS place, r.* FROM old_rows r) o(place%1$s)'
          ' FULL JOIN (SELECT row_number() OVER () AS place, r.* FROM new_rows r) n(place%1$s)'
          ' USING (place)' END;

@@ -25,8 +25,8 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
        CASE WHEN c.relkind = 'p' OR EXISTS (
                    SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
             THEN 'row' ELSE 'statement' END AS level,
-       (SELECT pg_catalog.string_agg(a.attnum || ':' || a.attname, pg_catalog.chr(1)
-                 ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+       (SELECT coalesce(pg_catalog.string_agg(a.attnum || ':' || a.attname, pg_catalog.chr(1)
+                 ORDER BY a.attnum), '') FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
        (SELECT a.relid::pg_catalog.regclass::text
