@@ -129,7 +129,7 @@ describe("kept values", function()
       assert.same({ false, "user 7", [['"\ ä]], "session", false }, contexts)
       local count = 0
       for id in pairs(ids) do count = count + (id and 1) end
-      assert.equal(3, count)
+      assert.equal(2, count)
       assert.equal(list[1].txid, list[3].txid)
     end)
   end)
