@@ -94,15 +94,18 @@ end
 
 local made = {}
 
--- Copying files takes half the time that logging each page does; version 14 knows no other way.
-local strategy
-local function file_copy()
-  if not strategy then
-    local version = tonumber(administer("SHOW server_version_num")[1].server_version_num)
-    strategy = version >= 150000 and " STRATEGY file_copy" or ""
+-- Whether the shared server is of version 14, in which everybody may create objects in the schema
+-- public.
+local old
+local function is_old()
+  if old == nil then
+    old = tonumber(administer("SHOW server_version_num")[1].server_version_num) < 150000
   end
-  return strategy
+  return old
 end
+
+-- Copying files takes half the time that logging each page does; version 14 knows no other way.
+local function file_copy() return is_old() and "" or " STRATEGY file_copy" end
 
 --- Creates an empty database on the shared server (or on the one given); returns its conninfo.
 -- @string[opt] conninfo
@@ -113,6 +116,7 @@ function support.database(conninfo, template)
     file_copy()), conninfo)
   local fresh = (conninfo or support.conninfo()):gsub("dbname=%S+", "dbname=" .. name)
   made[fresh] = { name = name, conninfo = conninfo }
+  if is_old() then support.psql("REVOKE CREATE ON SCHEMA public FROM PUBLIC", fresh) end
   return fresh
 end
 

@@ -77,23 +77,28 @@ end
 
 -- Functions that could be put in the place of others, or that could do more than write the log.
 local function judge_owners(run, rows)
-  local parts, seen, many = {}, {}, 0
+  local parts, seen, many, wrong = {}, {}, 0, false
   for _, row in ipairs(rows) do
-    if row.super then
+    if row.super and not row.helper then
       local message = "role %s is a superuser and owns %s: what these run, runs with all rights"
       run:warning("superuser", message:format(row.owner, row.functions), run:command("install")
         .. " as a superuser, which gives them to a role that can only write the log")
     end
-    if not seen[row.owner] then many = many + 1 end
-    seen[row.owner] = true
-    parts[#parts + 1] = ("%s has %s"):format(row.owner, row.functions)
+    -- Whoever may be trusted with everything may be trusted with what others call.
+    local trusted = row.helper and row.super
+    if not trusted then
+      if not seen[row.owner] then many = many + 1 end
+      seen[row.owner] = true
+      wrong = wrong or row.super
+      parts[#parts + 1] = ("%s has %s"):format(row.owner, row.functions)
+    end
   end
   if many > 1 then
     run:error("mixed_owners", "the functions of the log belong to different roles, of which each "
       .. "can put others in their place: " .. table.concat(parts, "; "),
       "see who made them, drop what is not forgelog's, then " .. run:command("install"))
   end
-  return many > 1 or rows[1] ~= nil and (rows[1].super or false)
+  return many > 1 or wrong
 end
 
 local function owners(run)

@@ -10,7 +10,7 @@ local compile = {}
 -- printed alike in every session, and no plan is worth compiling.
 local SETTINGS = "SET search_path = pg_catalog, pg_temp SET jit = off SET TimeZone = 'UTC' "
   .. "SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' "
-  .. "SET extra_float_digits = 1 SET lc_monetary = 'C'"
+  .. "SET extra_float_digits = 1 SET lc_monetary = 'C' SET quote_all_identifiers = off"
 
 local LEVELS = { insert = "by_statement", update = "by_statement", delete = "by_statement",
   row = "by_row", truncate = "truncate" }

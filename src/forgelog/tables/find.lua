@@ -98,6 +98,11 @@ function find.admit(found, wanted)
     local message = "the log in schema %s has no capture functions of this version"
     return nil, refusal("no_functions", message:format(found.home), { remedy = "install" })
   end
+  if found.stranger then
+    local message = "functions of the log in schema %s belong to role %s, and would run with the "
+      .. "rights of a superuser; watch as that role"
+    return nil, refusal("foreign_object", message:format(found.home, found.stranger))
+  end
   for what, columns in pairs({ ignore = wanted.ignore, keep = wanted.keep }) do
     local column = unknown_column(found, columns)
     if column then

@@ -19,6 +19,10 @@ BEGIN
       SELECT a.relid INTO watched FROM pg_partition_ancestors(TG_RELID) a
         JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgname = TG_NAME AND t.tgparentid = 0
        LIMIT 1;
+      -- A trigger that was made after the snapshot of a transaction is not to be found.
+      IF watched IS NULL THEN
+        SELECT a.relid INTO watched FROM pg_partition_ancestors(TG_RELID) a WHERE a.relid = @rel@;
+      END IF;
       watched := coalesce(watched, TG_RELID);
       IF TG_OP = 'INSERT' THEN
         EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING NEW;

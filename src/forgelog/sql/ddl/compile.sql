@@ -11,18 +11,19 @@
 
 -- What a table is now: its name in the log; its columns with their numbers and types (0: a virtual
 -- generated column; NULL instead of the list: unknown); the columns of its primary key, as SQL
--- names; whether each row is checked for that key at once; whether a watched table above it speaks
--- for it.
+-- names (NULL: it has another key than it had, and there is no saying which); whether each row is
+-- checked for that key at once; whether a watched table above it speaks for it.
 CREATE OR REPLACE FUNCTION @schema@.forge_describe(rel oid, OUT name text, OUT columns text[],
   OUT numbers int2[], OUT types oid[], OUT keys text[], OUT immediate boolean, OUT covered boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $forge$
 #variable_conflict use_variable
 DECLARE
   place text[] := (pg_identify_object_as_address(1259, rel, 0)).object_names;
   named text[];
   number int2 := 1;
   key_index oid;
-  identity_index oid;
+  had_key boolean := false;
   replaced boolean;
 BEGIN
   SELECT @table_name@ INTO name
@@ -40,8 +41,9 @@ BEGIN
     number := number + 1::int2;
   END LOOP;
 
-  SELECT bool_or(r.xmax <> '0' AND (age(r.xmax) <= age(pg_snapshot_xmax(s.now)::xid)
-           OR r.xmax IN (SELECT x::xid FROM pg_snapshot_xip(s.now) x))) INTO replaced
+  -- What was written after the snapshot has a number above all that were open then: that of a
+  -- savepoint is listed nowhere.
+  SELECT bool_or(r.xmax <> '0' AND age(r.xmax) <= age(pg_snapshot_xmin(s.now)::xid)) INTO replaced
     FROM (SELECT pg_current_snapshot() AS now) s,
          (SELECT c.xmax FROM pg_class c WHERE c.oid = rel
            UNION ALL
@@ -50,17 +52,24 @@ BEGIN
           SELECT i.xmax FROM pg_index i WHERE i.indrelid = rel) r(xmax);
   SELECT i.indexrelid, i.indimmediate INTO key_index, immediate
     FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary;
-  -- A key that was made after the snapshot replaces no row, but the caches know it.
-  IF immediate IS NOT FALSE AND EXISTS (
-       SELECT FROM pg_class c WHERE c.oid = rel AND c.relreplident = 'd') THEN
-    identity_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
-    replaced := replaced OR identity_index IS DISTINCT FROM key_index;
-    IF replaced THEN key_index := identity_index; END IF;
+  -- The index of a primary key is that as long as it is there. One that was made after the snapshot
+  -- is known to the caches as the replica identity, unless that is something else.
+  IF pg_get_indexdef(key_index, 1, false) IS NULL THEN
+    had_key := key_index IS NOT NULL;
+    key_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
+    IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = key_index) THEN key_index := NULL; END IF;
+    immediate := key_index IS NULL;
+    replaced := replaced OR had_key OR key_index IS NOT NULL
+                OR current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
   END IF;
-  keys := ARRAY(SELECT d.named
-                  FROM generate_series(1, 32) k, pg_get_indexdef(key_index, k, false) AS d(named)
-                 WHERE d.named <> ''
-                   AND k <= (SELECT i.indnkeyatts FROM pg_index i WHERE i.indexrelid = key_index));
+  IF key_index IS NOT NULL OR NOT had_key THEN
+    keys := ARRAY(SELECT d.named
+                    FROM generate_series(1, 32) k, pg_get_indexdef(key_index, k, false) AS d(named)
+                   WHERE d.named <> ''
+                     AND coalesce(k <= (SELECT i.indnkeyatts FROM pg_index i
+                                         WHERE i.indexrelid = key_index),
+                                  pg_index_column_has_property(key_index, k, 'orderable')));
+  END IF;
 
   SELECT array_agg(CASE a.attgenerated WHEN 'v' THEN 0 ELSE a.atttypid END ORDER BY a.attnum)
     INTO types FROM pg_attribute a
@@ -93,7 +102,8 @@ END $forge$;
 -- the first edition a mode and the names of columns to ignore.
 CREATE OR REPLACE FUNCTION @schema@.forge_compile(rel oid, op text, form text DEFAULT 'all',
   args text[] DEFAULT '{}') RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $forge$
 #variable_conflict use_column
 DECLARE
   about record;
@@ -109,6 +119,8 @@ DECLARE
   long_types oid[] := '{25,1043,17}';
   p record;
   in_steps boolean := is_update AND form IN ('all', 'moved', 'row moved', 'params');
+  -- A join's rows have some 1,600 columns at most: of wider ones it takes the rows as records.
+  is_wide boolean := false;
   columns text := 'table_name, op, row_id, created_at, txid, context';
   chosen text;
   operation text := quote_literal(op);
@@ -122,6 +134,14 @@ DECLARE
 BEGIN
   SELECT * INTO about FROM @schema@.forge_describe(rel);
   IF about.covered THEN RETURN 'SELECT WHERE false'; END IF;
+  IF about.keys IS NULL THEN
+    RETURN format('INSERT INTO @schema_text@.forge_change_log (table_name, op, created_at, txid, '
+                  'context) SELECT %L, ''RELOAD'', clock_timestamp(), txid_current(), '
+                  'nullif(current_setting(''forgelog.context'', true), '''')%s', about.name,
+                  CASE WHEN by_row THEN ''
+                       ELSE format(' WHERE EXISTS (SELECT FROM %s)',
+                                   CASE op WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END) END);
+  END IF;
   IF options[1] = 'forgelog 2' THEN
     keep := options[2]::text[];
     -- What has another number or another name by now is not the column that was to be ignored.
@@ -131,15 +151,18 @@ BEGIN
     ignore := coalesce(options, '{}');
   END IF;
 
+  is_wide := in_steps AND NOT by_row AND cardinality(about.columns) > 800;
   WITH spoken AS (
          SELECT c.place, c.name, c.type, array_position(about.keys, quote_ident(c.name)) AS key,
                 array_position(keep, c.name) AS kept, c.name = ANY (ignore) AS ignored,
                 CASE WHEN form = 'params' THEN format('($1).%I', c.name)
                      WHEN by_row THEN format('OLD.%I', c.name)
-                     ELSE format('o."~%s"', c.place) END AS was,
+                     ELSE format(CASE WHEN is_wide THEN '(o.r)."~%s"' ELSE 'o."~%s"' END, c.place)
+                     END AS was,
                 CASE WHEN form = 'params' THEN format('($%s).%I', 1 + is_update::int, c.name)
                      WHEN by_row THEN format('NEW.%I', c.name)
-                     ELSE format('n."~%s"', c.place) END AS is_now,
+                     ELSE format(CASE WHEN is_wide THEN '(n.r)."~%s"' ELSE 'n."~%s"' END, c.place)
+                     END AS is_now,
                 c.type = ANY (short_types) AS is_short,
                 c.type = ANY (short_types || long_types) AND NOT by_row AS has_operator,
                 EXISTS (SELECT FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid
@@ -265,6 +288,10 @@ BEGIN
     WHEN op = 'INSERT' THEN ' FROM new_rows n(%2$s)'
     WHEN op = 'DELETE' THEN ' FROM old_rows o(%2$s)'
     WHEN form = 'one' THEN ' FROM old_rows o(%2$s), new_rows n(%2$s)'
+    WHEN is_wide THEN
+         ' FROM (SELECT row_number() OVER () AS place, r FROM old_rows r(%2$s)) o'
+         ' FULL JOIN (SELECT row_number() OVER () AS place, r FROM new_rows r(%2$s)) n'
+         ' USING (place)'
     ELSE ' FROM (SELECT row_number() OVER () AS place, r.* FROM old_rows r) o(place%1$s)'
          ' FULL JOIN (SELECT row_number() OVER () AS place, r.* FROM new_rows r) n(place%1$s)'
          ' USING (place)' END;

@@ -1,5 +1,6 @@
--- The role that the functions in the log's schema belong to, and so the rights with which they
--- write: it can do nothing but that. BYPASSRLS, so that no policy on the log makes a write fail.
+-- The role that the trigger functions in the log's schema belong to, and so the rights with which
+-- they write: it can do nothing but that. BYPASSRLS, so that no policy on the log makes a write
+-- fail. The functions that anybody calls with rights of their own stay with whoever installs.
 DO $forge$
 DECLARE
   each regprocedure;
@@ -20,7 +21,7 @@ BEGIN
      WHERE p.pronamespace = '@schema_text@'::regnamespace
        AND (obj_description(p.oid, 'pg_proc') ~ '^forgelog \d'
             OR p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$')
-       AND p.proname <> 'forge_trim_change_log'
+       AND p.prosecdef
   LOOP
     EXECUTE format('ALTER FUNCTION %s OWNER TO @owner@', each);
   END LOOP;

@@ -1,9 +1,11 @@
 -- The owners with whose rights the functions of the log run, and which rights they lack for that.
 -- Parameters: none.
 -- Columns: owner text (quoted), super boolean, guards boolean (functions that keep count of what is
--- trimmed, not those that capture), functions text, lacks text (as in GRANT, separated by "; ", or
+-- trimmed, not those that capture), helper boolean (functions that run with the rights of whoever
+-- calls them), functions text, lacks text (as in GRANT, separated by "; ", or
 -- empty); one row for each owner and what the functions are for.
 SELECT pg_catalog.quote_ident(o.rolname) AS owner, o.rolsuper AS super, f.kind = 'guard' AS guards,
+       f.kind = 'helper' AS helper,
        pg_catalog.string_agg(f.proname, ', ' ORDER BY f.proname) AS functions,
        pg_catalog.array_to_string(ARRAY[
          CASE WHEN NOT pg_catalog.has_schema_privilege(o.oid, n.oid, 'USAGE')

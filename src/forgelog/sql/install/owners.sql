@@ -5,13 +5,16 @@
 -- should not trust; NULL: none), stranger text (quoted: the first of their owners), creators text
 -- (quoted: who else may create objects in the schema; NULL: nobody), role_exists and role_unsafe
 -- boolean (of $1: it could do more than write the log, or somebody could act as it), settled
--- boolean (all functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
+-- boolean (all trigger functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
 WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user),
      wanted AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = $1::text),
      home AS (SELECT n.* FROM pg_catalog.pg_namespace n WHERE n.nspname = @schema_name@),
      functions AS (
-       SELECT p.oid, p.proname, p.proowner,
+       SELECT p.oid, p.proname, p.proowner, p.prosecdef,
+              -- A comment outlives CREATE OR REPLACE, so the source says whose these two are.
               coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') ~ '^forgelog \d'
+                AND (p.proname NOT IN ('forge_notify_change', 'forge_trim_change_log')
+                     OR pg_catalog.strpos(p.prosrc, '-- forgelog') > 0)
                 OR p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$' AS own
          FROM pg_catalog.pg_proc p, home
         WHERE p.pronamespace = home.oid
@@ -19,17 +22,19 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
                OR p.proname IN ('forge_notify_change', 'forge_trim_change_log')
                OR p.proname LIKE 'forge\_capture\_%')),
      objects AS (
-       SELECT 'function ' || f.proname AS name, f.proowner AS owner FROM functions f
+       SELECT 'function ' || f.proname AS name, f.proowner AS owner, f.prosecdef AS definer
+         FROM functions f
         WHERE f.own OR f.proname NOT IN ('forge_notify_change', 'forge_trim_change_log')
         UNION ALL
-       SELECT 'relation ' || c.relname, c.relowner FROM pg_catalog.pg_class c, home
+       SELECT 'relation ' || c.relname, c.relowner, false FROM pg_catalog.pg_class c, home
         WHERE c.relnamespace = home.oid
           AND c.relname IN ('forge_change_log', 'forge_change_log_state',
                             'forge_change_log_consumers', 'forge_change_log_watches')),
-     -- A superuser is a member of every role, and so must not take the membership for trust.
+     -- A superuser is a member of every role, and so must not take the membership for trust. What
+     -- it runs with its own rights, or reads, must not be $1's either.
      strange AS (
        SELECT o.name, o.owner FROM objects o, me
-        WHERE o.owner <> me.oid AND o.owner NOT IN (SELECT w.oid FROM wanted w)
+        WHERE o.owner <> me.oid AND NOT (o.definer AND o.owner IN (SELECT w.oid FROM wanted w))
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.owner AND r.rolsuper)
           AND (me.rolsuper OR NOT pg_catalog.pg_has_role(o.owner, 'USAGE')))
 SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange s) AS strangers,
@@ -53,7 +58,6 @@ SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange 
        ) AS role_unsafe,
        $1::text IS NULL OR NOT EXISTS (
          SELECT FROM functions f
-          WHERE f.own AND f.proname <> 'forge_trim_change_log'
-            AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
+          WHERE f.own AND f.prosecdef AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
        pg_catalog.quote_ident($1::text) AS wanted
   FROM me;

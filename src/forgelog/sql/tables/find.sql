@@ -8,7 +8,9 @@
 -- ancestor text (the watched table above a partition), by_hand text (a row trigger that somebody
 -- attached), installed (the log's schema has the capture functions), may_compile (this role may
 -- make more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
--- may_record (it may write down what is watched); no row where no such table is here.
+-- may_record (it may write down what is watched), stranger text (quoted: to whom functions belong
+-- that this superuser must not run, since they would run with its rights; NULL: nobody); no row
+-- where no such table is here.
 SELECT c.oid::bigint AS oid, @table_name@ AS name,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind AS kind,
        c.relpersistence = 't' AS temporary,
@@ -24,8 +26,8 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
        CASE WHEN c.relkind = 'p' OR EXISTS (
                    SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
             THEN 'row' ELSE 'statement' END AS level,
-       (SELECT pg_catalog.string_agg(a.attnum || ':' || a.attname, pg_catalog.chr(1)
-                 ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+       (SELECT coalesce(pg_catalog.string_agg(a.attnum || ':' || a.attname, pg_catalog.chr(1)
+                 ORDER BY a.attnum), '') FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
        (SELECT a.relid::pg_catalog.regclass::text
@@ -43,7 +45,14 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
               pg_catalog.quote_ident(current_user)) AS capture_owner,
        coalesce(pg_catalog.has_table_privilege(
          pg_catalog.to_regclass('@schema_text@.forge_change_log_watches'), 'INSERT, UPDATE'),
-         false) AS may_record
+         false) AS may_record,
+       (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(p.proowner))
+          FROM pg_catalog.pg_proc p
+          JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
+          JOIN pg_catalog.pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper
+          JOIN pg_catalog.pg_roles me ON me.rolname = current_user AND me.rolsuper
+         WHERE p.proname IN ('forge_describe', 'forge_shape', 'forge_compile')
+         ORDER BY p.proname LIMIT 1) AS stranger
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN LATERAL (
          SELECT p.proowner, @may_compile@ AS usable
