@@ -148,7 +148,7 @@ end
 -- Makes the functions of watched tables anew where they are not of this program, or where the table
 -- was altered since: how many were; and a list of errors of those that are left as they are. Their
 -- changes are logged all the same, only slower.
-local function renew(conn, name)
+local function renew(conn, name, lock_timeout)
   local stale, err = conn:run_in(name, "tables.stale", nil)
   if not stale then return nil, err end
   local is_stale, renewed, left = {}, 0, {}
@@ -158,7 +158,7 @@ local function renew(conn, name)
   if not list then return nil, err end
   for _, about in ipairs(list) do
     if is_stale[about.schema .. "\0" .. about.table] then
-      local ok, changed = attach.renew(conn, about)
+      local ok, changed = attach.renew(conn, about, lock_timeout)
       if not ok then left[#left + 1] = changed end
       if ok and changed then renewed = renewed + 1 end
     end
@@ -199,7 +199,7 @@ function install.install(conn, opts)
     if not ok then return nil, err end
   end
   if is_newer(facts) then return true, false end
-  renewed, left = renew(conn, name)
+  renewed, left = renew(conn, name, opts.lock_timeout)
   if not renewed then return nil, left end
   return true, work or renewed > 0, left[1] and left
 end

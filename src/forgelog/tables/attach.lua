@@ -228,11 +228,13 @@ end
 --- Makes the functions and triggers of a table that is watched anew, with the options that it has.
 -- @param conn the connection
 -- @tparam table about of `forgelog.tables.watched`
+-- @number[opt] lock_timeout seconds, as for `forgelog.tables.watch`
 -- @return true, and whether anything was changed; or nil and an error
-function attach.renew(conn, about)
+function attach.renew(conn, about, lock_timeout)
   local name = sql.identifier(about.schema) .. "." .. sql.identifier(about.table)
   return attach.attach(conn, name, {
     ignore = about.ignore, keep = about.keep, notify = about.notify, unlogged = true,
+    lock_timeout = lock_timeout,
   })
 end
 
