@@ -113,6 +113,7 @@ DECLARE
   old_id text;
   new_id text;
   changed_cols text;
+  context text;
   old_values text;
   new_values text;
   source text;
@@ -235,9 +236,11 @@ BEGIN
     old_values := format('CASE WHEN s.step = 1 OR NOT (%s) THEN %s END', p.moves, old_values);
     new_values := format('CASE WHEN s.step = 2 THEN %s END', new_values);
   END IF;
-  chosen := format('%L, %s, %s, clock_timestamp(), txid_current(), '
-                   '(SELECT nullif(current_setting(''forgelog.context'', true), ''''))',
-                   about.name, operation, CASE op WHEN 'DELETE' THEN old_id ELSE new_id END);
+  -- For many rows it is asked once.
+  context := 'nullif(current_setting(''forgelog.context'', true), '''')';
+  IF NOT by_row AND form <> 'one' THEN context := '(SELECT ' || context || ')'; END IF;
+  chosen := format('%L, %s, %s, clock_timestamp(), txid_current(), %s', about.name, operation,
+                   CASE op WHEN 'DELETE' THEN old_id ELSE new_id END, context);
   IF is_update THEN
     columns := columns || ', changed_cols';
     chosen := chosen || ', ' || changed_cols;
