@@ -56,9 +56,10 @@
 
 const struct fl_word fl_common_words[] = {
     {"trimmer", "77306496745475"},   /* 0x464F52470003: advisory lock of the one trimmer */
-    {"installer", "77306496745476"}, /* 0x464F52470004: one install or watch at a time */
+    {"installer", "77306496745476"}, /* 0x464F52470004: one install at a time */
     {"bell", "77306496745662"},      /* 0x464F524700BE: held by a follower that sleeps */
     {"claimant", "1179603527"},      /* 0x464F5247: first half of the lock on a consumer's name */
+    {"one_table", "1179603540"},     /* 0x464F5254: first half of the lock to watch a table */
     {"this_database",
      "(SELECT oid FROM pg_catalog.pg_database"
      " WHERE datname = pg_catalog.current_database())"},

@@ -75,6 +75,11 @@ function Connection:close()
   state.handle:close()
 end
 
+--- Has the server end the statement that is under way, if there is one. It would go on otherwise,
+-- even where nobody waits for it any more.
+-- @number seconds longest time for that
+function Connection:cancel(seconds) pump.cancel(self._state, seconds) end
+
 --- Whether its owner has closed it.
 function Connection:closed() return self.life.closed end
 

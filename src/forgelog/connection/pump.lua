@@ -35,15 +35,25 @@ function pump.failure(state)
   return err
 end
 
+--- Cancels what is under way, and waits until it has ended.
+-- @param state of the connection
+-- @number seconds longest time for that
+-- @return how it has ended: "done", "failed" or "late"; nil where nothing was under way
+function pump.cancel(state, seconds)
+  local handle, waiter = state.handle, state.waiter
+  if handle:state() ~= "busy" then return nil end
+  local deadline = waiter.now() + seconds
+  local function ends(helper) return step(helper, waiter, deadline) == "done" end
+  cancel(state.new_handle(), ends, handle:fact("backend"), state.statement)
+  return step(handle, waiter, deadline)
+end
+
 -- What took too long is cancelled; where that does not succeed in time, the connection is dropped.
 local function end_late(state, seconds)
-  local handle, waiter = state.handle, state.waiter
+  local handle = state.handle
   local message = ("no answer within %g seconds"):format(seconds)
-  local deadline = waiter.now() + CANCEL_SECONDS
-  if handle:state() == "busy" then
-    local function ends(helper) return step(helper, waiter, deadline) == "done" end
-    cancel(state.new_handle(), ends, handle:fact("backend"), state.statement)
-    local ended = step(handle, waiter, deadline)
+  local ended = pump.cancel(state, CANCEL_SECONDS)
+  if ended then
     if ended == "done" then return true end
     if ended == "failed" and handle:state() == "idle" then
       return nil, core.error("timeout", message .. "; the statement was cancelled", "57014")

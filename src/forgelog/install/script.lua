@@ -29,42 +29,47 @@ end
 
 -- The error for what could not be locked in time.
 local function locked(conn, what, err)
-  local rows = conn:run("install.holders", what.oid, what.exclusive or false)
+  local rows = not conn:in_transaction()
+    and conn:run("install.holders", what.oid, what.exclusive or false, what.alone or false)
   local holders = rows and #rows > 0 and "locked by " .. in_words(rows) or "locked by others"
   local message = ("%s is %s; nothing was changed, try again when that has ended")
     :format(what.name, holders)
   return core.error("schema", message, err.sqlstate, { code = "locked", retryable = true })
 end
 
--- One try, as one transaction, or as a part of the caller's, whose own limit is set back.
-local function try(conn, text, seconds)
+-- The statements and what surrounds them.
+local function surround(text, what, seconds)
   local limit = ("%dms"):format(math.max(1, math.floor(seconds * 1000)))
-  return conn:query(sql.fill("ddl.serialize", { limit = limit, script = text }))
+  local turn = what.alone and "ddl.turn_of_table" or "ddl.turn_of_all"
+  return sql.fill("ddl.serialize", { limit = limit, script = text,
+    turn = sql.fill(turn, { relation = ("%.0f"):format(what.oid or 0) }) })
 end
 
---- Runs statements as one transaction, after every other script that is under way. It waits for its
--- locks for a short time only, since whoever comes after it waits too, and tries again after
--- pauses in which they go on.
+--- Runs statements as one transaction, or as a part of the caller's, in which they are tried once.
+-- They wait for their locks for a short time only, since whoever comes after them waits too, and
+-- are tried again after pauses in which the others go on.
 -- @param conn the connection
 -- @string text the statements
 -- @tparam table what `hint` (what it takes, for an error about a missing right), `name` and `oid`
--- (of the table that it locks), `exclusive` (it also locks readers out), `lock_timeout` (seconds;
--- default 1)
+-- (of the table that it locks), `alone` (it works on that table only, so that others may work on
+-- other tables), `exclusive` (it also locks readers out), `lock_timeout` (seconds; default 1)
 -- @return true; or nil and an error, code "locked" where somebody else held what it needs for ten
 -- times as long
 function script.run(conn, text, what)
   local seconds = what.lock_timeout or LOCK_TIMEOUT
   local deadline, pause = conn:now() + TRIES * seconds, backoff.doubling(PAUSES[1], PAUSES[2])
+  text = surround(text, what, seconds)
   while true do
-    local rows, err = try(conn, text, seconds)
+    local rows, err = conn:query(text)
     if rows then return true end
     if err.sqlstate == MISSING_RIGHT then
       local message = ("%s; %s"):format(err.message, what.hint)
       return nil, core.error("schema", message, err.sqlstate, { code = "missing_right" })
     end
-    if err.sqlstate ~= LOCK_NOT_AVAILABLE or conn:in_transaction() then return nil, err end
-    if conn:now() >= deadline then return nil, locked(conn, what, err) end
-    conn:sleep(pause())
+    if err.sqlstate ~= LOCK_NOT_AVAILABLE then return nil, err end
+    local left = deadline - conn:now()
+    if left <= 0 or conn:in_transaction() then return nil, locked(conn, what, err) end
+    conn:sleep(math.min(pause(), left))
   end
 end
 

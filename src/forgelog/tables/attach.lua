@@ -45,7 +45,7 @@ local HINT = "watch needs the right TRIGGER on %s (with triggers to replace: its
 
 local function run(conn, found, statements, hint, lock_timeout)
   return script.run(conn, table.concat(statements, "\n"), {
-    hint = hint, name = found.name, oid = found.oid, exclusive = statements.drops,
+    hint = hint, name = found.name, oid = found.oid, alone = true, exclusive = statements.drops,
     lock_timeout = lock_timeout,
   })
 end
@@ -190,7 +190,8 @@ function attach.detach(conn, name)
     if row.trigger == inspect.PARTITION_TRIGGER then triggers.add_drop(statements, row) end
   end
   add_unrecord(statements, found)
-  statements[#statements + 1] = sql.fill("ddl.sweep", { schema = sql.identifier(found.home) })
+  statements[#statements + 1] = sql.fill("ddl.sweep",
+    { schema = sql.identifier(found.home), relation = ("%.0f"):format(found.oid) })
   local ok
   ok, err = run(conn, found, statements, "unwatch as the owner of " .. found.name)
   if not ok then return nil, err end

@@ -18,7 +18,8 @@ local LEVELS = { insert = "by_statement", update = "by_statement", delete = "by_
 -- The statement that makes a trigger function. Its body is a literal, since the names of a user's
 -- table stand in it, and no other way of quoting is safe from these.
 local function create(schema, name, kind, words)
-  words.schema = schema
+  words.schema, words.rows = schema, kind == "delete" and "old_rows" or "new_rows"
+  words.declare = kind == "update" and "DECLARE\n  logged bigint;" or ""
   local body = sql.fill("ddl." .. LEVELS[kind], words)
   return ("CREATE OR REPLACE FUNCTION %s.%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n"
     .. "%s AS %s;\nREVOKE EXECUTE ON FUNCTION %s.%s() FROM PUBLIC;"):format(
@@ -34,7 +35,8 @@ end
 -- @treturn string
 function compile.general(schema, version, kind, name)
   name = name or "forge_capture_" .. kind
-  local made = create(schema, name, kind, { rel = 0, shape = "NULL", compiled = "NULL;" })
+  local made = create(schema, name, kind, { is_known = "false", compiled = "NULL;",
+    finish = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n  RETURN NEW;" })
   local comment = sql.literal(("forgelog %d in %s"):format(version, schema))
   return ("%s\nCOMMENT ON FUNCTION %s.%s() IS %s;"):format(made, schema, name, comment)
 end
@@ -42,18 +44,15 @@ end
 -- One statement of PL/pgSQL after another.
 local function lines(...) return table.concat({ ... }, "\n") end
 
-local COUNT = "GET DIAGNOSTICS logged = ROW_COUNT;"
-
 -- The branch of a table's function that runs its statements.
 local branches = {
-  insert = function(made) return lines(made.insert .. ";", COUNT) end,
-  delete = function(made) return lines(made.delete .. ";", COUNT) end,
+  insert = function(made) return made.insert .. ";" end,
+  delete = function(made) return made.delete .. ";" end,
   update = function(made)
-    local rest = made.has_key and lines(
+    local rest = made.has_key and lines("GET DIAGNOSTICS logged = ROW_COUNT;",
       "IF logged < (SELECT count(*) FROM new_rows) THEN", made.moved .. ";",
-      "GET DIAGNOSTICS moved = ROW_COUNT;", "logged := logged + moved;", "END IF;") or ""
-    return lines(made.one .. ";", COUNT, "IF logged = 0 THEN", made.many .. ";", COUNT, rest,
-      "END IF;")
+      "FOUND := FOUND OR logged > 0;", "END IF;") or ""
+    return lines(made.one .. ";", "IF NOT FOUND THEN", made.many .. ";", rest, "END IF;")
   end,
   row = function(made)
     local rest = made.has_key and lines("IF NOT FOUND THEN", made.row_moved .. ";", "END IF;") or ""
@@ -62,6 +61,14 @@ local branches = {
       "ELSE", made.row_update .. ";", rest, "END IF;")
   end,
 }
+
+-- The condition under which the statements are those of the table that the trigger speaks for.
+-- Wherever the table is altered, PostgreSQL plans it anew, since it names the table.
+local function is_known(schema, oid, kind, shape)
+  local own = kind == "row" and "TG_NAME = 'forge_capture_row_%.0f'" or "TG_RELID = %.0f"
+  return ("%s AND %s.forge_shape('%.0f'::regclass) = %s"):format(own:format(oid), schema, oid,
+    sql.literal(shape))
+end
 
 --- The name of the function that a trigger of a table calls.
 -- @string kind "insert", "update", "delete" or "row"
@@ -85,7 +92,8 @@ function compile.of_table(conn, home, oid, kinds, arguments, owner)
   for _, kind in ipairs(kinds) do
     local name = compile.name(kind, oid)
     statements[#statements + 1] = create(schema, name, kind, {
-      rel = ("%.0f"):format(oid), shape = sql.literal(made.shape), compiled = branches[kind](made),
+      is_known = is_known(schema, oid, kind, made.shape), compiled = branches[kind](made),
+      finish = "RETURN NEW;",
     })
     local owned = "ALTER FUNCTION %s.%s() OWNER TO %s;"
     if owner then statements[#statements + 1] = owned:format(schema, name, owner) end

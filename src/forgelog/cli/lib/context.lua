@@ -10,6 +10,7 @@ local terminal = require "forgelog.cli.lib.terminal"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 local EPIPE = 32
+local CANCEL_SECONDS = 1
 
 local Context = {}
 Context.__index = Context
@@ -23,10 +24,18 @@ function Context:connect()
   return log
 end
 
---- Closes the connection, if there is one.
+--- Closes the connection, if there is one. A statement that a signal has broken off is cancelled
+-- first: one that waits for a lock would go on waiting, and take effect later.
 function Context:disconnect()
-  if self.log then self.log:close() end
+  local log = self.log
   self.log = nil
+  if not log then return end
+  if core.caught() then
+    self.waiter.shield(true, true)
+    pcall(log.connection.cancel, log.connection, CANCEL_SECONDS)
+    self:unshield()
+  end
+  log:close()
 end
 
 -- Passes over what a write returned when it succeeded; raises where it failed.

@@ -8,7 +8,8 @@ local GRACE = 2 -- seconds that shielded work may still wait after a signal
 
 --- Makes the waiter.
 -- @return a waiter; between its `shield(true)` and `shield(false)` work goes on for a moment after
--- a signal, so that it is not broken off halfway
+-- a signal, so that it is not broken off halfway: for one moment in all, unless a second argument
+-- asks for another one
 return function()
   local shielded, since = false, nil -- since: when shielded work first waited after a signal
 
@@ -23,7 +24,10 @@ return function()
   return {
     name = "command",
     now = core.now,
-    shield = function(on) shielded = on end,
+    shield = function(on, anew)
+      shielded = on
+      if anew then since = nil end
+    end,
     wait = function(fd, events, seconds)
       if core.caught() then seconds = shorten(seconds) end
       local ready = core.poll(fd, events, seconds)

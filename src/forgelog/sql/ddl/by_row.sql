@@ -1,41 +1,31 @@
--- The body of a trigger function for rows: the one made for a table by watch (@rel@), and the ones
--- for all tables (where that is 0). A trigger that was copied to a partition speaks for the table
--- that it was put on.
+-- The body of a trigger function for rows: the one made for a table by watch, and the ones for all
+-- tables (where @is_known@ is false), which may stand behind a BEFORE trigger (@finish@). A trigger
+-- that was copied to a partition speaks for the table that it was put on.
 <<forge>>
 DECLARE
-  known boolean := false;
-  home text;
   watched oid;
 BEGIN
   IF to_regnamespace('@schema_text@') IS NULL THEN
     @reload@;
+  ELSIF @is_known@ THEN
+    @compiled@
   ELSE
-    IF TG_NAME = 'forge_capture_row_@rel@' THEN
-      known := @schema@.forge_shape('@rel@'::regclass) = @shape@;
-    END IF;
-    IF known THEN
-      @compiled@
+    SELECT a.relid INTO watched FROM pg_partition_ancestors(TG_RELID) a
+      JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgname = TG_NAME AND t.tgparentid = 0
+     LIMIT 1;
+    -- A transaction that does not see the trigger yet still knows which table it is named for.
+    watched := coalesce(watched, (SELECT a.relid FROM pg_partition_ancestors(TG_RELID) a
+       WHERE TG_NAME = 'forge_capture_row_' || a.relid::oid), TG_RELID);
+    IF TG_OP = 'INSERT' THEN
+      EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+      EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING OLD;
     ELSE
-      SELECT a.relid INTO watched FROM pg_partition_ancestors(TG_RELID) a
-        JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgname = TG_NAME AND t.tgparentid = 0
-       LIMIT 1;
-      -- A trigger that was made after the snapshot of a transaction is not to be found.
-      IF watched IS NULL THEN
-        SELECT a.relid INTO watched FROM pg_partition_ancestors(TG_RELID) a WHERE a.relid = @rel@;
-      END IF;
-      watched := coalesce(watched, TG_RELID);
-      IF TG_OP = 'INSERT' THEN
-        EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING NEW;
-      ELSIF TG_OP = 'DELETE' THEN
-        EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING OLD;
-      ELSE
-        EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING OLD, NEW;
-      END IF;
+      EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING OLD, NEW;
     END IF;
   END IF;
-  IF TG_ARGV[0] IS DISTINCT FROM 'quiet' THEN
+  IF @bell_is_due@ THEN
     @ring_bell@;
   END IF;
-  IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-  RETURN NEW;
+  @finish@
 END forge

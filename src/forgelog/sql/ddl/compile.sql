@@ -127,6 +127,7 @@ DECLARE
   old_id text;
   new_id text;
   changed_cols text;
+  context text;
   old_values text;
   new_values text;
   source text;
@@ -260,9 +261,11 @@ BEGIN
     old_values := format('CASE WHEN s.step = 1 OR NOT (%s) THEN %s END', p.moves, old_values);
     new_values := format('CASE WHEN s.step = 2 THEN %s END', new_values);
   END IF;
-  chosen := format('%L, %s, %s, clock_timestamp(), txid_current(), '
-                   '(SELECT nullif(current_setting(''forgelog.context'', true), ''''))',
-                   about.name, operation, CASE op WHEN 'DELETE' THEN old_id ELSE new_id END);
+  -- For many rows it is asked once.
+  context := 'nullif(current_setting(''forgelog.context'', true), '''')';
+  IF NOT by_row AND form <> 'one' THEN context := '(SELECT ' || context || ')'; END IF;
+  chosen := format('%L, %s, %s, clock_timestamp(), txid_current(), %s', about.name, operation,
+                   CASE op WHEN 'DELETE' THEN old_id ELSE new_id END, context);
   IF is_update THEN
     columns := columns || ', changed_cols';
     chosen := chosen || ', ' || changed_cols;
@@ -316,6 +319,31 @@ BEGIN
          || columns || ') SELECT ' || chosen || source || condition;
 END $forge$;
 
+-- What is left to the trigger functions where this schema was renamed to `home`, so that they do
+-- not find the log: the write goes on, and whoever reads the log reads the table again, which has
+-- the name that it would have without that.
+CREATE OR REPLACE FUNCTION @schema@.forge_reload(trigger_oid oid, home regnamespace) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $forge$
+DECLARE
+  name text;
+BEGIN
+  SELECT @table_name@ INTO name
+    FROM pg_trigger t
+    JOIN pg_class c ON c.oid = coalesce(
+           (SELECT a.relid FROM pg_partition_ancestors(t.tgrelid) WITH ORDINALITY a(relid, place)
+              JOIN pg_trigger x ON x.tgrelid = a.relid AND x.tgparentid = 0
+              JOIN pg_proc p ON p.oid = x.tgfoid AND p.pronamespace = home
+             WHERE p.proname ~ '^forge_'
+             ORDER BY a.place DESC LIMIT 1), t.tgrelid)
+    JOIN pg_namespace s ON s.oid = c.relnamespace
+   CROSS JOIN LATERAL (
+           SELECT CASE s.oid WHEN home THEN @schema_name@ ELSE s.nspname END) AS n(nspname)
+   WHERE t.oid = trigger_oid;
+  EXECUTE format('INSERT INTO %s.forge_change_log (table_name, op, created_at) '
+                 'VALUES ($1, ''RELOAD'', clock_timestamp())', home) USING name;
+END $forge$;
+
+COMMENT ON FUNCTION @schema@.forge_reload(oid, regnamespace) IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_describe(oid) IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_shape(oid) IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_compile(oid, text, text, text[]) IS 'forgelog @version@';

@@ -1,4 +1,5 @@
--- Drops the functions of single tables that no trigger calls any more, as far as this role may.
+-- Drops the functions of a table (@relation@) that no trigger calls any more, and those of tables
+-- that are gone, as far as this role may. Somebody else may be doing the same.
 DO $forge$
 DECLARE
   each regprocedure;
@@ -7,9 +8,15 @@ BEGIN
     SELECT p.oid FROM pg_catalog.pg_proc p
      WHERE p.pronamespace = '@schema_text@'::regnamespace
        AND p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$'
+       AND (p.proname ~ '_@relation@$'
+            OR NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                            WHERE c.oid::text = pg_catalog.substring(p.proname, '\d+$')))
        AND pg_catalog.pg_has_role(p.proowner, 'USAGE')
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid)
   LOOP
-    EXECUTE pg_catalog.format('DROP FUNCTION %s', each);
+    BEGIN
+      EXECUTE pg_catalog.format('DROP FUNCTION %s', each);
+    EXCEPTION WHEN undefined_function OR internal_error THEN NULL;
+    END;
   END LOOP;
 END $forge$;

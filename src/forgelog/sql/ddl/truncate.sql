@@ -4,7 +4,6 @@
 DECLARE
   watched oid;
   name text;
-  home text;
   said boolean;
 BEGIN
   IF to_regnamespace('@schema_text@') IS NULL THEN
@@ -34,7 +33,7 @@ BEGIN
   INSERT INTO @schema@.forge_change_log (table_name, op, created_at, txid, context)
   VALUES (name, 'TRUNCATE', clock_timestamp(), txid_current(),
           nullif(current_setting('forgelog.context', true), ''));
-  IF TG_ARGV[0] = 'notify' THEN
+  IF @bell_is_due@ THEN
     @ring_bell@;
   END IF;
   RETURN NULL;
