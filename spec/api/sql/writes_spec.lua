@@ -7,8 +7,8 @@ local support = require "support"
 local must = logs.must
 
 local function row_trigger(name)
-  return (([[; CREATE TRIGGER x AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW
-    EXECUTE FUNCTION forge_notify_change()]]):gsub("%%s", name))
+  return ([[; CREATE TRIGGER x AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW
+    EXECUTE FUNCTION forge_notify_change()]]):format(name)
 end
 
 describe("a write", function()
@@ -23,6 +23,8 @@ describe("a write", function()
     log:close()
     support.drop(db)
   end)
+
+  before_each(function() seen:list() end)
 
   it("of what no cast takes is logged", function()
     must(log, [[CREATE DOMAIN d AS json; CREATE TYPE c AS (j json, e json[]);
@@ -74,22 +76,17 @@ describe("a write", function()
           must(log, ("CREATE TABLE part_%s PARTITION OF %s DEFAULT"):format(scs, name))
         end
         assert(log:watch(name, { keep = keep, ignore = { "%", "a\nb", "'" } }))
-        seen:list()
+        local since, ops = log:max_seq(), {}
         must(log, ("INSERT INTO %s (id) VALUES (1); UPDATE %s SET %s; UPDATE %s SET \"%%\" = 'y'; "
           .. "DELETE FROM %s"):format(name, name, table.concat(sets, ", "), name, name))
-        local ops = {}
-        for change in log:drain(0) do
-          if change.seq > (seen.mark or 0) then
-            ops[#ops + 1] = change.op
-            local both = change.op == "UPDATE" and change.new or change.old
-            for _, column in ipairs(keep) do
-              if both and change.op ~= "INSERT" then assert.truthy(both[column], column) end
-            end
-            seen.mark = change.seq
+        for change in log:drain(since) do
+          ops[#ops + 1] = change.op
+          local values = change.op == "UPDATE" and change.new or change.old or {}
+          for _, column in ipairs(change.op ~= "INSERT" and keep or {}) do
+            assert.truthy(values[column], column)
           end
         end
         seen:list()
-        if #ops > 3 then ops = { ops[#ops - 2], ops[#ops - 1], ops[#ops] } end
         assert.same({ "INSERT", "UPDATE", "DELETE" }, ops)
         -- Altered, so that each statement is made when it runs.
         must(log, ("ALTER TABLE %s ADD z point"):format(name))
@@ -138,8 +135,8 @@ describe("a write", function()
 
   it("of a value of hundreds of megabytes is logged, in the memory of that value", function()
     if not logs.measurable() then return end
-    seen:watch("CREATE TABLE large (id int PRIMARY KEY, a bytea, b text, n int)", "large",
-      { keep = { "a", "b" } })
+    seen:watch("CREATE UNLOGGED TABLE large (id int PRIMARY KEY, a bytea, b text, n int)", "large",
+      { keep = { "a", "b" }, unlogged = true })
     local session = logs.connect(db)
     local pid = logs.backend(session)
     local function peak()
@@ -147,14 +144,15 @@ describe("a write", function()
     end
     must(session, "ALTER TABLE large ALTER a SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL")
     local before = peak()
-    must(session, [[INSERT INTO large VALUES (1, decode(repeat('00', 135000000), 'hex'));
+    must(session, [[INSERT INTO large VALUES (1, convert_to(repeat('x', 135000000), 'UTF8'));
       DELETE FROM large]])
     must(session, [[INSERT INTO large VALUES (2, NULL, repeat('x', 270000000));
       UPDATE large SET n = 1; DELETE FROM large]])
-    must(session, [[INSERT INTO large VALUES (3, decode(repeat('00', 70000000), 'hex'),
+    must(session, [[INSERT INTO large VALUES (3, convert_to(repeat('x', 70000000), 'UTF8'),
       repeat('x', 140000000)); UPDATE large SET b = b || 'y'; DELETE FROM large]])
     support.note("large values: %.0f MB at most", peak() - before)
-    assert.is_true(peak() - before < 1000)
+    -- Without triggers it takes two and a half of the largest value, 270 MB.
+    assert.is_true(peak() - before < 5 * 270)
     assert.equal(8, #seen:list())
     session:close()
   end)
