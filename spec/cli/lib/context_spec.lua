@@ -1,5 +1,5 @@
--- A command that is told to end while it waits for a lock: nothing of it stays behind on the server,
--- and nothing of it takes effect later.
+-- A command that is told to end while it waits for a lock: nothing of it stays behind on the
+-- server, and nothing of it takes effect later.
 local command = require "support.command"
 local logs = require "support.logs"
 local support = require "support"

@@ -1,5 +1,6 @@
---- Scripts that change the database side of forgelog: one of them runs at a time, none keeps
--- anybody waiting for long, and where a right is missing, the error says which role can do it.
+--- Scripts that change the database side of forgelog: one install runs at a time and one watch of a
+-- table, none keeps anybody waiting for long, and where a right is missing, the error says which
+-- role can do it.
 -- @module forgelog.install.script
 local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
