@@ -50,17 +50,18 @@ BEGIN
           SELECT i.xmax FROM pg_index i WHERE i.indrelid = rel) r(xmax);
   SELECT i.indexrelid, i.indimmediate INTO key_index, immediate
     FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary;
-  -- A key that was made after the snapshot replaces no row, but the caches know it.
-  IF immediate IS NOT FALSE AND EXISTS (
-       SELECT FROM pg_class c WHERE c.oid = rel AND c.relreplident = 'd') THEN
+  -- A key that was made after the snapshot replaces no row, but the caches know it; so they do that
+  -- of a table of which the snapshot shows nothing.
+  IF immediate IS NOT FALSE AND NOT EXISTS (
+       SELECT FROM pg_class c WHERE c.oid = rel AND c.relreplident <> 'd') THEN
     identity_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
     replaced := replaced OR identity_index IS DISTINCT FROM key_index;
     IF replaced THEN key_index := identity_index; END IF;
   END IF;
   keys := ARRAY(SELECT d.named
                   FROM generate_series(1, 32) k, pg_get_indexdef(key_index, k, false) AS d(named)
-                 WHERE d.named <> ''
-                   AND k <= (SELECT i.indnkeyatts FROM pg_index i WHERE i.indexrelid = key_index));
+                 WHERE d.named <> '' -- and is no column that the index only includes
+                   AND pg_index_column_has_property(key_index, k, 'search_nulls'));
 
   SELECT array_agg(CASE a.attgenerated WHEN 'v' THEN 0 ELSE a.atttypid END ORDER BY a.attnum)
     INTO types FROM pg_attribute a

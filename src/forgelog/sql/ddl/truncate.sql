@@ -14,7 +14,13 @@ BEGIN
   SELECT a.relid INTO watched FROM pg_partition_ancestors(TG_RELID) WITH ORDINALITY a(relid, place)
     JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgname = 'forge_capture_truncate'
    ORDER BY a.place DESC LIMIT 1;
-  IF watched IS NULL AND TG_ARGV[1] = 'partition' THEN RETURN NULL; END IF;
+  -- One that is newer than the snapshot was put there when the table above it was watched.
+  IF watched IS NULL AND TG_ARGV[1] = 'partition' THEN
+    IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME) THEN
+      RETURN NULL;
+    END IF;
+    watched := pg_partition_root(TG_RELID);
+  END IF;
   watched := coalesce(watched, TG_RELID);
   SELECT d.name INTO name FROM @schema@.forge_describe(watched) d;
   IF watched <> TG_RELID THEN
