@@ -166,8 +166,9 @@ BEGIN
                                  was, is_now, differ)
                      ELSE differ END AS differs,
                 -- Of a kept value: whether it is there, and not over 64 KiB. NULL is neither that
-                -- nor its contrary.
-                CASE WHEN is_short THEN 'pg_column_size(%1$s) > 0'
+                -- nor its contrary. Triggers do not see that of a virtual column.
+                CASE WHEN type = 0 THEN 'false'
+                     WHEN is_short THEN 'pg_column_size(%1$s) > 0'
                      ELSE '(pg_column_size(%1$s) <= 65540 AND octet_length(concat(%1$s)) <= 65536)'
                 END AS is_whole
            FROM compared),
