@@ -20,7 +20,8 @@ BEGIN
         JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgname = TG_NAME AND t.tgparentid = 0
        LIMIT 1;
       -- A trigger that is newer than the snapshot says by its name which table it was put on.
-      watched := coalesce(watched, substring(TG_NAME, '^forge_capture_row_(\d+)$')::oid, TG_RELID);
+      watched := coalesce(watched, substring(TG_NAME, '^forge_capture_row_([0-9]+)$')::oid,
+                          TG_RELID);
       IF TG_OP = 'INSERT' THEN
         EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING NEW;
       ELSIF TG_OP = 'DELETE' THEN

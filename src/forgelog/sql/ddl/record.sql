@@ -7,7 +7,7 @@ INSERT INTO @schema@.forge_change_log_watches (relation, table_name, triggers)
 SELECT @relation@, @name@, pg_catalog.string_agg(t.tgname || '=' || @trigger_state@, ' '
                                             ORDER BY t.tgname)
   FROM pg_catalog.pg_trigger t
- WHERE t.tgrelid = @relation@ AND t.tgname ~ '^forge_capture_(insert|update|delete|truncate|row(_\d+)?)$'
+ WHERE t.tgrelid = @relation@ AND t.tgname ~ '^forge_capture_(insert|update|delete|truncate|row(_[0-9]+)?)$'
    AND t.tgparentid = 0
 HAVING count(*) > 0
     ON CONFLICT (relation) DO UPDATE

@@ -10,8 +10,8 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
      home AS (SELECT n.* FROM pg_catalog.pg_namespace n WHERE n.nspname = @schema_name@),
      functions AS (
        SELECT p.oid, p.proname, p.proowner,
-              coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') ~ '^forgelog \d'
-                OR p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$' AS own
+              coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') ~ '^forgelog [0-9]'
+                OR p.proname ~ '^forge_capture_(insert|update|delete|row)_[0-9]+$' AS own
          FROM pg_catalog.pg_proc p, home
         WHERE p.pronamespace = home.oid
           AND (p.proname IN (SELECT f.name FROM (VALUES @functions@) f(name))

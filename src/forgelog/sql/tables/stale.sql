@@ -8,7 +8,7 @@ SELECT n.nspname AS schema, c.relname AS "table"
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
  CROSS JOIN LATERAL (SELECT @schema@.forge_shape(t.tgrelid) AS shape) now
- WHERE t.tgparentid = 0 AND p.proname ~ '^forge_capture_(insert|update|delete|row)(_\d+)?$'
+ WHERE t.tgparentid = 0 AND p.proname ~ '^forge_capture_(insert|update|delete|row)(_[0-9]+)?$'
    AND ($1::bigint IS NULL OR t.tgrelid = $1::bigint::oid)
  GROUP BY t.tgrelid, n.nspname, c.relname
 HAVING NOT pg_catalog.bool_and(p.proname ~ ('_' || t.tgrelid || '$')
