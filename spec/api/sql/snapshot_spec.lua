@@ -46,6 +46,16 @@ describe("capture in a transaction with an older snapshot", function()
       writes("UPDATE a SET z = 5; DELETE FROM a"))
   end)
 
+  it("knows a key that stays when the replica identity is another one meanwhile", function()
+    must(log, "CREATE TABLE a (x int PRIMARY KEY, y int NOT NULL UNIQUE); INSERT INTO a VALUES (1, 2)")
+    assert(log:watch("a"))
+    for _, identity in ipairs({ "FULL", "NOTHING", "USING INDEX a_y_key", "DEFAULT" }) do
+      begin()
+      must(log, "ALTER TABLE a REPLICA IDENTITY " .. identity)
+      assert.same({ "UPDATE a 1" }, writes("UPDATE a SET y = y + 1"))
+    end
+  end)
+
   it("knows the key of a table that was made meanwhile", function()
     begin()
     must(log, "CREATE TABLE a (x int PRIMARY KEY)")

@@ -50,13 +50,13 @@ BEGIN
           SELECT i.xmax FROM pg_index i WHERE i.indrelid = rel) r(xmax);
   SELECT i.indexrelid, i.indimmediate INTO key_index, immediate
     FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary;
-  -- A key that was made after the snapshot replaces no row, but the caches know it; so they do that
-  -- of a table of which the snapshot shows nothing.
-  IF immediate IS NOT FALSE AND NOT EXISTS (
+  -- Where the snapshot shows no key that there still is, the caches know of one made since, as the
+  -- table's replica identity.
+  IF pg_get_indexdef(key_index, 1, false) IS NULL AND NOT EXISTS (
        SELECT FROM pg_class c WHERE c.oid = rel AND c.relreplident <> 'd') THEN
     identity_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
     replaced := replaced OR identity_index IS DISTINCT FROM key_index;
-    IF replaced THEN key_index := identity_index; END IF;
+    key_index := identity_index;
   END IF;
   keys := ARRAY(SELECT d.named
                   FROM generate_series(1, 32) k, pg_get_indexdef(key_index, k, false) AS d(named)
