@@ -47,7 +47,8 @@ describe("capture in a transaction with an older snapshot", function()
   end)
 
   it("knows a key that stays when the replica identity is another one meanwhile", function()
-    must(log, "CREATE TABLE a (x int PRIMARY KEY, y int NOT NULL UNIQUE); INSERT INTO a VALUES (1, 2)")
+    must(log, [[CREATE TABLE a (x int PRIMARY KEY, y int NOT NULL UNIQUE);
+      INSERT INTO a VALUES (1, 2)]])
     assert(log:watch("a"))
     for _, identity in ipairs({ "FULL", "NOTHING", "USING INDEX a_y_key", "DEFAULT" }) do
       begin()

@@ -50,9 +50,11 @@ BEGIN
           SELECT i.xmax FROM pg_index i WHERE i.indrelid = rel) r(xmax);
   SELECT i.indexrelid, i.indimmediate INTO key_index, immediate
     FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary;
-  -- Where the snapshot shows no key that there still is, the caches know of one made since, as the
-  -- table's replica identity.
-  IF pg_get_indexdef(key_index, 1, false) IS NULL AND NOT EXISTS (
+  -- Where an older snapshot shows no key that there still is, the caches know of one made since, as
+  -- the table's replica identity. To ask for that waits for whoever has locked the table, which a
+  -- write to a partition of it does not.
+  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+     AND pg_get_indexdef(key_index, 1, false) IS NULL AND NOT EXISTS (
        SELECT FROM pg_class c WHERE c.oid = rel AND c.relreplident <> 'd') THEN
     identity_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
     replaced := replaced OR identity_index IS DISTINCT FROM key_index;
