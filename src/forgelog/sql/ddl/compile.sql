@@ -53,11 +53,18 @@ BEGIN
   SELECT i.indexrelid, i.indimmediate INTO key_index, immediate
     FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary;
   -- The index of a primary key is that as long as it is there. One that was made after the snapshot
-  -- is known to the caches as the replica identity, unless that is something else.
+  -- is known to the caches as the replica identity, unless that is something else. To ask for that
+  -- waits for whoever has locked the table, which a write to a partition of it does not.
   IF pg_get_indexdef(key_index, 1, false) IS NULL THEN
     had_key := key_index IS NOT NULL;
-    key_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
-    IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = key_index) THEN key_index := NULL; END IF;
+    key_index := NULL;
+    IF had_key OR current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+       OR EXISTS (SELECT FROM pg_class c WHERE c.oid = rel AND c.relkind = 'r') THEN
+      key_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
+    END IF;
+    IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = key_index) THEN
+      key_index := NULL;
+    END IF;
     immediate := key_index IS NULL;
     replaced := replaced OR had_key OR key_index IS NOT NULL
                 OR current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
@@ -191,8 +198,9 @@ BEGIN
                                  was, is_now, differ)
                      ELSE differ END AS differs,
                 -- Of a kept value: whether it is there, and not over 64 KiB. NULL is neither that
-                -- nor its contrary.
-                CASE WHEN is_short THEN 'pg_column_size(%1$s) > 0'
+                -- nor its contrary. Triggers do not see that of a virtual column.
+                CASE WHEN type = 0 THEN 'false'
+                     WHEN is_short THEN 'pg_column_size(%1$s) > 0'
                      ELSE '(pg_column_size(%1$s) <= 65540 AND octet_length(concat(%1$s)) <= 65536)'
                 END AS is_whole
            FROM compared),

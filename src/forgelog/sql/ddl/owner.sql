@@ -19,8 +19,8 @@ BEGIN
   FOR each IN
     SELECT p.oid FROM pg_proc p
      WHERE p.pronamespace = '@schema_text@'::regnamespace
-       AND (obj_description(p.oid, 'pg_proc') ~ '^forgelog \d'
-            OR p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$')
+       AND (obj_description(p.oid, 'pg_proc') ~ '^forgelog [0-9]'
+            OR p.proname ~ '^forge_capture_(insert|update|delete|row)_[0-9]+$')
        AND p.prosecdef
   LOOP
     EXECUTE format('ALTER FUNCTION %s OWNER TO @owner@', each);

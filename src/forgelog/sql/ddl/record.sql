@@ -8,7 +8,7 @@ SELECT @relation@, @name@, pg_catalog.string_agg(t.tgname || '=' || @trigger_sta
                                             ORDER BY t.tgname)
   FROM pg_catalog.pg_trigger t
  WHERE t.tgrelid = @relation@
-   AND t.tgname ~ '^forge_capture_(insert|update|delete|truncate|row(_\d+)?)$'
+   AND t.tgname ~ '^forge_capture_(insert|update|delete|truncate|row(_[0-9]+)?)$'
    AND t.tgparentid = 0
 HAVING count(*) > 0
     ON CONFLICT (relation) DO UPDATE

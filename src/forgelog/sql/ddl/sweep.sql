@@ -7,10 +7,10 @@ BEGIN
   FOR each IN
     SELECT p.oid FROM pg_catalog.pg_proc p
      WHERE p.pronamespace = '@schema_text@'::regnamespace
-       AND p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$'
+       AND p.proname ~ '^forge_capture_(insert|update|delete|row)_[0-9]+$'
        AND (p.proname ~ '_@relation@$'
             OR NOT EXISTS (SELECT FROM pg_catalog.pg_class c
-                            WHERE c.oid::text = pg_catalog.substring(p.proname, '\d+$')))
+                            WHERE c.oid::text = pg_catalog.substring(p.proname, '[0-9]+$')))
        AND pg_catalog.pg_has_role(p.proowner, 'USAGE')
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid)
   LOOP

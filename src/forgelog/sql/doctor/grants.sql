@@ -9,7 +9,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind = '
        pg_catalog.string_agg(DISTINCT x.privilege_type, ', ') AS rights,
        pg_catalog.bool_or(x.privilege_type <> 'SELECT') AS writes,
        pg_catalog.bool_or(x.privilege_type NOT IN ('SELECT', 'INSERT', 'DELETE')
-                          OR c.relname LIKE '%\_state') AS harms
+                          OR c.relname = 'forge_change_log_state') AS harms
   FROM pg_catalog.pg_namespace n
   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
    AND (c.relname IN ('forge_change_log', 'forge_change_log_state')

@@ -35,7 +35,7 @@ SELECT pg_catalog.quote_ident(o.rolname) AS owner, o.rolsuper AS super, f.kind =
                     WHEN p.prosecdef THEN 'capture' ELSE 'helper' END AS kind
           FROM pg_catalog.pg_proc p
          WHERE p.proname IN (SELECT want.name FROM (VALUES @functions@) want(name))
-            OR p.proname LIKE 'forge\_capture\_%'
+            OR p.proname ~ '^forge_capture_'
             OR p.proname = 'forge_notify_change' AND p.prosecdef) f ON f.pronamespace = n.oid
   JOIN pg_catalog.pg_roles o ON o.oid = f.proowner
  WHERE n.nspname = @schema_name@

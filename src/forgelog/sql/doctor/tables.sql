@@ -64,7 +64,7 @@ SELECT w.name, w.quoted,
                   FROM pg_catalog.pg_proc x
                   JOIN pg_catalog.pg_namespace o
                     ON o.oid = x.pronamespace AND o.nspname = @schema_name@
-                 WHERE x.proname ~ '^forge_capture_(insert|update|delete|row)(_\d+)?$'
+                 WHERE x.proname ~ '^forge_capture_(insert|update|delete|row)(_[0-9]+)?$'
                     OR x.proname = 'forge_notify_change'
                ) p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid

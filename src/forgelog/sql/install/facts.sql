@@ -75,7 +75,7 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
                                                pg_catalog.quote_ident(w.name)) + 4)
                                              <> ' in ' || pg_catalog.quote_ident(w.name)
                                        THEN 0
-                                       ELSE substring(d.mark FROM '^forgelog (\d+)')::int END
+                                       ELSE substring(d.mark FROM '^forgelog ([0-9]+)')::int END
                         END AS version
                    FROM pg_catalog.pg_proc p,
                         pg_catalog.obj_description(p.oid, 'pg_proc') AS d(mark)

@@ -12,15 +12,15 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
      functions AS (
        SELECT p.oid, p.proname, p.proowner, p.prosecdef,
               -- A comment outlives CREATE OR REPLACE, so the source says whose these two are.
-              coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') ~ '^forgelog \d'
+              coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') ~ '^forgelog [0-9]'
                 AND (p.proname NOT IN ('forge_notify_change', 'forge_trim_change_log')
                      OR pg_catalog.strpos(p.prosrc, '-- forgelog') > 0)
-                OR p.proname ~ '^forge_capture_(insert|update|delete|row)_\d+$' AS own
+                OR p.proname ~ '^forge_capture_(insert|update|delete|row)_[0-9]+$' AS own
          FROM pg_catalog.pg_proc p, home
         WHERE p.pronamespace = home.oid
           AND (p.proname IN (SELECT f.name FROM (VALUES @functions@) f(name))
                OR p.proname IN ('forge_notify_change', 'forge_trim_change_log')
-               OR p.proname LIKE 'forge\_capture\_%')),
+               OR p.proname ~ '^forge_capture_')),
      objects AS (
        SELECT 'function ' || f.proname AS name, f.proowner AS owner, f.prosecdef AS definer
          FROM functions f
@@ -58,6 +58,7 @@ SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange 
        ) AS role_unsafe,
        $1::text IS NULL OR NOT EXISTS (
          SELECT FROM functions f
-          WHERE f.own AND f.prosecdef AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
+          WHERE f.own AND f.prosecdef
+            AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
        pg_catalog.quote_ident($1::text) AS wanted
   FROM me;

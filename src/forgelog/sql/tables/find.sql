@@ -33,7 +33,7 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
        (SELECT a.relid::pg_catalog.regclass::text
           FROM pg_catalog.pg_partition_ancestors(c.oid) a
           JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid
-           AND t.tgname ~ '^forge_capture_row(_\d+)?$' AND t.tgparentid = 0
+           AND t.tgname ~ '^forge_capture_row(_[0-9]+)?$' AND t.tgparentid = 0
          WHERE a.relid <> c.oid LIMIT 1) AS ancestor,
        (SELECT t.tgname FROM pg_catalog.pg_trigger t
           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid

@@ -11,7 +11,7 @@ WITH captured AS (
               pg_catalog.bool_and(t.tgenabled = 'A') AS always
          FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
          JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
-        WHERE t.tgname ~ '^forge_capture_(insert|update|delete|truncate|row(_\d+)?)$'
+        WHERE t.tgname ~ '^forge_capture_(insert|update|delete|truncate|row(_[0-9]+)?)$'
           AND t.tgparentid = 0
         GROUP BY t.tgrelid),
      named AS (

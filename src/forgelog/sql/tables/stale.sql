@@ -7,7 +7,8 @@ SELECT n.nspname AS schema, c.relname AS "table"
           FROM pg_catalog.pg_trigger t
           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
-         WHERE t.tgparentid = 0 AND p.proname ~ '^forge_capture_(insert|update|delete|row)(_\d+)?$'
+         WHERE t.tgparentid = 0
+           AND p.proname ~ '^forge_capture_(insert|update|delete|row)(_[0-9]+)?$'
            AND ($1::bigint IS NULL OR t.tgrelid = $1::bigint::oid)
          GROUP BY t.tgrelid) w
  CROSS JOIN LATERAL (SELECT pg_catalog.quote_literal(@schema@.forge_shape(w.tgrelid)) AS shape) now

@@ -10,7 +10,7 @@ WITH named AS (
                    FROM pg_catalog.pg_partition_ancestors($1::bigint::oid)
                           WITH ORDINALITY AS a(relid, place)
                    JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid AND t.tgparentid = 0
-                    AND t.tgname ~ '^forge_capture_row(_\d+)?$'
+                    AND t.tgname ~ '^forge_capture_row(_[0-9]+)?$'
                   ORDER BY a.place DESC LIMIT 1), $1::bigint::oid)),
      written AS (
        INSERT INTO @schema@.forge_change_log (table_name, op, created_at)

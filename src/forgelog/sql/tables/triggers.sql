@@ -31,7 +31,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_n
                ('truncate', 32, NULL, NULL),
                ('row', 29, NULL, NULL)
        ) AS w(kind, type, old_table, new_table)
-    ON p.proname ~ ('^forge_capture_' || w.kind || '(_\d+)?$')
+    ON p.proname ~ ('^forge_capture_' || w.kind || '(_[0-9]+)?$')
   JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
