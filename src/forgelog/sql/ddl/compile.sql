@@ -57,7 +57,9 @@ BEGIN
   IF pg_get_indexdef(key_index, 1, false) IS NULL THEN
     had_key := key_index IS NOT NULL;
     key_index := nullif(pg_get_replica_identity_index(rel)::oid, 0);
-    IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = key_index) THEN key_index := NULL; END IF;
+    IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = key_index) THEN
+      key_index := NULL;
+    END IF;
     immediate := key_index IS NULL;
     replaced := replaced OR had_key OR key_index IS NOT NULL
                 OR current_setting('transaction_isolation') IN ('repeatable read', 'serializable');

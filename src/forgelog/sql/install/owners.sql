@@ -4,7 +4,8 @@
 -- to somebody whom this role should not trust; NULL: none), stranger text (quoted: the first of
 -- their owners), creators text (quoted: who else may create objects in the schema; NULL: nobody),
 -- role_exists and role_unsafe boolean (of $1: it could do more than write the log, or somebody could
--- act as it), settled boolean (all trigger functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
+-- act as it), settled boolean (all trigger functions belong to $1, or $1 is NULL), wanted text ($1,
+-- quoted).
 WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user),
      wanted AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = $1::text),
      home AS (SELECT n.* FROM pg_catalog.pg_namespace n WHERE n.nspname = @schema_name@),
@@ -57,6 +58,7 @@ SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange 
        ) AS role_unsafe,
        $1::text IS NULL OR NOT EXISTS (
          SELECT FROM functions f
-          WHERE f.own AND f.prosecdef AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
+          WHERE f.own AND f.prosecdef
+            AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
        pg_catalog.quote_ident($1::text) AS wanted
   FROM me;

@@ -9,7 +9,8 @@
 -- attached), installed (the log's schema has the capture functions), may_compile (this role may make
 -- more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
 -- may_record (it may write down what is watched), stranger text (quoted: to whom functions belong
--- that this superuser must not run, since they would run with its rights; NULL: nobody); no row where no such table is here.
+-- that this superuser must not run, since they would run with its rights; NULL: nobody); no row
+-- where no such table is here.
 SELECT c.oid::bigint AS oid, @table_name@ AS name,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind AS kind,
        c.relpersistence = 't' AS temporary,
