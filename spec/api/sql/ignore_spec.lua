@@ -83,8 +83,9 @@ describe("of ignored columns", function()
         columns[i], firsts[i], keep[i] = ("v%d %s"):format(i, pair[1]), pair[2], "v" .. i
       end
       columns = table.concat(columns, ", ")
-      seen:watch(("CREATE TABLE %s (id int PRIMARY KEY, %s)"):format(name, columns) .. (way[2] or ""):gsub("%%s",
-        name), name, { ignore = keep })
+      local after = (way[2] or ""):gsub("%%s", name)
+      seen:watch(("CREATE TABLE %s (id int PRIMARY KEY, %s)"):format(name, columns) .. after, name,
+        { ignore = keep })
       if way.after then logs.must(log, way.after:format(name)) end
       logs.must(log, ("INSERT INTO %s VALUES (1, %s)"):format(name, table.concat(firsts, ", ")))
       seen:list()
