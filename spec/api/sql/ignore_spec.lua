@@ -1,5 +1,5 @@
--- An UPDATE of nothing but ignored columns is not logged; one of anything else is, however alike the
--- values look, and whatever has become of the ignored column.
+-- An UPDATE of nothing but ignored columns is not logged; one of anything else is, however alike
+-- the values look, and whatever has become of the ignored column.
 local captured = require "support.captured"
 local logs = require "support.logs"
 local support = require "support"
@@ -7,8 +7,10 @@ local support = require "support"
 -- Pairs of values that are not the same, as SQL.
 local ALIKE = {
   { "json", "NULL", "'null'" }, { "jsonb", "NULL", "'null'" }, { "jsonb", "'1'", "'\"1\"'" },
-  { "json", "'1'", "'1 '" }, { "json", "'{\"a\":1}'", "'{\"a\": 1}'" }, { "jsonb", "'1.0'", "'1.00'" },
-  { "float8", "'0'", "'-0'" }, { "float4", "'0'", "'-0'" }, { "float8", "0.1", "0.1::float8 + 1.4e-17" },
+  { "json", "'1'", "'1 '" }, { "json", "'{\"a\":1}'", "'{\"a\": 1}'" },
+  { "jsonb", "'1.0'", "'1.00'" },
+  { "float8", "'0'", "'-0'" }, { "float4", "'0'", "'-0'" },
+  { "float8", "0.1", "0.1::float8 + 1.4e-17" },
   { "float8", "1", "1.0000000000000002" }, { "float8[]", "'{0}'", "'{-0}'" },
   { "numeric", "1.0", "1.00" }, { "numeric", "NULL", "'NaN'" }, { "numeric(9,2)", "1", "1.01" },
   { "int[]", "'{1,2}'", "'[0:1]={1,2}'" }, { "int[]", "'{}'", "'{NULL}'" },
@@ -20,7 +22,8 @@ local ALIKE = {
   { "point", "'(0,0)'", "'(0,1e-9)'" }, { "box", "'(1,1),(0,0)'", "'(2,0.5),(0,0)'" },
   { "circle", "'<(0,0),1>'", "'<(5,5),1>'" }, { "bit varying", "B'0'", "B'00'" },
   { "pair", "'(,)'", "NULL" }, { "pair", "'(0,)'", "'(-0,)'" }, { "named", "'a'", "'A'" },
-  { "loose", "'a'", "'A'" }, { "inet", "'10.0.0.1'", "'10.0.0.1/8'" }, { "xml", "'<a/>'", "'<a></a>'" },
+  { "loose", "'a'", "'A'" }, { "inet", "'10.0.0.1'", "'10.0.0.1/8'" },
+  { "xml", "'<a/>'", "'<a></a>'" },
   { "numrange", "'[1,2)'", "'[1.0,2)'" }, { "\"char\"", "''", "NULL" },
   { "timestamptz", "'2001-01-01 00:00:00.000001+00'", "'2001-01-01+00'" },
 }
@@ -54,17 +57,20 @@ describe("of ignored columns", function()
       for i, pair in ipairs(ALIKE) do
         columns[i] = ("v%d %s"):format(i, pair[1])
         firsts[i] = pair[2]
-        seconds[i] = ("UPDATE %s SET v%d = %s, h = h + 1; UPDATE %s SET v%d = v%d, h = h + 1"):format(
-          way[1], i, pair[3], way[1], i, i)
+        local text = "UPDATE %s SET v%d = %s, h = h + 1; UPDATE %s SET v%d = v%d, h = h + 1"
+        seconds[i] = text:format(way[1], i, pair[3], way[1], i, i)
         names[i] = ("UPDATE %s 1 v%d,h"):format(way[1], i)
       end
       seen:watch(("CREATE TABLE %s (id int PRIMARY KEY, h int, %s)"):format(way[1],
-        table.concat(columns, ", ")) .. (way[2] or ""):gsub("%%s", way[1]), way[1], { ignore = { "h" } })
+        table.concat(columns, ", ")) .. (way[2] or ""):gsub("%%s", way[1]), way[1],
+        { ignore = { "h" } })
       if way.after then logs.must(log, way.after:format(way[1])) end
-      logs.must(log, ("INSERT INTO %s VALUES (1, 0, %s)"):format(way[1], table.concat(firsts, ", ")))
+      firsts = table.concat(firsts, ", ")
+      logs.must(log, ("INSERT INTO %s VALUES (1, 0, %s)"):format(way[1], firsts))
       seen:list()
       for i, sql in ipairs(seconds) do
-        assert.equal(names[i]:gsub("(v%d+),h", "h,%1"), seen:of(log, sql), ALIKE[i][1] .. " " .. ALIKE[i][2])
+        local line = names[i]:gsub("(v%d+),h", "h,%1")
+        assert.equal(line, seen:of(log, sql), ALIKE[i][1] .. " " .. ALIKE[i][2])
       end
     end
   end)
@@ -76,15 +82,18 @@ describe("of ignored columns", function()
       for i, pair in ipairs(ALIKE) do
         columns[i], firsts[i], keep[i] = ("v%d %s"):format(i, pair[1]), pair[2], "v" .. i
       end
-      seen:watch(("CREATE TABLE %s (id int PRIMARY KEY, %s)"):format(name, table.concat(columns, ", "))
-        .. (way[2] or ""):gsub("%%s", name), name, { ignore = keep })
+      columns = table.concat(columns, ", ")
+      local after = (way[2] or ""):gsub("%%s", name)
+      seen:watch(("CREATE TABLE %s (id int PRIMARY KEY, %s)"):format(name, columns) .. after, name,
+        { ignore = keep })
       if way.after then logs.must(log, way.after:format(name)) end
       logs.must(log, ("INSERT INTO %s VALUES (1, %s)"):format(name, table.concat(firsts, ", ")))
       seen:list()
       for i, pair in ipairs(ALIKE) do
         assert.equal("", seen:of(log, ("UPDATE %s SET v%d = %s"):format(name, i, pair[3])))
       end
-      assert.equal(("UPDATE %s 1 -"):format(name), seen:of(log, ("UPDATE %s SET id = 1"):format(name)))
+      assert.equal(("UPDATE %s 1 -"):format(name),
+        seen:of(log, ("UPDATE %s SET id = 1"):format(name)))
       assert.equal(("DELETE %s 1 -; INSERT %s 2 -"):format(name, name),
         seen:of(log, ("UPDATE %s SET id = 2, v1 = NULL"):format(name)))
     end

@@ -52,7 +52,8 @@ local TYPES = {
   { "jsonb", "jsonb 'null'", "null" },
   { "int[]", "ARRAY[1,NULL,3]", "{1,NULL,3}" },
   { "int[]", "'[0:1]={1,2}'::int[]", "[0:1]={1,2}" },
-  { "timestamptz[]", "ARRAY[timestamptz '2001-02-03 04:05:06+00']", [[{"2001-02-03 04:05:06+00"}]] },
+  { "timestamptz[]", "ARRAY[timestamptz '2001-02-03 04:05:06+00']",
+    [[{"2001-02-03 04:05:06+00"}]] },
   { "text[]", [[ARRAY['a,b', 'c"d', 'NULL', '']] .. "]", [[{"a,b","c\"d","NULL",""}]] },
   { "tstzrange", "tstzrange('2001-02-03 04:05:06+00', NULL)", [=[["2001-02-03 04:05:06+00",)]=] },
   { "datemultirange", "'{[2001-02-03,2001-02-05)}'::datemultirange", "{[2001-02-03,2001-02-05)}" },
@@ -83,7 +84,7 @@ describe("row_id", function()
     support.drop(db)
   end)
 
-  -- What sessions of all kinds log for rows of these tables; each row is found by what is in the log.
+  -- What sessions of all kinds log for rows of these tables; each row is found by what is logged.
   local function check(tables, sessions)
     local expected = {}
     for _, key in ipairs(tables) do
@@ -100,7 +101,8 @@ describe("row_id", function()
           values = "(SELECT v FROM public.values_" .. i .. ")"
         end
         must(session, ("INSERT INTO public.%s (k) VALUES (%s)"):format(key.name, values))
-        must(session, ("UPDATE public.%s SET n = 1; DELETE FROM public.%s"):format(key.name, key.name))
+        must(session, ("UPDATE public.%s SET n = 1; DELETE FROM public.%s"):format(key.name,
+          key.name))
       end
       session:close()
       local lines = seen:list()
@@ -193,8 +195,10 @@ describe("row_id", function()
   it("is of the primary key alone", function()
     for i, case in ipairs({
       { "id int UNIQUE, n int", "-" },
-      { "id int NOT NULL, n int, UNIQUE (id)", "-", "ALTER TABLE %s REPLICA IDENTITY USING INDEX %s_id_key" },
-      { "id int PRIMARY KEY, n int UNIQUE NOT NULL DEFAULT 7", "1", "ALTER TABLE %s REPLICA IDENTITY USING INDEX %s_n_key" },
+      { "id int NOT NULL, n int, UNIQUE (id)", "-",
+        "ALTER TABLE %s REPLICA IDENTITY USING INDEX %s_id_key" },
+      { "id int PRIMARY KEY, n int UNIQUE NOT NULL DEFAULT 7", "1",
+        "ALTER TABLE %s REPLICA IDENTITY USING INDEX %s_n_key" },
       { "id int PRIMARY KEY, n int", "1", "ALTER TABLE %s REPLICA IDENTITY FULL" },
       { "id int PRIMARY KEY, n int", "1", "ALTER TABLE %s REPLICA IDENTITY NOTHING" },
       { "id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, n int", "1" },
@@ -204,24 +208,27 @@ describe("row_id", function()
       { "a int DEFAULT 1, id int GENERATED ALWAYS AS (a) STORED PRIMARY KEY, n int", "1" },
     }) do
       local name = "key" .. i
-      must(log, ("CREATE TABLE %s (%s); %s"):format(name, case[1], (case[3] or ""):gsub("%%s", name)))
+      local after = (case[3] or ""):gsub("%%s", name)
+      must(log, ("CREATE TABLE %s (%s); %s"):format(name, case[1], after))
       assert(log:watch(name))
       local column = case[1]:find("GENERATED") and "n" or case[1]:find("gone") and "n" or "id"
       must(log, ("INSERT INTO %s (%s) VALUES (1); UPDATE %s SET n = 5; DELETE FROM %s"):format(name,
         column, name, name))
-      assert.equal(("INSERT %s %s -; UPDATE %s %s n; DELETE %s %s -"):format(name, case[2], name, case[2],
-        name, case[2]), seen:text())
+      local lines = "INSERT %s %s -; UPDATE %s %s n; DELETE %s %s -"
+      assert.equal(lines:format(name, case[2], name, case[2], name, case[2]), seen:text())
     end
   end)
 
   it("belongs to one table, however names print", function()
-    must(log, [[CREATE SCHEMA sales; CREATE SCHEMA "a.b"; CREATE TABLE sales.orders (id int PRIMARY KEY);
+    must(log, [[CREATE SCHEMA sales; CREATE SCHEMA "a.b";
+      CREATE TABLE sales.orders (id int PRIMARY KEY);
       CREATE TABLE "sales.orders" (id int PRIMARY KEY); CREATE TABLE "a.b".c (id int PRIMARY KEY);
       CREATE SCHEMA a; CREATE TABLE a."b.c" (id int PRIMARY KEY)]])
     local names = { "sales.orders", [["sales.orders"]], [["a.b".c]], [[a."b.c"]] }
     for _, name in ipairs(names) do
       assert.same({ true, true }, { log:watch(name) })
-      assert.equal(("INSERT %s 1 -"):format(name), seen:of(log, ("INSERT INTO %s VALUES (1)"):format(name)))
+      assert.equal(("INSERT %s 1 -"):format(name),
+        seen:of(log, ("INSERT INTO %s VALUES (1)"):format(name)))
     end
     local listed, about = log:watched()
     local has = {}

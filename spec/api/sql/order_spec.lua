@@ -1,6 +1,6 @@
 -- The last change of a key says whether its row is there, in whatever order a statement, its
--- cascades and the table's own triggers came to it; where a trigger of the user's writes to the same
--- table first, looking the row up tells.
+-- cascades and the table's own triggers came to it; where a trigger of the user's writes to the
+-- same table first, looking the row up tells.
 local captured = require "support.captured"
 local logs = require "support.logs"
 local support = require "support"
@@ -21,8 +21,8 @@ describe("the order of changes", function()
   end)
   before_each(function() seen:list() end)
 
-  -- Follows the log from `since`, as a copy does: whatever op says, the row is looked up. Returns the
-  -- keys that a copy then has, and those that the last op alone would leave.
+  -- Follows the log from `since`, as a copy does: whatever op says, the row is looked up. Returns
+  -- the keys that a copy then has, and those that the last op alone would leave.
   local function copied(name, since, before)
     local copy, by_op = {}, {}
     for _, key in ipairs(before or {}) do copy[key], by_op[key] = true, true end
@@ -41,8 +41,8 @@ describe("the order of changes", function()
   end
 
   local function there(name)
-    return must(log, ("SELECT string_agg(id::text, ' ' ORDER BY id::text) AS ids FROM %s"):format(name))
-      [1].ids or ""
+    local text = "SELECT string_agg(id::text, ' ' ORDER BY id::text) AS ids FROM %s"
+    return must(log, text:format(name))[1].ids or ""
   end
 
   -- The keys of which the last word since the last call is that they are there.
@@ -114,7 +114,8 @@ describe("the order of changes", function()
     assert(log:watch("guarded"))
     assert.equal("INSERT guarded 1 -; INSERT guarded 2 -; INSERT guarded 3 -; UPDATE guarded 1 n; "
       .. "UPDATE guarded 2 n; DELETE guarded 3 -; DELETE guarded 1 -; INSERT guarded 50 -",
-      seen:of(log, [[INSERT INTO guarded VALUES (1), (2), (3); UPDATE guarded SET n = 3 WHERE id = 1;
+      seen:of(log, [[INSERT INTO guarded VALUES (1), (2), (3);
+        UPDATE guarded SET n = 3 WHERE id = 1;
         DELETE FROM guarded; UPDATE guarded SET n = 7 WHERE id = 1]]))
   end)
 

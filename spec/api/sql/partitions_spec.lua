@@ -1,5 +1,5 @@
--- Partitions come and go: attaching never fails because of the triggers, each change is logged once,
--- and what moves rows without a statement on them is told by touch.
+-- Partitions come and go: attaching never fails because of the triggers, each change is logged
+-- once, and what moves rows without a statement on them is told by touch.
 local captured = require "support.captured"
 local logs = require "support.logs"
 local support = require "support"
@@ -98,7 +98,7 @@ describe("a partition", function()
       seen:of(log, "INSERT INTO p VALUES (14); DELETE FROM p"))
   end)
 
-  it("of a table with a trigger attached by hand is logged once, under that table's name", function()
+  it("of a table with a trigger attached by hand is logged once, under its name", function()
     must(log, [[CREATE TRIGGER x AFTER INSERT OR UPDATE OR DELETE ON p
       FOR EACH ROW EXECUTE FUNCTION forge_notify_change()]])
     assert(log:watch("p2"))

@@ -101,7 +101,8 @@ describe("what was watched is remembered", function()
     assert.equal("", seen:text())
     assert(log:watch("orders"))
     assert.same({ "", "" }, { told() })
-    tells("switched", [[ALTER TABLE orders DISABLE TRIGGER USER; ALTER TABLE orders ENABLE TRIGGER USER]])
+    tells("switched", [[ALTER TABLE orders DISABLE TRIGGER USER;
+      ALTER TABLE orders ENABLE TRIGGER USER]])
     assert(log:watch("orders"))
     tells("detached", [[DROP TRIGGER forge_capture_insert ON orders;
       DROP TRIGGER forge_capture_update ON orders; DROP TRIGGER forge_capture_delete ON orders;

@@ -36,7 +36,8 @@ describe("a write", function()
       CREATE FUNCTION looks(f) RETURNS jsonb LANGUAGE plpgsql AS
         $$ BEGIN RETURN (SELECT max(n) FROM rates); END $$;
       CREATE CAST (f AS jsonb) WITH FUNCTION looks(f)]])
-    local columns = "id int PRIMARY KEY, j json, ja json[], d d, c c, ca c[], e e, ea e[], f f, x xml"
+    local columns = "id int PRIMARY KEY, j json, ja json[], d d, c c, ca c[], e e, ea e[], f f, "
+      .. "x xml"
     local all = { "j", "ja", "d", "c", "ca", "e", "ea", "f", "x" }
     seen:watch(("CREATE TABLE odd (%s)"):format(columns), "odd", { keep = all })
     seen:watch(("CREATE TABLE ignored (%s)"):format(columns), "ignored", { ignore = all })
@@ -48,8 +49,8 @@ describe("a write", function()
         must(log, (([[INSERT INTO %s SELECT 1, j, ARRAY[j], j, ROW(j, ARRAY[j])::c,
             ARRAY[ROW(j, ARRAY[j])::c], 'a', '{a,b}', 'a', '<a/>'::xml
             FROM (SELECT $1::json AS j) v]]):gsub("%%s", name)), json)
-        must(log, (([[UPDATE %s SET j = '1', ja = '{}', d = '2', c = NULL, e = 'b', f = 'b', ea = NULL;
-          DELETE FROM %s]]):gsub("%%s", name)))
+        must(log, (([[UPDATE %s SET j = '1', ja = '{}', d = '2', c = NULL, e = 'b', f = 'b',
+          ea = NULL; DELETE FROM %s]]):gsub("%%s", name)))
         local ops = seen:text():gsub("(%u) %S+ 1 [^;]*", "%1")
         assert.equal(name == "ignored" and "INSERT; DELETE" or "INSERT; UPDATE; DELETE", ops, name)
       end
@@ -58,8 +59,9 @@ describe("a write", function()
 
   it("to columns and tables of any name is logged", function()
     local names = { "$forge$", "%", "%s", [["]], "'", [[\]], "a\nb", ("n"):rep(63), "größe", "~1",
-      "place", "step", "OLD", "NEW", "n", "o", "r", "s", "forge", "known", "home", "logged", "new_rows",
-      "@schema@", "@rel@", [[E'\']], "$1", "--", "/*", "TG_OP", "tableoid_", "a,b", "{NULL}", "NULL" }
+      "place", "step", "OLD", "NEW", "n", "o", "r", "s", "forge", "known", "home",
+      "logged", "new_rows", "@schema@", "@rel@", [[E'\']], "$1", "--", "/*", "TG_OP", "tableoid_",
+      "a,b", "{NULL}", "NULL" }
     local columns, sets, keep = {}, {}, {}
     for i, name in ipairs(names) do
       local quoted = '"' .. name:gsub('"', '""') .. '"'
@@ -90,8 +92,8 @@ describe("a write", function()
         assert.same({ "INSERT", "UPDATE", "DELETE" }, ops)
         -- Altered, so that each statement is made when it runs.
         must(log, ("ALTER TABLE %s ADD z point"):format(name))
-        must(log, ("INSERT INTO %s (id) VALUES (1); UPDATE %s SET %s; DELETE FROM %s"):format(name, name,
-          table.concat(sets, ", "), name))
+        must(log, ("INSERT INTO %s (id) VALUES (1); UPDATE %s SET %s; DELETE FROM %s"):format(name,
+          name, table.concat(sets, ", "), name))
         assert.equal(3, #seen:list())
       end
     end
@@ -119,16 +121,17 @@ describe("a write", function()
         must(log, ("UPDATE %s SET %s"):format(name, table.concat(sets, ", ")))
         must(log, ("UPDATE %s SET c%d = NULL"):format(name, size))
       end
-      must(log, ("UPDATE %s SET c1 = 2; ALTER TABLE %s DROP c1%s; DELETE FROM %s"):format(name, name,
-        size == 1599 and ", ADD late point" or "", name))
+      must(log, ("UPDATE %s SET c1 = 2; ALTER TABLE %s DROP c1%s; DELETE FROM %s"):format(name,
+        name, size == 1599 and ", ADD late point" or "", name))
       local id = size > 1 and '["1", "t"]' or "1"
       local text = seen:text():gsub("c3,c4,[c%d,]+", "c3,c4")
       local expected = ("INSERT %s %s -;"):format(name, id)
       if sets[1] then
-        expected = ("%s UPDATE %s %s c3,c4; UPDATE %s %s c%d;"):format(expected, name, id, name, id, size)
+        expected = ("%s UPDATE %s %s c3,c4; UPDATE %s %s c%d;"):format(expected, name, id, name, id,
+          size)
       end
-      expected = ("%s DELETE %s %s -; INSERT %s %s -; DELETE %s - -"):format(expected, name, id, name,
-        (id:gsub("1", "2")), name)
+      expected = ("%s DELETE %s %s -; INSERT %s %s -; DELETE %s - -"):format(expected, name, id,
+        name, (id:gsub("1", "2")), name)
       assert.equal(expected, text)
     end
   end)
@@ -163,6 +166,7 @@ describe("a write", function()
       must(log, ("CREATE DATABASE %s ENCODING '%s' LOCALE 'C' TEMPLATE template0"):format(name,
         encoding))
       local other = logs.connect((db:gsub("dbname=%S+", "dbname=" .. name)))
+      must(other, "REVOKE CREATE ON SCHEMA public FROM PUBLIC") -- which version 14 lets everybody
       assert(other:install())
       must(other, "CREATE TABLE j (id int PRIMARY KEY, j json, t text)")
       assert(other:watch("j", { keep = { "j", "t" } }))
