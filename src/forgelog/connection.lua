@@ -75,8 +75,7 @@ function Connection:close()
   state.handle:close()
 end
 
---- Has the server end the statement that is under way, if there is one. It would go on otherwise,
--- even where nobody waits for it any more.
+--- Has the server end the statement that is under way; it would go on though nobody waits for it.
 -- @number seconds longest time for that
 function Connection:cancel(seconds) pump.cancel(self._state, seconds) end
 

@@ -53,9 +53,10 @@ BEGIN
   SELECT i.indexrelid, i.indimmediate INTO key_index, immediate
     FROM pg_index i WHERE i.indrelid = rel AND i.indisprimary;
   -- The index of a primary key is that as long as it is there. One that was made after the snapshot
-  -- is known to the caches as the replica identity, unless that is something else. To ask for that
-  -- waits for whoever has locked the table, which a write to a partition of it does not.
-  IF pg_get_indexdef(key_index, 1, false) IS NULL THEN
+  -- is known to the caches as the replica identity, unless that is something else. To ask for
+  -- either waits for whoever has locked the table, which a write to a partition of it does not.
+  IF key_index IS NULL OR replaced IS NOT FALSE AND pg_get_indexdef(key_index, 1, false) IS NULL
+  THEN
     had_key := key_index IS NOT NULL;
     key_index := NULL;
     IF had_key OR current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
@@ -69,7 +70,11 @@ BEGIN
     replaced := replaced OR had_key OR key_index IS NOT NULL
                 OR current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
   END IF;
-  IF key_index IS NOT NULL OR NOT had_key THEN
+  IF replaced IS FALSE THEN
+    keys := ARRAY(SELECT quote_ident(columns[array_position(numbers, k.number)])
+                    FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+                   WHERE i.indexrelid = key_index AND k.place <= i.indnkeyatts ORDER BY k.place);
+  ELSIF key_index IS NOT NULL OR NOT had_key THEN
     keys := ARRAY(SELECT d.named
                     FROM generate_series(1, 32) k, pg_get_indexdef(key_index, k, false) AS d(named)
                    WHERE d.named <> ''
