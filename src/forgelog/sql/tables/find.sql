@@ -3,9 +3,9 @@
 -- is a bare name, which is looked for in the log's schema first, as in table_name).
 -- Columns: oid bigint, name text (as in table_name), quoted text, kind "char" (relkind), temporary,
 -- unlogged text (quoted: it, or the first partition of it that is; NULL: none), catalog (of the
--- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name of those
--- whose values are stored,
--- separated by \001), key text (the columns of the primary key, separated by \001; NULL: none),
+-- system), own (part of the log), level text ('statement' or 'row'), columns text
+-- (number:name of those whose values are stored, separated by \001), key text (the columns of the
+-- primary key, separated by \001; NULL: none),
 -- ancestor text (the watched table above a partition), by_hand text (a row trigger that somebody
 -- attached), installed (the log's schema has the capture functions), may_compile (this role may make
 -- more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
