@@ -33,6 +33,9 @@ describe("capture", function()
       assert.equal(table.concat(lines, "; "), seen:of(log, write))
       must(log, "ALTER TABLE virtual ADD late point")
       assert.equal(table.concat(lines, "; "), seen:of(log, write))
+      local ok, err = log:watch("virtual", { keep = { "twice" } }) -- no trigger knows its value
+      assert.is_nil(ok)
+      assert.equal("no_column", err.code)
       must(log, "DROP TABLE virtual CASCADE")
       log:unwatch("virtual")
     end

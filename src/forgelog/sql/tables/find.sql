@@ -3,8 +3,9 @@
 -- is a bare name, which is looked for in the log's schema first, as in table_name).
 -- Columns: oid bigint, name text (as in table_name), quoted text, kind "char" (relkind), temporary,
 -- unlogged text (quoted: it, or the first partition of it that is; NULL: none), catalog (of the
--- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name,
--- separated by \001), key text (the columns of the primary key, separated by \001; NULL: none),
+-- system), own (part of the log), level text ('statement' or 'row'), columns text
+-- (number:name of those whose values are stored, separated by \001), key text (the columns of the
+-- primary key, separated by \001; NULL: none),
 -- ancestor text (the watched table above a partition), by_hand text (a row trigger that somebody
 -- attached), installed (the log's schema has the capture functions), may_compile (this role may
 -- make more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
@@ -28,7 +29,8 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
             THEN 'row' ELSE 'statement' END AS level,
        (SELECT coalesce(pg_catalog.string_agg(a.attnum || ':' || a.attname, pg_catalog.chr(1)
                  ORDER BY a.attnum), '') FROM pg_catalog.pg_attribute a
-         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.attgenerated <> 'v') AS columns,
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
        (SELECT a.relid::pg_catalog.regclass::text
           FROM pg_catalog.pg_partition_ancestors(c.oid) a
