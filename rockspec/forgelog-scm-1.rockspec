@@ -212,7 +212,6 @@ build = {
       ["forgelog.sql.words.lock_number"] = "src/forgelog/sql/words/lock_number.sql",
       ["forgelog.sql.words.missing_fields"] = "src/forgelog/sql/words/missing_fields.sql",
       ["forgelog.sql.words.missing_guards"] = "src/forgelog/sql/words/missing_guards.sql",
-      ["forgelog.sql.words.own_table_name"] = "src/forgelog/sql/words/own_table_name.sql",
       ["forgelog.sql.words.primary_key"] = "src/forgelog/sql/words/primary_key.sql",
       ["forgelog.sql.words.reload"] = "src/forgelog/sql/words/reload.sql",
       ["forgelog.sql.words.ring_bell"] = "src/forgelog/sql/words/ring_bell.sql",
