@@ -24,7 +24,8 @@ end
 -- What install fills in beside the schema.
 local DDL = {
   version = 2, owner = "forgelog", owner_text = "forgelog", limit = "1s", script = "SELECT 1;",
-  rel = 1, shape = "NULL", compiled = "NULL;", relation = 1, name = "'t'", sequence = "s",
+  is_known = "false", compiled = "NULL;", declare = "", rows = "new_rows", finish = "RETURN NEW;",
+  turn = "SELECT 1", relation = 1, name = "'t'", sequence = "s",
 }
 
 describe("a file of SQL", function()
