@@ -58,6 +58,7 @@ describe("diagnose on a server of its own", function()
     local finding = finds(log, "partitions", "warning", "parts has 11 partitions")
     assert.is_truthy(finding.advice:find("above 11", 1, true))
     must(log, "DROP TABLE parts")
+    assert(log:unwatch("parts"))
   end)
 
   it("finds tables that a subscription writes to", function()

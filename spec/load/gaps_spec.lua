@@ -166,6 +166,7 @@ describe("a trim behind a feed under load", function()
     local db, log = logs.installed()
     -- what was ever committed, since the log is emptied meanwhile
     must(log, [[CREATE TABLE written (seq bigint PRIMARY KEY);
+      GRANT INSERT ON written TO forgelog;
       CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN INSERT INTO public.written VALUES (NEW.seq); RETURN NULL; END $$;
       CREATE TRIGGER note AFTER INSERT ON forge_change_log

@@ -65,4 +65,42 @@ describe("functions of an altered table", function()
     assert.equal(1, stale())
     drop()
   end)
+
+  it("are made for tables to which somebody has attached one by hand", function()
+    must(log, [[CREATE TABLE hand (id int PRIMARY KEY, n int);
+      CREATE TABLE parts (n int, id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE part (id int NOT NULL, n int)]])
+    must(log, "ALTER TABLE parts ATTACH PARTITION part DEFAULT")
+    for _, name in ipairs({ "hand", "parts" }) do
+      must(log, ([[CREATE TRIGGER x AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW
+        EXECUTE FUNCTION forge_notify_change('notify', 'n')]]):format(name))
+    end
+    local function fresh()
+      local count = 0
+      for _, row in ipairs(assert(log.connection:run_in("public", "tables.by_hand"))) do
+        if row.fresh then count = count + 1 end
+      end
+      return count
+    end
+    local function writes()
+      local since = log:max_seq() or 0
+      must(log, [[INSERT INTO hand VALUES (1, 1); UPDATE hand SET n = 2; UPDATE hand SET id = 2;
+        DELETE FROM hand; INSERT INTO part VALUES (3, 1); DELETE FROM parts]])
+      local list = {}
+      for _, row in ipairs(must(log, "SELECT op, table_name, row_id FROM forge_change_log "
+        .. "WHERE seq > $1 ORDER BY seq", since)) do
+        list[#list + 1] = ("%s %s %s"):format(row.op, row.table_name, row.row_id)
+      end
+      return list
+    end
+    local expected = { "INSERT hand 1", "DELETE hand 1", "INSERT hand 2", "DELETE hand 2",
+      "INSERT parts 3", "DELETE parts 3" }
+    assert.same({ 0, expected }, { fresh(), writes() })
+    assert.same({ true, true }, { log:install() })
+    assert.same({ 2, expected }, { fresh(), writes() })
+    assert.same({ true, false }, { log:install() })
+    must(log, "ALTER TABLE hand ADD extra text; ALTER TABLE hand RENAME id TO ident")
+    must(log, "ALTER TABLE hand RENAME ident TO id; ALTER TABLE hand DROP n, ADD n int")
+    assert.same({ 1, expected }, { fresh(), writes() })
+  end)
 end)

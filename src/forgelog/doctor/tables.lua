@@ -156,9 +156,10 @@ local function judge_lost(run, watched)
   for _, one in ipairs(watched) do wrong[one.name] = one.wrong end
   for _, one in ipairs(lost) do
     local advice = run:command(one.remedy .. " " .. units.word(one.name))
-    if one.code ~= "switched" then
-      run:error(one.code, one.wrong, one.remedy == "watch" and advice
-        .. ", then read the table again" or advice .. ", if it is not to come back")
+    if one.remedy == "unwatch" then
+      run:warning(one.code, one.wrong, advice .. ", if it is not to come back")
+    elseif one.code ~= "switched" then
+      run:error(one.code, one.wrong, advice .. ", then read the table again")
     elseif not wrong[one.name] then
       run:warning("switched", one.wrong, "read the table again, then " .. advice)
     end

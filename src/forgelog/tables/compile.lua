@@ -2,6 +2,7 @@
 -- time, and those of one table, in which the statements stand that the generator (sql/ddl/
 -- compile.sql) has made for it.
 -- @module forgelog.tables.compile
+local arguments = require "forgelog.tables.arguments"
 local sql = require "forgelog.connection.sql"
 
 local compile = {}
@@ -11,6 +12,9 @@ local compile = {}
 local SETTINGS = "SET search_path = pg_catalog, pg_temp SET jit = off SET TimeZone = 'UTC' "
   .. "SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' "
   .. "SET extra_float_digits = 1 SET lc_monetary = 'C' SET quote_all_identifiers = off"
+
+-- How a function ends that may be called before a row is written, too.
+local FINISH = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n  RETURN NEW;"
 
 local LEVELS = { insert = "by_statement", update = "by_statement", delete = "by_statement",
   row = "by_row", truncate = "truncate" }
@@ -35,8 +39,7 @@ end
 -- @treturn string
 function compile.general(schema, version, kind, name)
   name = name or "forge_capture_" .. kind
-  local made = create(schema, name, kind, { is_known = "false", compiled = "NULL;",
-    finish = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n  RETURN NEW;" })
+  local made = create(schema, name, kind, { branches = "", finish = FINISH })
   local comment = sql.literal(("forgelog %d in %s"):format(version, schema))
   return ("%s\nCOMMENT ON FUNCTION %s.%s() IS %s;"):format(made, schema, name, comment)
 end
@@ -62,12 +65,12 @@ local branches = {
   end,
 }
 
--- The condition under which the statements are those of the table that the trigger speaks for.
--- Wherever the table is altered, PostgreSQL plans it anew, since it names the table.
-local function is_known(schema, oid, kind, shape)
-  local own = kind == "row" and "TG_NAME = 'forge_capture_row_%.0f'" or "TG_RELID = %.0f"
-  return ("%s AND %s.forge_shape('%.0f'::regclass) = %s"):format(own:format(oid), schema, oid,
-    sql.literal(shape))
+-- The branch of a function for one table: its statements, where the trigger speaks for that table
+-- (`own`) and the table is as it was. Wherever it is altered, PostgreSQL plans the condition anew,
+-- since that names the table.
+local function branch(schema, oid, own, kind, made)
+  return ("ELSIF %s AND %s.forge_shape('%.0f'::regclass) = %s THEN\n%s"):format(own, schema, oid,
+    sql.literal(made.shape), branches[kind](made))
 end
 
 --- The name of the function that a trigger of a table calls.
@@ -81,24 +84,47 @@ function compile.name(kind, oid) return ("forge_capture_%s_%.0f"):format(kind, o
 -- @string home name of the log's schema
 -- @int oid of the table
 -- @tparam table kinds list of "insert", "update", "delete", "row"
--- @string arguments of its triggers, as an SQL array
+-- @string args arguments of its triggers, as an SQL array
 -- @string[opt] owner of capture functions, quoted; nil: whoever runs the statements
 -- @return the text of the statements; nil where the table cannot be known now; or nil and an error
-function compile.of_table(conn, home, oid, kinds, arguments, owner)
-  local rows, err = conn:run_in(home, "tables.compiled", oid, arguments)
+function compile.of_table(conn, home, oid, kinds, args, owner)
+  local rows, err = conn:run_in(home, "tables.compiled", oid, args)
   if not rows then return nil, err end
   local made, schema, statements = rows[1], sql.identifier(home), {}
   if not made.shape then return nil end
   for _, kind in ipairs(kinds) do
     local name = compile.name(kind, oid)
+    local own = kind == "row" and "TG_NAME = 'forge_capture_row_%.0f'" or "TG_RELID = %.0f"
     statements[#statements + 1] = create(schema, name, kind, {
-      is_known = is_known(schema, oid, kind, made.shape), compiled = branches[kind](made),
-      finish = "RETURN NEW;",
+      branches = branch(schema, oid, own:format(oid), kind, made), finish = "RETURN NEW;",
     })
     local owned = "ALTER FUNCTION %s.%s() OWNER TO %s;"
     if owner then statements[#statements + 1] = owned:format(schema, name, owner) end
   end
   return table.concat(statements, "\n")
+end
+
+--- The statement that makes the function forge_notify_change for the tables that it was attached to
+-- by hand, which it serves quicker than others.
+-- @param conn the connection
+-- @string home name of the log's schema
+-- @tparam table rows of sql/tables/by_hand.sql
+-- @return the text of the statement; or nil and an error
+function compile.by_hand(conn, home, rows)
+  local schema, parts = sql.identifier(home), {}
+  for _, row in ipairs(rows) do
+    local args = arguments.to_array(arguments.decode(row.args))
+    local made, err = conn:run_in(home, "tables.compiled", row.oid, args)
+    if not made then return nil, err end
+    local own = ("TG_NAME = %s AND TG_RELID = ANY (%s)"):format(sql.literal(row.trigger),
+      sql.literal(row.tables))
+    -- A table that another one speaks for has no statement.
+    if made[1].shape and made[1].row_insert:find("^INSERT") then
+      parts[#parts + 1] = branch(schema, row.oid, own, "row", made[1])
+    end
+  end
+  return create(schema, "forge_notify_change", "row",
+    { branches = table.concat(parts, "\n"), finish = FINISH })
 end
 
 return compile

@@ -2,9 +2,13 @@
 -- was altered since, its changes are logged all the same, but slower.
 -- @module forgelog.tables.renew
 local attach = require "forgelog.tables.attach"
+local compile = require "forgelog.tables.compile"
 local inspect = require "forgelog.tables.inspect"
+local script = require "forgelog.install.script"
 
 local renew = {}
+
+local HINT = "the function forge_notify_change is made by the role that installs"
 
 -- The tables for which there is something to do, by schema and name; or nil and an error.
 local function find_stale(conn, home)
@@ -15,15 +19,32 @@ local function find_stale(conn, home)
   return stale
 end
 
+-- The same for the function that serves all tables to which somebody has attached it by hand: 1
+-- where it was made anew, 0 where it need not be; or nil and an error.
+local function renew_by_hand(conn, home)
+  local rows, err = conn:run_in(home, "tables.by_hand")
+  if not rows then return nil, err end
+  local stale = false
+  for _, row in ipairs(rows) do stale = stale or not row.fresh end
+  if not stale then return 0 end
+  local text, ok
+  text, err = compile.by_hand(conn, home, rows)
+  if text then ok, err = script.run(conn, text, { name = "the log", oid = 0, hint = HINT }) end
+  return ok and 1, err
+end
+
 --- Makes them anew, table by table.
 -- @param conn the connection
 -- @string home name of the log's schema
 -- @number[opt] lock_timeout seconds to wait for a table at a time
 -- @return for how many tables it was done, and a list of errors of the others; or nil and an error
 function renew.all(conn, home, lock_timeout)
-  local stale, err = find_stale(conn, home)
+  local renewed, err = renew_by_hand(conn, home)
+  if not renewed then return nil, err end
+  local stale
+  stale, err = find_stale(conn, home)
   if not stale then return nil, err end
-  local renewed, left = 0, {}
+  local left = {}
   if not next(stale) then return renewed, left end
   local list
   list, err = inspect.list(conn)

@@ -1,14 +1,14 @@
--- The body of a trigger function for rows: the one made for a table by watch, and the ones for all
--- tables (where @is_known@ is false), which may stand behind a BEFORE trigger (@finish@). A trigger
--- that was copied to a partition speaks for the table that it was put on.
+-- The body of a trigger function for rows: the one made for a table by watch, with one of
+-- @branches@, the one for all tables, with none, and the one that is attached by hand, with one for
+-- each of some tables. The latter may stand behind a BEFORE trigger (@finish@). A trigger that was
+-- copied to a partition speaks for the table that it was put on.
 <<forge>>
 DECLARE
   watched oid;
 BEGIN
   IF to_regnamespace('@schema_text@') IS NULL THEN
     @reload@;
-  ELSIF @is_known@ THEN
-    @compiled@
+  @branches@
   ELSE
     SELECT a.relid INTO watched FROM pg_partition_ancestors(TG_RELID) a
       JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgname = TG_NAME AND t.tgparentid = 0
