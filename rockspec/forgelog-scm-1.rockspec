@@ -224,6 +224,7 @@ build = {
       ["forgelog.sql.words.may_compile"] = "src/forgelog/sql/words/may_compile.sql",
       ["forgelog.sql.words.missing_fields"] = "src/forgelog/sql/words/missing_fields.sql",
       ["forgelog.sql.words.missing_guards"] = "src/forgelog/sql/words/missing_guards.sql",
+      ["forgelog.sql.words.pinned_settings"] = "src/forgelog/sql/words/pinned_settings.sql",
       ["forgelog.sql.words.primary_key"] = "src/forgelog/sql/words/primary_key.sql",
       ["forgelog.sql.words.reload"] = "src/forgelog/sql/words/reload.sql",
       ["forgelog.sql.words.ring_bell"] = "src/forgelog/sql/words/ring_bell.sql",

@@ -155,6 +155,27 @@ describe("row_id", function()
     check(base, { SESSIONS[3] })
   end)
 
+  it("is the same where the type came later, and the session keeps its settings", function()
+    seen:watch("CREATE TABLE late (id text PRIMARY KEY, n int)", "late")
+    must(log, "ALTER TABLE late ALTER id TYPE timestamptz USING NULL")
+    local session = logs.connect(db)
+    must(session, SESSIONS[2])
+    must(session, "SET TimeZone = '<-03:30>+03:30'")
+    local function settings()
+      return must(session, [[SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) AS all_of
+        FROM pg_settings WHERE name ~ 'DateStyle|IntervalStyle|TimeZone|bytea_output|lc_|float'
+          OR name IN ('search_path', 'jit', 'quote_all_identifiers')]])[1].all_of
+    end
+    local before = settings()
+    must(session, "BEGIN; INSERT INTO late VALUES ('2001-02-03 04:05:06+00')")
+    assert.equal(before, settings())
+    must(session, "UPDATE late SET n = 1; COMMIT")
+    assert.equal(before, settings())
+    assert.equal("INSERT late 2001-02-03 04:05:06+00 -; UPDATE late 2001-02-03 04:05:06+00 n",
+      seen:text())
+    session:close()
+  end)
+
   it("of several columns is a list of texts, exact in every Lua", function()
     local big = { "9007199254740993", "0.1000000000000000055", 'a"b', "\\", "é\n", "{1,2}",
       "2001-02-03 04:05:06+00" }

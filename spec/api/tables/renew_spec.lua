@@ -73,7 +73,7 @@ describe("functions of an altered table", function()
     must(log, "ALTER TABLE parts ATTACH PARTITION part DEFAULT")
     for _, name in ipairs({ "hand", "parts" }) do
       must(log, ([[CREATE TRIGGER x AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW
-        EXECUTE FUNCTION forge_notify_change('notify', 'n')]]):format(name))
+        EXECUTE FUNCTION forge_notify_change('notify', 'n', 'm')]]):format(name))
     end
     local function fresh()
       local count = 0

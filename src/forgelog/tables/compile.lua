@@ -7,11 +7,19 @@ local sql = require "forgelog.connection.sql"
 
 local compile = {}
 
--- With which settings a capture function runs: names mean what they mean in pg_catalog, values are
--- printed alike in every session, and no plan is worth compiling.
-local SETTINGS = "SET search_path = pg_catalog, pg_temp SET jit = off SET TimeZone = 'UTC' "
-  .. "SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' "
-  .. "SET extra_float_digits = 1 SET lc_monetary = 'C' SET quote_all_identifiers = off"
+-- With which settings every capture function runs: names mean what they mean in pg_catalog, and no
+-- plan is worth compiling to machine code.
+local SETTINGS = "SET search_path = pg_catalog, pg_temp SET jit = off"
+
+-- The same with those under which all types print their values alike in every session. They cost a
+-- write some microseconds, so a function does without them whose key and kept values need none.
+local function pinned_settings()
+  local parts = { SETTINGS }
+  for name, value in sql.text("words.pinned_settings"):gmatch("%('(%w+[%w_]*)', '(%w+)'%)") do
+    parts[#parts + 1] = ("SET %s = '%s'"):format(name, value)
+  end
+  return table.concat(parts, " ")
+end
 
 -- How a function ends that may be called before a row is written, too.
 local FINISH = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n  RETURN NEW;"
@@ -20,14 +28,18 @@ local LEVELS = { insert = "by_statement", update = "by_statement", delete = "by_
   row = "by_row", truncate = "truncate" }
 
 -- The statement that makes a trigger function. Its body is a literal, since the names of a user's
--- table stand in it, and no other way of quoting is safe from these.
-local function create(schema, name, kind, words)
+-- table stand in it, and no other way of quoting is safe from these. `plain`: it does without the
+-- settings for printing, and takes them on where it has to have its statement made.
+local function create(schema, name, kind, words, plain)
   words.schema, words.rows = schema, kind == "delete" and "old_rows" or "new_rows"
+  words.pin = plain and ("PERFORM %s.forge_pin();"):format(schema) or ""
+  words.unpin = plain and ("PERFORM %s.forge_unpin();"):format(schema) or ""
   words.declare = kind == "update" and "DECLARE\n  logged bigint;" or ""
   local body = sql.fill("ddl." .. LEVELS[kind], words)
   return ("CREATE OR REPLACE FUNCTION %s.%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n"
     .. "%s AS %s;\nREVOKE EXECUTE ON FUNCTION %s.%s() FROM PUBLIC;"):format(
-    schema, name, SETTINGS, sql.literal("-- forgelog\n" .. body), schema, name)
+    schema, name, plain and SETTINGS or pinned_settings(), sql.literal("-- forgelog\n" .. body),
+    schema, name)
 end
 
 --- The statements that make a capture function for any table. Its comment says which version it is
@@ -97,7 +109,7 @@ function compile.of_table(conn, home, oid, kinds, args, owner)
     local own = kind == "row" and "TG_NAME = 'forge_capture_row_%.0f'" or "TG_RELID = %.0f"
     statements[#statements + 1] = create(schema, name, kind, {
       branches = branch(schema, oid, own:format(oid), kind, made), finish = "RETURN NEW;",
-    })
+    }, made.plain)
     local owned = "ALTER FUNCTION %s.%s() OWNER TO %s;"
     if owner then statements[#statements + 1] = owned:format(schema, name, owner) end
   end

@@ -16,6 +16,7 @@ BEGIN
     -- A transaction that does not see the trigger yet still knows which table it is named for.
     watched := coalesce(watched, (SELECT a.relid FROM pg_partition_ancestors(TG_RELID) a
        WHERE TG_NAME = 'forge_capture_row_' || a.relid::oid), TG_RELID);
+    @pin@
     IF TG_OP = 'INSERT' THEN
       EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING NEW;
     ELSIF TG_OP = 'DELETE' THEN
@@ -23,6 +24,7 @@ BEGIN
     ELSE
       EXECUTE @schema@.forge_compile(watched, TG_OP, 'params', TG_ARGV) USING OLD, NEW;
     END IF;
+    @unpin@
   END IF;
   IF @bell_is_due@ THEN
     @ring_bell@;

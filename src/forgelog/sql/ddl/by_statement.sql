@@ -10,7 +10,9 @@ BEGIN
     @reload@;
   @branches@
   ELSE
+    @pin@
     EXECUTE @schema@.forge_compile(TG_RELID, TG_OP, 'all', TG_ARGV);
+    @unpin@
     PERFORM FROM @rows@ LIMIT 1;
   END IF;
   IF FOUND AND @bell_is_due@ THEN

@@ -356,7 +356,30 @@ BEGIN
                  'VALUES ($1, ''RELOAD'', clock_timestamp())', home) USING name;
 END $forge$;
 
+-- The settings under which values become text, for a trigger function that does not have them since
+-- its table's key and kept values are of types that print alike under all; what they were is set
+-- back by the second.
+CREATE OR REPLACE FUNCTION @schema@.forge_pin() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $forge$
+BEGIN
+  PERFORM set_config('forgelog.settings', array_agg(current_setting(p.name) ORDER BY p.name)::text,
+                     true)
+     FROM (VALUES @pinned_settings@) AS p(name, value);
+  PERFORM set_config(p.name, p.value, true) FROM (VALUES @pinned_settings@) AS p(name, value);
+END $forge$;
+
+CREATE OR REPLACE FUNCTION @schema@.forge_unpin() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $forge$
+BEGIN
+  PERFORM set_config(p.name, p.value, true)
+     FROM (SELECT s.name, (current_setting('forgelog.settings')::text[])[
+                    row_number() OVER (ORDER BY s.name)] AS value
+             FROM (VALUES @pinned_settings@) AS s(name, pinned)) p;
+END $forge$;
+
 COMMENT ON FUNCTION @schema@.forge_reload(oid, regnamespace) IS 'forgelog @version@';
+COMMENT ON FUNCTION @schema@.forge_pin() IS 'forgelog @version@';
+COMMENT ON FUNCTION @schema@.forge_unpin() IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_describe(oid) IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_shape(oid) IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_compile(oid, text, text, text[]) IS 'forgelog @version@';

@@ -2,8 +2,9 @@
 -- is now.
 -- Parameters: $1 bigint (the table's oid), $2 text (the arguments of its triggers as an SQL array).
 -- Columns: shape text (NULL: not known now), then one statement each: insert, delete, one, many,
--- moved (for triggers of statements), row_insert, row_delete, row_update, row_moved (of rows); and
--- has_key boolean.
+-- moved (for triggers of statements), row_insert, row_delete, row_update, row_moved (of rows);
+-- has_key boolean, and plain boolean (values of the key and kept ones print alike under all
+-- settings).
 SELECT @schema@.forge_shape(t.oid) AS shape,
        @schema@.forge_compile(t.oid, 'INSERT', 'all', a.args) AS insert,
        @schema@.forge_compile(t.oid, 'DELETE', 'all', a.args) AS delete,
@@ -14,6 +15,14 @@ SELECT @schema@.forge_shape(t.oid) AS shape,
        @schema@.forge_compile(t.oid, 'DELETE', 'row', a.args) AS row_delete,
        @schema@.forge_compile(t.oid, 'UPDATE', 'row', a.args) AS row_update,
        @schema@.forge_compile(t.oid, 'UPDATE', 'row moved', a.args) AS row_moved,
-       (SELECT pg_catalog.cardinality(d.keys) > 0
-          FROM @schema@.forge_describe(t.oid) d) AS has_key
-  FROM (SELECT $1::bigint::oid AS oid) t, (SELECT $2::text[] AS args) a;
+       pg_catalog.cardinality(d.keys) > 0 AS has_key,
+       NOT EXISTS (
+         SELECT FROM pg_catalog.pg_attribute x JOIN pg_catalog.pg_type y ON y.oid = x.atttypid
+          WHERE x.attrelid = t.oid AND x.attnum > 0 AND NOT x.attisdropped
+            AND (pg_catalog.quote_ident(x.attname) = ANY (d.keys)
+                 OR x.attname = ANY (CASE a.args[2] WHEN 'forgelog 2' THEN a.args[3]::text[] END))
+            -- bool "char" name int8 int2 int4 text oid json uuid numeric bpchar varchar jsonb
+            AND y.typtype <> 'e'
+            AND y.oid <> ALL ('{16,18,19,20,21,23,25,26,114,2950,1700,1042,1043,3802}')) AS plain
+  FROM (SELECT $1::bigint::oid AS oid) t, (SELECT $2::text[] AS args) a,
+       LATERAL @schema@.forge_describe(t.oid) d;
