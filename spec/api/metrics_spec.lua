@@ -181,6 +181,7 @@ describe("forgelog.metrics", function()
     must(log, ("CREATE DATABASE %s TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' "
       .. "LC_CTYPE 'C'"):format(name))
     local latin = logs.connect((db:gsub("dbname=%S+", "dbname=" .. name)))
+    must(latin, "REVOKE CREATE ON SCHEMA public FROM PUBLIC") -- which version 14 lets everybody
     must(latin, 'CREATE TABLE "gr\246\223e\\" (id int PRIMARY KEY)')
     assert(latin:install())
     assert(latin:watch('"gr\246\223e\\"'))

@@ -64,8 +64,9 @@ describe("connecting with a password", function()
   -- The server asks this role alone for a password.
   setup(function()
     db = support.database()
-    support.psql(("CREATE ROLE %s LOGIN PASSWORD 'secret'; ALTER DATABASE %s OWNER TO %s"):format(
-      role, db:match("dbname=(%S+)"), role), db)
+    support.psql(("CREATE ROLE %s LOGIN PASSWORD 'secret'; ALTER DATABASE %s OWNER TO %s; "
+      .. "GRANT CREATE ON SCHEMA public TO %s"):format(role, db:match("dbname=(%S+)"), role, role),
+      db)
     assert(support.run(("exec %s/spec/support/postgres hba %s 'local all %s scram-sha-256'"):format(
       os.getenv("FORGELOG_ROOT"), process.quote(os.getenv("PGHOST")), role)))
     own = db:gsub("user=%S+", "user=" .. role)

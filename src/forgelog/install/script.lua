@@ -6,7 +6,7 @@ local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
 local sql = require "forgelog.connection.sql"
 
-local MISSING_RIGHT, LOCK_NOT_AVAILABLE = "42501", "55P03" -- SQLSTATEs
+local MISSING_RIGHT, LOCK_NOT_AVAILABLE, DEADLOCK = "42501", "55P03", "40P01" -- SQLSTATEs
 local LOCK_TIMEOUT = 1 -- seconds, by default
 local TRIES = 10 -- it goes on trying for so many times as long
 local PAUSES = { 0.2, 2 } -- seconds between two tries: at first, at most
@@ -67,7 +67,7 @@ function script.run(conn, text, what)
       local message = ("%s; %s"):format(err.message, what.hint)
       return nil, core.error("schema", message, err.sqlstate, { code = "missing_right" })
     end
-    if err.sqlstate ~= LOCK_NOT_AVAILABLE then return nil, err end
+    if err.sqlstate ~= LOCK_NOT_AVAILABLE and err.sqlstate ~= DEADLOCK then return nil, err end
     local left = deadline - conn:now()
     if left <= 0 or conn:in_transaction() then return nil, locked(conn, what, err) end
     conn:sleep(math.min(pause(), left))

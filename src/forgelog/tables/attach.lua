@@ -129,7 +129,7 @@ local function wanted_of(found, opts)
 end
 
 --- Attaches the triggers. (`forgelog.tables.watch`)
-function attach.attach(conn, name, opts)
+function attach.attach(conn, name, opts, again)
   local found, err = find.table(conn, "watch", name)
   if not found then return nil, err end
   local wanted = wanted_of(found, opts)
@@ -146,8 +146,8 @@ function attach.attach(conn, name, opts)
   ok, err = replace(conn, wanted, found, there)
   if ok then return true, true end
   -- Somebody else has watched it meanwhile, so there is something else to replace.
-  if err.sqlstate == DUPLICATE_OBJECT then return attach.attach(conn, name, opts) end
-  return nil, err
+  if err.sqlstate ~= DUPLICATE_OBJECT or again then return nil, err end
+  return attach.attach(conn, name, opts, true)
 end
 
 --- Makes the functions and triggers of a table that is watched anew, with the options that it has.

@@ -12,8 +12,8 @@ local flaws = {
     "watch" },
   renamed = { "%s was watched and is %s now: its changes are logged under that name", "unwatch" },
   detached = { "%s was watched and has lost its triggers: its changes are not captured", "watch" },
-  switched = { "triggers of %s were switched or made anew since it was watched: changes while they "
-    .. "were off were missed", "watch" },
+  switched = { "triggers of %s were switched or made anew since it was watched (pg_upgrade makes "
+    .. "them anew, too): changes while they were off were missed", "watch" },
 }
 
 -- Which of these a row is; nil where nothing is wrong.

@@ -26,6 +26,10 @@ DECLARE
   had_key boolean := false;
   replaced boolean;
 BEGIN
+  IF place IS NULL OR NOT EXISTS (
+       SELECT FROM pg_identify_object_as_address(1259, rel, 0) i WHERE i.type = 'table') THEN
+    RETURN; -- such as a function that was restored knows by its number: there is nothing to say
+  END IF;
   SELECT @table_name@ INTO name
     FROM (SELECT place[1] AS nspname) n, (SELECT place[2] AS relname) c;
   columns := '{}';
@@ -148,12 +152,12 @@ BEGIN
   SELECT * INTO about FROM @schema@.forge_describe(rel);
   IF about.covered THEN RETURN 'SELECT WHERE false'; END IF;
   IF about.keys IS NULL THEN
-    RETURN format('INSERT INTO @schema_text@.forge_change_log (table_name, op, created_at, txid, '
-                  'context) SELECT %L, ''RELOAD'', clock_timestamp(), txid_current(), '
-                  'nullif(current_setting(''forgelog.context'', true), '''')%s', about.name,
-                  CASE WHEN by_row THEN ''
-                       ELSE format(' WHERE EXISTS (SELECT FROM %s)',
-                                   CASE op WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END) END);
+    RETURN 'INSERT INTO @schema_text@.forge_change_log (table_name, op, created_at, txid, context) '
+           || format('SELECT %L, ''RELOAD'', clock_timestamp(), txid_current(), '
+                     'nullif(current_setting(''forgelog.context'', true), '''')', about.name)
+           || CASE WHEN by_row THEN ''
+              ELSE format(' WHERE EXISTS (SELECT FROM %s)',
+                          CASE op WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END) END;
   END IF;
   IF options[1] = 'forgelog 2' THEN
     keep := options[2]::text[];
@@ -250,11 +254,19 @@ BEGIN
          string_agg(format('CASE WHEN %s THEN concat(%s) END', format(is_whole, is_now), is_now),
                     ', ' ORDER BY kept) FILTER (WHERE kept IS NOT NULL) AS new_values,
          string_agg(listed, ',' ORDER BY kept) FILTER (WHERE kept IS NOT NULL) AS kept,
-         string_agg(format('CASE WHEN %s THEN %L END', concat_ws(' OR ',
-                      CASE WHEN op <> 'INSERT' THEN 'NOT ' || format(is_whole, was) END,
-                      CASE WHEN op <> 'DELETE' THEN 'NOT ' || format(is_whole, is_now) END),
-                      listed), ', ' ORDER BY kept)
-           FILTER (WHERE kept IS NOT NULL AND is_short IS NOT TRUE) AS omitted,
+         (SELECT string_agg(o.names, ', ' ORDER BY o.pack)
+            FROM (SELECT l.pack, format('nullif(concat_ws('','', %s), '''')',
+                                        string_agg(l.named, ', ' ORDER BY l.kept)) AS names
+                    FROM (SELECT s.kept, (row_number() OVER (ORDER BY s.kept) - 1) / 90 AS pack,
+                                 format('CASE WHEN %s THEN %L END', concat_ws(' OR ',
+                                   CASE WHEN op <> 'INSERT'
+                                        THEN 'NOT ' || format(s.is_whole, s.was) END,
+                                   CASE WHEN op <> 'DELETE'
+                                        THEN 'NOT ' || format(s.is_whole, s.is_now) END),
+                                   s.listed) AS named
+                            FROM seen s
+                           WHERE s.kept IS NOT NULL AND s.is_short IS NOT TRUE) l
+                   GROUP BY l.pack) o) AS omitted,
          coalesce(string_agg(format(', "~%s"', place), '' ORDER BY place), '') AS alias
     INTO p FROM seen;
   old_id := format(CASE p.key_size WHEN 0 THEN 'NULL::text' WHEN 1 THEN '%s'

@@ -56,9 +56,24 @@ SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange 
                                 JOIN pg_catalog.pg_roles r ON r.oid = m.member
                                WHERE m.roleid = w.oid AND m.member <> me.oid AND NOT r.rolsuper)
        ) AS role_unsafe,
-       $1::text IS NULL OR NOT EXISTS (
-         SELECT FROM functions f
-          WHERE f.own AND f.prosecdef
-            AND f.proowner NOT IN (SELECT w.oid FROM wanted w)) AS settled,
+       $1::text IS NULL OR EXISTS (
+         SELECT FROM wanted w, home
+           JOIN pg_catalog.pg_class c ON c.relnamespace = home.oid AND c.relname = 'forge_change_log'
+           JOIN pg_catalog.pg_class s
+             ON s.relnamespace = home.oid AND s.relname = 'forge_change_log_state'
+           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'
+           JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)
+          WHERE pg_catalog.has_schema_privilege(w.oid, home.oid, 'USAGE')
+            AND pg_catalog.has_table_privilege(w.oid, c.oid, 'SELECT')
+            AND pg_catalog.has_table_privilege(w.oid, c.oid, 'INSERT')
+            AND pg_catalog.has_table_privilege(w.oid, s.oid, 'SELECT')
+            AND pg_catalog.has_table_privilege(w.oid, s.oid, 'UPDATE')
+            AND pg_catalog.has_sequence_privilege(w.oid, q.seqrelid, 'USAGE')
+            AND pg_catalog.has_sequence_privilege(w.oid, q.seqrelid, 'UPDATE'))
+         AND NOT EXISTS (
+           SELECT FROM functions f, wanted w
+            WHERE f.own AND f.proname <> 'forge_trim_change_log'
+              AND (f.prosecdef AND f.proowner <> w.oid
+                   OR NOT pg_catalog.has_function_privilege(w.oid, f.oid, 'EXECUTE'))) AS settled,
        pg_catalog.quote_ident($1::text) AS wanted
   FROM me;
