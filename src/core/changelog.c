@@ -82,7 +82,7 @@ static void print_empty_to(const struct fl_changelog *log, struct values *values
 /* For a tick, which reads the state once. */
 static void print_state(struct values *values) {
   snprintf(values->state, sizeof values->state,
-           "(SELECT trimmed_to || ' ' || empty_to FROM %s_state)", values->log);
+           "(SELECT trimmed_to::text || ' ' || empty_to::text FROM %s_state)", values->log);
 }
 
 static void print_deleted(const struct fl_changelog *log, struct values *values) {

@@ -15,7 +15,8 @@
 /* By a default of the column that names it, or as an identity column. */
 #define LOG_SEQUENCE \
   "SELECT d.refobjid FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d" \
-  " ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = f.oid" \
+  " ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid" \
+  " AND d.objid = f.oid" \
   " WHERE f.adrelid = c.oid AND f.adnum = a.attnum" \
   " UNION SELECT d.objid FROM pg_catalog.pg_depend d" \
   " WHERE d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'i'"
@@ -52,7 +53,7 @@
 /* Whether a policy is for this role. */
 #define POLICY_APPLIES \
   "EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) r" \
-  " WHERE r = 0 OR pg_catalog.pg_has_role(r, 'USAGE'))"
+  " WHERE r = 0::pg_catalog.oid OR pg_catalog.pg_has_role(r, 'USAGE'))"
 
 const struct fl_word fl_common_words[] = {
     {"trimmer", "77306496745475"},   /* 0x464F52470003: advisory lock of the one trimmer */
@@ -143,7 +144,7 @@ static const struct {
      " ON s.relnamespace = n.oid AND s.relname = 'forge_change_log_state'"
      " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'"
      " LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)"
-     " WHERE c.oid = pg_catalog.to_regclass(@name@)"},
+     " WHERE c.oid = pg_catalog.to_regclass(@name@)::pg_catalog.oid"},
     {"seqs",
      "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@ WHERE seq > @empty_to@),"
      " (SELECT max(seq) FROM @log@), @last_given@, @empty_to@, @deleted@, @timeline@"},

@@ -5,7 +5,7 @@
 -- Columns: name text (of the table, quoted); no row where all rows are seen.
 SELECT t.oid::pg_catalog.regclass::text AS name
   FROM pg_catalog.pg_class t
- WHERE t.oid = pg_catalog.to_regclass('@schema_text@.' || $1::text)
+ WHERE t.oid = pg_catalog.to_regclass('@schema_text@.' || $1::text)::pg_catalog.oid
    AND pg_catalog.row_security_active(t.oid)
    AND EXISTS (
          SELECT FROM pg_catalog.regexp_split_to_table($2, '') AS done(command)

@@ -1,2 +1,2 @@
 -- Forgets that a table is watched.
-DELETE FROM @schema@.forge_change_log_watches WHERE relation = @relation@;
+DELETE FROM @schema@.forge_change_log_watches WHERE relation = @relation@::oid;

@@ -26,5 +26,5 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind = '
                           WHERE p.pronamespace = n.oid AND p.proname = 'forge_capture_insert')
    AND (CASE WHEN c.relkind = 'S' THEN x.privilege_type = 'UPDATE'
              ELSE x.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE') END
-        OR x.grantee = 0 AND c.relname = 'forge_change_log' AND x.privilege_type = 'SELECT')
+        OR x.grantee = 0::oid AND c.relname = 'forge_change_log' AND x.privilege_type = 'SELECT')
  GROUP BY 1, 2, 3, 4 ORDER BY 1, 4;

@@ -38,11 +38,11 @@ SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exi
                               AND p.proname = want.name)) AS missing_functions,
        (SELECT pg_catalog.string_agg(m.name, ', ') FROM (@missing_guards@) m) AS missing_guards,
        (SELECT pg_catalog.string_agg(m.name, ', ')
-          FROM (SELECT 'trigger ' || t.tgname AS name FROM pg_catalog.pg_trigger t
+          FROM (SELECT 'trigger ' || t.tgname::text AS name FROM pg_catalog.pg_trigger t
                  WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
                    AND t.tgtype & 7 = 7 -- for each row, before, insert
                 UNION ALL
-                SELECT 'rule ' || r.rulename FROM pg_catalog.pg_rewrite r
+                SELECT 'rule ' || r.rulename::text FROM pg_catalog.pg_rewrite r
                  WHERE r.ev_class = c.oid AND r.ev_type = '3' AND r.ev_enabled <> 'D') m
        ) AS interfering,
        pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(sc.relname) AS sequence,

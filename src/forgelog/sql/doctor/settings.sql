@@ -5,12 +5,12 @@
 -- Columns: name text (of the setting), place text (such as "role x"), remedy text (the statement
 -- that resets it), always boolean (all triggers of forgelog fire nevertheless).
 SELECT s.name,
-       CASE WHEN s.database = 0 AND s.role = 0 THEN 'the server'
+       CASE WHEN s.database = 0::oid AND s.role = 0::oid THEN 'the server'
             ELSE pg_catalog.concat_ws(' in ', 'role ' || pg_catalog.quote_ident(r.rolname),
                    'database ' || pg_catalog.quote_ident(d.datname)) END AS place,
-       CASE WHEN s.database = 0 AND s.role = 0
+       CASE WHEN s.database = 0::oid AND s.role = 0::oid
             THEN 'ALTER SYSTEM RESET ' || s.name || '; SELECT pg_reload_conf()'
-            WHEN s.role = 0
+            WHEN s.role = 0::oid
             THEN pg_catalog.format('ALTER DATABASE %I RESET %s', d.datname, s.name)
             ELSE pg_catalog.format('ALTER ROLE %I%s RESET %s', r.rolname,
                    ' IN DATABASE ' || pg_catalog.quote_ident(d.datname), s.name) END AS remedy,
@@ -28,6 +28,6 @@ SELECT s.name,
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.role
  WHERE (s.name = 'synchronous_commit' AND s.value IN ('off', 'false', 'no', '0')
         OR s.name = 'session_replication_role' AND s.value = 'replica')
-   AND (s.database = 0 OR d.datname = pg_catalog.current_database())
-   AND (s.role = 0 OR r.oid IS NOT NULL)
+   AND (s.database = 0::oid OR d.datname = pg_catalog.current_database())
+   AND (s.role = 0::oid OR r.oid IS NOT NULL)
  ORDER BY s.name, always;

@@ -15,9 +15,9 @@ SELECT w.name, w.quoted,
        w.captured, w.statement,
        EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = w.oid)
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(w.oid) a
-                           JOIN pg_catalog.pg_trigger x ON x.tgrelid = a.relid
-                            AND x.tgname ~ '^forge_capture_row' AND x.tgparentid = 0
-                          WHERE a.relid <> w.oid) AS joined,
+                           JOIN pg_catalog.pg_trigger x ON x.tgrelid = a.relid::oid
+                            AND x.tgname ~ '^forge_capture_row' AND x.tgparentid = 0::oid
+                          WHERE a.relid::oid <> w.oid) AS joined,
        (SELECT pg_catalog.string_agg(k.relname, ', ' ORDER BY k.relname)
           FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid = i.inhrelid
          WHERE i.inhparent = w.oid
@@ -30,14 +30,14 @@ SELECT w.name, w.quoted,
        (SELECT s.subname FROM pg_catalog.pg_subscription_rel r
           JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
          WHERE r.srrelid = w.oid
-            OR r.srrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(w.oid) p)
+            OR r.srrelid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(w.oid) p)
          LIMIT 1) AS subscription,
        w.row_trigger, w.always_row,
        (SELECT pg_catalog.string_agg(u.oid::pg_catalog.regclass::text, ', ')
           FROM pg_catalog.pg_class u
          WHERE u.relpersistence = 'u'
            AND (u.oid = w.oid
-                OR u.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(w.oid) p))
+                OR u.oid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(w.oid) p))
        ) AS unlogged,
        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(x.tgname), ', ' ORDER BY x.tgname)
           FROM pg_catalog.pg_trigger x JOIN pg_catalog.pg_proc p ON p.oid = x.tgfoid
@@ -69,7 +69,7 @@ SELECT w.name, w.quoted,
                ) p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE t.tgparentid = 0
+         WHERE t.tgparentid = 0::oid
          GROUP BY c.oid, c.relkind, n.nspname, c.relname) w
  CROSS JOIN LATERAL (
          SELECT pg_catalog.string_agg(k.relname, ', ' ORDER BY k.relname) AS off,
@@ -77,7 +77,7 @@ SELECT w.name, w.quoted,
                   m.nspname, k.relname, x.tgname), '; ' ORDER BY k.relname) AS remedy
            FROM pg_catalog.pg_trigger x JOIN pg_catalog.pg_class k ON k.oid = x.tgrelid
            JOIN pg_catalog.pg_namespace m ON m.oid = k.relnamespace
-          WHERE x.tgparentid <> 0 AND x.tgenabled NOT IN ('O', 'A')
+          WHERE x.tgparentid <> 0::oid AND x.tgenabled NOT IN ('O', 'A')
             AND x.tgfoid = ANY (w.functions)
-            AND k.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(w.oid) p)) copies
+            AND k.oid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(w.oid) p)) copies
  ORDER BY w.name;

@@ -23,7 +23,7 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
        (SELECT pg_catalog.format_type(x.atttypid, NULL) FROM pg_catalog.pg_attribute x
          WHERE x.attrelid = c.oid AND x.attname = 'created_at' AND NOT x.attisdropped
        ) AS created_at_type,
-       (SELECT pg_catalog.string_agg(x.attname || ' ' || ours.type, ', ' ORDER BY x.attnum)
+       (SELECT pg_catalog.string_agg(x.attname::text || ' ' || ours.type, ', ' ORDER BY x.attnum)
           FROM (VALUES @later_fields@) AS ours(name, type)
           JOIN pg_catalog.pg_attribute x
             ON x.attrelid = c.oid AND x.attname = ours.name AND NOT x.attisdropped

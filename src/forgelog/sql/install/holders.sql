@@ -12,9 +12,10 @@ SELECT DISTINCT l.pid, coalesce(a.application_name, '') AS application,
    AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
    AND (l.locktype = 'relation' AND ($2::boolean OR l.mode <> 'AccessShareLock')
         AND (l.relation = $1::bigint::oid
-             OR l.relation IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1::bigint::oid) p))
+             OR l.relation IN (SELECT p.relid::oid
+                                 FROM pg_catalog.pg_partition_tree($1::bigint::oid) p))
         OR l.locktype = 'advisory' AND l.objsubid = 1 AND @lock_number@ = @installer@
            AND NOT ($3::boolean AND l.mode = 'ShareLock')
-        OR l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = @one_table@
+        OR l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = @one_table@::bigint::oid
            AND l.objid = $1::bigint::oid)
  ORDER BY seconds DESC NULLS LAST LIMIT 5;

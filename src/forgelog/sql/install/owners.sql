@@ -22,11 +22,11 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
                OR p.proname IN ('forge_notify_change', 'forge_trim_change_log')
                OR p.proname ~ '^forge_capture_')),
      objects AS (
-       SELECT 'function ' || f.proname AS name, f.proowner AS owner, f.prosecdef AS definer
+       SELECT 'function ' || f.proname::text AS name, f.proowner AS owner, f.prosecdef AS definer
          FROM functions f
         WHERE f.own OR f.proname NOT IN ('forge_notify_change', 'forge_trim_change_log')
         UNION ALL
-       SELECT 'relation ' || c.relname, c.relowner, false FROM pg_catalog.pg_class c, home
+       SELECT 'relation ' || c.relname::text, c.relowner, false FROM pg_catalog.pg_class c, home
         WHERE c.relnamespace = home.oid
           AND c.relname IN ('forge_change_log', 'forge_change_log_state',
                             'forge_change_log_consumers', 'forge_change_log_watches')),
@@ -40,7 +40,7 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
 SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange s) AS strangers,
        (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(s.owner))
           FROM strange s ORDER BY s.name LIMIT 1) AS stranger,
-       (SELECT pg_catalog.string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC'
+       (SELECT pg_catalog.string_agg(CASE a.grantee WHEN 0::oid THEN 'PUBLIC'
                  ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, ', ')
           FROM home, pg_catalog.aclexplode(home.nspacl) a
          WHERE a.privilege_type = 'CREATE' AND a.grantee NOT IN (home.nspowner, me.oid)
@@ -58,7 +58,8 @@ SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange 
        ) AS role_unsafe,
        $1::text IS NULL OR EXISTS (
          SELECT FROM wanted w, home
-           JOIN pg_catalog.pg_class c ON c.relnamespace = home.oid AND c.relname = 'forge_change_log'
+           JOIN pg_catalog.pg_class c
+             ON c.relnamespace = home.oid AND c.relname = 'forge_change_log'
            JOIN pg_catalog.pg_class s
              ON s.relnamespace = home.oid AND s.relname = 'forge_change_log_state'
            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'

@@ -16,7 +16,8 @@ SELECT t.tgrelid::bigint AS oid, t.tgname AS "trigger", pg_catalog.encode(t.tgar
  CROSS JOIN LATERAL (
          SELECT pg_catalog.array_agg(b.relid::oid ORDER BY b.relid::oid)::text AS tables
            FROM (SELECT t.tgrelid AS relid
-                  UNION SELECT f.relid FROM pg_catalog.pg_partition_tree(t.tgrelid) f) b) all_of
- WHERE t.tgparentid = 0 AND now.shape IS NOT NULL
+                  UNION
+                 SELECT f.relid::oid FROM pg_catalog.pg_partition_tree(t.tgrelid) f) b) all_of
+ WHERE t.tgparentid = 0::oid AND now.shape IS NOT NULL
  ORDER BY t.tgrelid, t.tgname
  LIMIT 40; -- each costs every session memory for every table with such a trigger

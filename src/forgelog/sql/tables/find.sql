@@ -18,7 +18,7 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
        (SELECT u.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class u
          WHERE u.relpersistence = 'u'
            AND (u.oid = c.oid
-                OR u.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p))
+                OR u.oid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p))
          ORDER BY u.oid <> c.oid, u.oid LIMIT 1) AS unlogged,
        n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS catalog,
        n.nspname = @schema_name@ AND c.relname IN ('forge_change_log',
@@ -27,16 +27,17 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
        CASE WHEN c.relkind = 'p' OR EXISTS (
                    SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
             THEN 'row' ELSE 'statement' END AS level,
-       (SELECT coalesce(pg_catalog.string_agg(a.attnum || ':' || a.attname, pg_catalog.chr(1)
+       (SELECT coalesce(pg_catalog.string_agg(a.attnum::text || ':' || a.attname::text,
+                 pg_catalog.chr(1)
                  ORDER BY a.attnum), '') FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
            AND a.attgenerated <> 'v') AS columns,
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
        (SELECT a.relid::pg_catalog.regclass::text
           FROM pg_catalog.pg_partition_ancestors(c.oid) a
-          JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid
-           AND t.tgname ~ '^forge_capture_row(_[0-9]+)?$' AND t.tgparentid = 0
-         WHERE a.relid <> c.oid LIMIT 1) AS ancestor,
+          JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid::oid
+           AND t.tgname ~ '^forge_capture_row(_[0-9]+)?$' AND t.tgparentid = 0::oid
+         WHERE a.relid::oid <> c.oid LIMIT 1) AS ancestor,
        (SELECT t.tgname FROM pg_catalog.pg_trigger t
           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
@@ -74,4 +75,4 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
            WHERE x.relname = $2 AND pg_catalog.pg_table_is_visible(x.oid)),
          (SELECT x.oid FROM pg_catalog.pg_class x
             JOIN pg_catalog.pg_namespace y ON y.oid = x.relnamespace
-           WHERE y.nspname || '.' || x.relname = $2 LIMIT 1));
+           WHERE y.nspname::text || '.' || x.relname::text = $2 LIMIT 1));

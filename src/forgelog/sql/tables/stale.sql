@@ -3,11 +3,11 @@
 -- Columns: schema, table.
 SELECT n.nspname AS schema, c.relname AS "table"
   FROM (SELECT t.tgrelid, pg_catalog.array_agg(p.prosrc) AS sources,
-               pg_catalog.bool_and(p.proname ~ ('_' || t.tgrelid || '$')) AS own
+               pg_catalog.bool_and(p.proname ~ ('_' || t.tgrelid::text || '$')) AS own
           FROM pg_catalog.pg_trigger t
           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
-         WHERE t.tgparentid = 0
+         WHERE t.tgparentid = 0::oid
            AND p.proname ~ '^forge_capture_(insert|update|delete|row)(_[0-9]+)?$'
            AND ($1::bigint IS NULL OR t.tgrelid = $1::bigint::oid)
          GROUP BY t.tgrelid) w

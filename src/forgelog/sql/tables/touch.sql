@@ -9,7 +9,8 @@ WITH named AS (
                 (SELECT a.relid::oid
                    FROM pg_catalog.pg_partition_ancestors($1::bigint::oid)
                           WITH ORDINALITY AS a(relid, place)
-                   JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid AND t.tgparentid = 0
+                   JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid::oid
+                    AND t.tgparentid = 0::oid
                     AND t.tgname ~ '^forge_capture_row(_[0-9]+)?$'
                   ORDER BY a.place DESC LIMIT 1), $1::bigint::oid)),
      written AS (

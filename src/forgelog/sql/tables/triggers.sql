@@ -17,10 +17,10 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_n
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
        c.relkind = 'p' AND EXISTS (
          SELECT FROM pg_catalog.pg_partition_tree(CASE c.relkind WHEN 'p' THEN c.oid END) b
-          WHERE b.relid <> c.oid
+          WHERE b.relid::oid <> c.oid
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_class f
-                             WHERE f.oid = b.relid AND f.relkind = 'f')
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger x WHERE x.tgrelid = b.relid
+                             WHERE f.oid = b.relid::oid AND f.relkind = 'f')
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger x WHERE x.tgrelid = b.relid::oid
                                AND x.tgname ~ '^forge_capture_truncate(_partition)?$'
                                AND x.tgenabled IN ('O', 'A'))) AS uncovered
   FROM pg_catalog.pg_trigger t
@@ -35,7 +35,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_n
   JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE t.tgparentid = 0
+ WHERE t.tgparentid = 0::oid
    AND ($1::bigint IS NULL OR c.oid = $1::bigint::oid
-        OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::bigint::oid)))
+        OR c.oid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree($1::bigint::oid)))
  ORDER BY name, t.tgname;
