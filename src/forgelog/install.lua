@@ -143,11 +143,15 @@ local function statements(facts)
   add(sql.fill("ddl.guard", words))
   add(sql.fill("ddl.log", words))
   add(sql.fill("ddl.compile", words))
-  for _, kind in ipairs(CAPTURES) do add(compile.general(facts.schema, VERSION, kind)) end
+  for _, kind in ipairs(CAPTURES) do
+    add(compile.general(facts.schema, facts.schema_oid, VERSION, kind))
+  end
   if not facts.foreign_trigger then
-    add(compile.general(facts.schema, VERSION, "row", "forge_notify_change"))
+    add(compile.general(facts.schema, facts.schema_oid, VERSION, "row",
+      "forge_notify_change"))
   end
   if not facts.foreign_trimmer then add(sql.fill("ddl.trim", words)) end
+  add(sql.fill("ddl.sweep", { schema = facts.schema, relation = 0 }))
   if facts.owner_text then
     add(sql.fill("ddl.owner", { schema = facts.schema, owner = facts.wanted,
       owner_text = (facts.owner_text:gsub("'", "''")) }))
@@ -226,7 +230,8 @@ function install.installed(conn, opts)
   facts, err = find_facts(conn, name)
   if not facts then return nil, err end
   local code, message = obstacle(facts, name)
-  if not code then code, message = distrust(facts, name) end
+  -- Whose the objects are matters to the role that installs, which this one need not be.
+  if not code and not facts.strangers then code, message = distrust(facts, name) end
   return {
     schema = name,
     parts = parts_of(facts),

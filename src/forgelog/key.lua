@@ -1,6 +1,7 @@
 --- The key of a change's row as a list of texts. Nothing goes through a Lua number, which would
 -- round keys above 2^53.
 -- @module forgelog.key
+local check = require "forgelog.connection.options"
 
 local ESCAPED = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r",
   t = "\t" }
@@ -96,6 +97,7 @@ local function has(value) return type(value) == "number" or type(value) == "stri
 -- @return a list of texts, one for each column of the primary key; nil where the change has no
 -- `row_id`
 return function(change)
+  check.argument("key", "change", change, "table")
   local row_id = change.row_id
   if type(row_id) ~= "string" then return nil end
   if has(change.key_cols) then

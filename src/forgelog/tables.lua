@@ -52,12 +52,12 @@ end
 -- @param conn the connection
 -- @return a sorted list of their names as in `table_name`, and a table from each name to its
 -- `schema`, `table`, `ignore`, `keep`, `notify`, `level` ("statement" or "row"), `key` (list of
--- columns),
--- and what is wrong: `missing` (list of triggers that are gone or disabled), `uncovered` (true:
--- that goes for the trigger for TRUNCATE of a partition), `altered` (list of triggers that are not
--- as `watch` makes them), `key_changed` (the primary key is another one than at the time of
--- `watch`, so `row_id` is too: read the table again), `wrong` (that in words, or nil), `healthy`
--- (nothing of it; otherwise watch it again); or nil and an error
+-- columns), and what is wrong: `gone` (list of columns to keep or to ignore that it has no more),
+-- `missing` (list of triggers that are gone or disabled), `uncovered` (true: that goes for the
+-- trigger for TRUNCATE of a partition), `altered` (list of triggers that are not as `watch` makes
+-- them), `key_changed` (the primary key is another one than at the time of `watch`, so `row_id` is
+-- too: read the table again), `wrong` (that in words, or nil), `healthy` (nothing of it; otherwise
+-- watch it again); or nil and an error
 function tables.watched(conn) return inspect.watched(conn) end
 
 --- Writes a change with op "RELOAD" to the log, which says "read this table anew", for what no

@@ -24,7 +24,8 @@ end
 -- What install fills in beside the schema.
 local DDL = {
   version = 2, owner = "forgelog", owner_text = "forgelog", limit = "1s", script = "SELECT 1;",
-  branches = "", pin = "", unpin = "", declare = "", rows = "new_rows", finish = "RETURN NEW;",
+  branches = "", pin = "", unpin = "", schema_oid = 1, declare = "",
+  rows = "new_rows", finish = "RETURN NEW;",
   turn = "SELECT 1", relation = 1, name = "'t'", sequence = "s",
 }
 

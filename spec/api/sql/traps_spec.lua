@@ -1,14 +1,14 @@
 -- What somebody has put into a schema of the search_path is not run by whoever installs, watches or
--- reads: an operator that fits two types exactly comes before the system's own, which fits them by a
--- cast.
+-- reads: an operator that fits two types exactly comes before the system's own, which fits them by
+-- a cast.
 local consumer = require "forgelog.consumer"
 local logs = require "support.logs"
 local support = require "support"
 
 local must = logs.must
 
-local TYPES = { "oid", "int4", "int8", "int2", "regclass", "regnamespace", "regproc", "name", "text",
-  '"char"' }
+local TYPES = { "oid", "int4", "int8", "int2", "regclass", "regnamespace", "regproc", "name",
+  "text", '"char"' }
 local OPERATORS = { "=", "<>", "<", "<=", ">", ">=", "||", "-", "+" }
 
 describe("operators and functions of others in the search path", function()

@@ -45,13 +45,14 @@ describe("functions of an altered table", function()
     assert.equal(0, stale())
   end)
 
-  it("go on without columns that are gone", function()
+  it("go on without columns that are gone, which watched tells", function()
     must(writer, "ROLLBACK")
     assert(log:watch("item", { keep = { "extra", "n" }, ignore = { "extra" } }))
     must(log, "ALTER TABLE item DROP COLUMN extra")
     assert.same({ true, true }, { log:install() })
     local about = select(2, log:watched()).item
-    assert.same({ { "n" }, {} }, { about.keep, about.ignore })
+    assert.same({ { "extra", "n" }, { "extra" } }, { about.keep, about.ignore })
+    assert.equal("no such column any more: extra, extra", about.wrong)
     must(log, "INSERT INTO item (n) VALUES (5)")
     for change in log:drain() do assert.equal("5", change.new.n) end
   end)

@@ -74,6 +74,7 @@ return {
     { "--keep", "column whose values are kept with each change; may be given several times",
       arg = "<column>", many = true },
     { "--no-notify", "never wake followers: for tables written under two-phase commit" },
+    { "--unlogged", "also a table that a crash empties without a change in the log" },
   }, examples = { "forgelog watch orders customers --ignore updated_at",
     "forgelog watch users --keep name --keep email" } },
   { "unwatch", "have them logged no longer", { tables } },

@@ -65,6 +65,7 @@ local kinds = {
   seconds = { is_seconds, "a number of seconds, zero or more" },
   names = { is_names, "a list of names" },
   ops = { is_ops, "a list of INSERT, UPDATE, DELETE, TRUNCATE or RELOAD, in capitals", unknown_op },
+  table = { function(value) return type(value) == "table" end, "a table" },
   string = { function(value) return type(value) == "string" end, "a string" },
   boolean = { function(value) return type(value) == "boolean" end, "true or false" },
   ["function"] = { function(value) return type(value) == "function" end, "a function" },

@@ -4,7 +4,18 @@ local inspect = require "forgelog.tables.inspect"
 local remembered = require "forgelog.tables.remembered"
 local units = require "forgelog.units"
 
-local function watch(run, name) return run:command("watch " .. units.word(name)) end
+-- The command that watches a table, with the options that it is watched with now: without them it
+-- would end these.
+local function watch(run, name, about)
+  local words = { "watch " .. units.word(name) }
+  for _, column in ipairs(about and about.keep or {}) do
+    words[#words + 1] = "--keep " .. units.word(column)
+  end
+  local ignore = about and about.ignore or {}
+  if ignore[1] then words[#words + 1] = "--ignore " .. units.word(table.concat(ignore, ",")) end
+  if about and not about.notify then words[#words + 1] = "--no-notify" end
+  return run:command(table.concat(words, " "))
+end
 
 -- Each judge_... reports what is wrong with one table, where `row` is of sql/doctor/tables.sql and
 -- `about` of `forgelog.tables.watched`; most return whether something is wrong.
@@ -13,7 +24,7 @@ local function watch(run, name) return run:command("watch " .. units.word(name))
 -- TRUNCATE of these is missed.
 local function judge_triggers(run, name, about)
   local missing, altered = about.missing, about.altered
-  local again = watch(run, name)
+  local again = watch(run, name, about)
   local read_again = again .. ", then read the table again"
   if about.uncovered and #missing == 1 and #altered == 0 then
     run:warning("uncovered",
@@ -29,13 +40,21 @@ local function judge_triggers(run, name, about)
   return #missing > 0 or #altered > 0
 end
 
+local function judge_columns(run, name, about)
+  if not about.gone then return false end
+  local message = "%s has no column %s any more, which watch was told to keep or to ignore"
+  run:warning("column_gone", message:format(name, table.concat(about.gone, ", ")),
+    "forgelog watch it with the columns that are meant now")
+  return true
+end
+
 local function judge_key(run, name, about)
   local key = table.concat(about.key, ", ")
   if about.key_changed then
     local message = "the primary key of %s was changed after it was watched: row_id is %s now, and "
       .. "was another before"
     run:warning("key_changed", message:format(name, key == "" and "null" or key),
-      "read the table again, then " .. watch(run, name))
+      "read the table again, then " .. watch(run, name, about))
     return true
   elseif key == "" then
     run:note("no_key", name .. " has no primary key: its changes name no row",
@@ -114,20 +133,20 @@ local function judge_kind(run, row)
     run:note("own_writers", message:format(row.own_writers, row.name),
       "have consumers look the row up, whatever op says, or make that a BEFORE trigger")
   end
-  if not row.unlogged then return false end
+  if not row.unlogged then return end
   local message = "%s is unlogged: a crash empties it, and nothing of that is in the log"
-  run:warning("unlogged", message:format(row.unlogged),
-    ("ALTER TABLE %s SET LOGGED"):format(row.unlogged))
-  return true
+  run:note("unlogged", message:format(row.unlogged),
+    ("ALTER TABLE %s SET LOGGED, unless nobody minds"):format(row.unlogged))
 end
 
 local function judge(run, row, about)
   local wrong = judge_subscription(run, row)
-  wrong = judge_kind(run, row) or wrong
+  judge_kind(run, row)
   wrong = judge_relatives(run, row, about) or wrong
   wrong = row.by_hand and judge_by_hand(run, row) or wrong
   if about then
     wrong = judge_triggers(run, row.name, about) or wrong
+    wrong = judge_columns(run, row.name, about) or wrong
     wrong = judge_key(run, row.name, about) or wrong
   end
   return wrong
@@ -152,15 +171,18 @@ end
 local function judge_lost(run, watched)
   local lost, err = remembered.lost(run.conn)
   if not lost then return nil, err end
-  local wrong = {}
-  for _, one in ipairs(watched) do wrong[one.name] = one.wrong end
+  local about = {}
+  for _, one in ipairs(watched) do about[one.name] = one end
   for _, one in ipairs(lost) do
-    local advice = run:command(one.remedy .. " " .. units.word(one.name))
+    local advice = run:command("unwatch " .. units.word(one.table))
+    if one.remedy == "watch" then advice = watch(run, one.table, about[one.table]) end
     if one.remedy == "unwatch" then
       run:warning(one.code, one.wrong, advice .. ", if it is not to come back")
+    elseif one.code == "renamed" then
+      run:warning(one.code, one.wrong, advice .. ", once consumers know it by that name")
     elseif one.code ~= "switched" then
       run:error(one.code, one.wrong, advice .. ", then read the table again")
-    elseif not wrong[one.name] then
+    elseif not (about[one.name] and about[one.name].wrong) then
       run:warning("switched", one.wrong, "read the table again, then " .. advice)
     end
   end

@@ -38,7 +38,7 @@ function arguments.of(kind, wanted, found)
   if kind == "truncate" then return { mode, KEY, found.key } end
   local numbers, ignore = {}, {}
   for number, name in found.columns:gmatch("(%d+):([^\1]+)") do numbers[name] = number end
-  for i, name in ipairs(wanted.ignore) do ignore[i] = numbers[name] .. ":" .. name end
+  for i, name in ipairs(wanted.ignore) do ignore[i] = (numbers[name] or 0) .. ":" .. name end
   return { mode, FORMAT, to_array(wanted.keep), to_array(ignore) }
 end
 

@@ -10,6 +10,8 @@ local triggers = require "forgelog.tables.triggers"
 
 local DUPLICATE_OBJECT = "42710" -- SQLSTATE
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
 local attach = {}
 
 -- Whether the functions that the triggers call are those of the table as it is now: true, false, or
@@ -111,18 +113,13 @@ local function confirm(conn, found)
   return ok and true, err
 end
 
--- What a table is to be captured like. `present`: columns that it has no more are passed over.
+-- What a table is to be captured like. `as_before`: columns that it has no more may be among those
+-- to keep and to ignore.
 local function wanted_of(found, opts)
-  local function chosen(columns)
-    local list = {}
-    for _, column in ipairs(columns or {}) do
-      if not opts.present or find.has_column(found, column) then list[#list + 1] = column end
-    end
-    return list
-  end
   local wanted = {
     level = found.level, notify = opts.notify ~= false, unlogged = opts.unlogged,
-    ignore = chosen(opts.ignore), keep = chosen(opts.keep), lock_timeout = opts.lock_timeout,
+    ignore = { unpack(opts.ignore or {}) }, keep = opts.keep or {},
+    lock_timeout = opts.lock_timeout, as_before = opts.as_before,
   }
   table.sort(wanted.ignore)
   return wanted
@@ -159,7 +156,7 @@ function attach.renew(conn, about, lock_timeout)
   local name = sql.identifier(about.schema) .. "." .. sql.identifier(about.table)
   return attach.attach(conn, name, {
     ignore = about.ignore, keep = about.keep, notify = about.notify, unlogged = true,
-    present = true, lock_timeout = lock_timeout,
+    as_before = true, lock_timeout = lock_timeout,
   })
 end
 

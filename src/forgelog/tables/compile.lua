@@ -32,6 +32,7 @@ local LEVELS = { insert = "by_statement", update = "by_statement", delete = "by_
 -- settings for printing, and takes them on where it has to have its statement made.
 local function create(schema, name, kind, words, plain)
   words.schema, words.rows = schema, kind == "delete" and "old_rows" or "new_rows"
+  words.schema_oid = ("%.0f"):format(words.schema_oid)
   words.pin = plain and ("PERFORM %s.forge_pin();"):format(schema) or ""
   words.unpin = plain and ("PERFORM %s.forge_unpin();"):format(schema) or ""
   words.declare = kind == "update" and "DECLARE\n  logged bigint;" or ""
@@ -45,13 +46,15 @@ end
 --- The statements that make a capture function for any table. Its comment says which version it is
 -- of, and in which schema it looks for the others.
 -- @string schema of the log, quoted where SQL needs it
+-- @int schema_oid its number
 -- @int version of the database objects
 -- @string kind "insert", "update", "delete", "truncate" or "row"
 -- @string[opt] name default: forge_capture_KIND
 -- @treturn string
-function compile.general(schema, version, kind, name)
+function compile.general(schema, schema_oid, version, kind, name)
   name = name or "forge_capture_" .. kind
-  local made = create(schema, name, kind, { branches = "", finish = FINISH })
+  local made = create(schema, name, kind,
+    { branches = "", finish = FINISH, schema_oid = schema_oid })
   local comment = sql.literal(("forgelog %d in %s"):format(version, schema))
   return ("%s\nCOMMENT ON FUNCTION %s.%s() IS %s;"):format(made, schema, name, comment)
 end
@@ -109,6 +112,7 @@ function compile.of_table(conn, home, oid, kinds, args, owner)
     local own = kind == "row" and "TG_NAME = 'forge_capture_row_%.0f'" or "TG_RELID = %.0f"
     statements[#statements + 1] = create(schema, name, kind, {
       branches = branch(schema, oid, own:format(oid), kind, made), finish = "RETURN NEW;",
+      schema_oid = made.schema_oid,
     }, made.plain)
     local owned = "ALTER FUNCTION %s.%s() OWNER TO %s;"
     if owner then statements[#statements + 1] = owned:format(schema, name, owner) end
@@ -123,20 +127,21 @@ end
 -- @tparam table rows of sql/tables/by_hand.sql
 -- @return the text of the statement; or nil and an error
 function compile.by_hand(conn, home, rows)
-  local schema, parts = sql.identifier(home), {}
+  local schema, parts, schema_oid = sql.identifier(home), {}, 0
   for _, row in ipairs(rows) do
     local args = arguments.to_array(arguments.decode(row.args))
     local made, err = conn:run_in(home, "tables.compiled", row.oid, args)
     if not made then return nil, err end
     local own = ("TG_NAME = %s AND TG_RELID = ANY (%s)"):format(sql.literal(row.trigger),
       sql.literal(row.tables))
+    schema_oid = made[1].schema_oid
     -- A table that another one speaks for has no statement.
     if made[1].shape and made[1].row_insert:find("^INSERT") then
       parts[#parts + 1] = branch(schema, row.oid, own, "row", made[1])
     end
   end
   return create(schema, "forge_notify_change", "row",
-    { branches = table.concat(parts, "\n"), finish = FINISH })
+    { branches = table.concat(parts, "\n"), finish = FINISH, schema_oid = schema_oid })
 end
 
 return compile

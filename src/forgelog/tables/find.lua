@@ -60,7 +60,7 @@ local function unwatchable(found, wanted)
   elseif found.unlogged and not wanted.unlogged then
     local text = "is unlogged%s: a crash empties it without a change in the log; ALTER TABLE %s "
       .. "SET LOGGED, or watch it with the option unlogged"
-    local of = found.unlogged == found.quoted and "" or (" (%s)"):format(found.unlogged)
+    local of = found.unlogged == found.quoted and "" or (" in part (%s)"):format(found.unlogged)
     return "unlogged", text:format(of, found.unlogged)
   elseif found.by_hand then
     local text = "has the row trigger %s already, and would be logged twice; drop that trigger "
@@ -69,27 +69,19 @@ local function unwatchable(found, wanted)
   end
 end
 
---- Whether a table has a column.
--- @tparam table found of `table`
--- @string column its exact name
--- @treturn bool
-function find.has_column(found, column)
-  for name in found.columns:gmatch("%d+:([^\1]+)") do
-    if name == column then return true end
-  end
-  return false
-end
-
 -- The first of some columns that the table does not have; nil where it has them all.
 local function unknown_column(found, columns)
+  local has = {}
+  for name in found.columns:gmatch("%d+:([^\1]+)") do has[name] = true end
   for _, column in ipairs(columns) do
-    if not find.has_column(found, column) then return column end
+    if not has[column] then return column end
   end
 end
 
 --- Whether a table can be watched with these options.
 -- @tparam table found of `table`
--- @tparam table wanted `ignore`, `keep` (lists of columns), `unlogged`
+-- @tparam table wanted `ignore`, `keep` (lists of columns), `unlogged`, `as_before` (true: columns
+-- that are gone are no matter)
 -- @return true; or nil and an error
 function find.admit(found, wanted)
   local code, reason = unwatchable(found, wanted)
@@ -105,7 +97,7 @@ function find.admit(found, wanted)
   end
   for what, columns in pairs({ ignore = wanted.ignore, keep = wanted.keep }) do
     local column = unknown_column(found, columns)
-    if column then
+    if column and not wanted.as_before then
       local message = ("watch: %s has no column %s to %s"):format(found.name, column, what)
       return nil, refusal("no_column", message, { sqlstate = UNDEFINED_COLUMN })
     end

@@ -33,13 +33,28 @@ local function add_trigger(about, row)
   if says.key then about.key_changed = says.key ~= (row.key or "") end
 end
 
-local function in_words(about)
+-- Which of the columns that are kept or ignored the table has no more.
+local function gone(about, has)
+  local there, list = {}, {}
+  for _, name in ipairs(has) do there[name] = true end
+  for _, names in ipairs({ about.keep, about.ignore }) do
+    for _, name in ipairs(names) do
+      if not there[name] then list[#list + 1] = name end
+    end
+  end
+  return list
+end
+
+local function in_words(about, lacks)
   local parts = {}
   if #about.missing > 0 then
     parts[#parts + 1] = "missing: " .. table.concat(about.missing, ", ")
   end
   if #about.altered > 0 then
     parts[#parts + 1] = "altered: " .. table.concat(about.altered, ", ")
+  end
+  if #lacks > 0 then
+    parts[#parts + 1] = "no such column any more: " .. table.concat(lacks, ", ")
   end
   if about.key_changed then parts[#parts + 1] = "the primary key has changed since" end
   return parts[1] and table.concat(parts, "; ")
@@ -66,7 +81,9 @@ function inspect.describe(rows)
     about.uncovered = true
     table.insert(about.missing, UNCOVERED)
   end
-  about.wrong = in_words(about)
+  local lacks = gone(about, columns(first.columns))
+  if #lacks > 0 then about.gone = lacks end
+  about.wrong = in_words(about, lacks)
   about.healthy = about.wrong == nil
   return about
 end

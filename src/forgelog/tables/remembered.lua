@@ -10,7 +10,7 @@ local flaws = {
   recreated = { "%s was watched, dropped and made again: the new table is not captured", "watch" },
   swapped = { "%s was watched and is %s now: the table that has its name is not captured",
     "watch" },
-  renamed = { "%s was watched and is %s now: its changes are logged under that name", "unwatch" },
+  renamed = { "%s was watched and is %s now: its changes are logged under that name", "watch" },
   detached = { "%s was watched and has lost its triggers: its changes are not captured", "watch" },
   switched = { "triggers of %s were switched or made anew since it was watched (pg_upgrade makes "
     .. "them anew, too): changes while they were off were missed", "watch" },
@@ -33,7 +33,8 @@ end
 --- The tables that were watched and of which changes are or were missed.
 -- @param conn the connection
 -- @return a list sorted by name of tables with `name`, `code` ("dropped", "recreated", "swapped",
--- "renamed", "detached", "switched"), `wrong` (that in words) and `remedy` ("watch" or "unwatch");
+-- "renamed", "detached", "switched"), `wrong` (that in words), `remedy` ("watch" or "unwatch") and
+-- `table` (what to call it there);
 -- empty where nothing is remembered; or nil and an error
 function remembered.lost(conn)
   local home, err = conn:schema_name()
@@ -49,6 +50,7 @@ function remembered.lost(conn)
     if code then
       local words, remedy = flaws[code][1], flaws[code][2]
       list[#list + 1] = { name = row.name, code = code, remedy = remedy,
+        table = code == "renamed" and row.name_now or row.name,
         wrong = words:format(row.name, row.name_now) }
     end
   end

@@ -114,6 +114,19 @@ local function add_partitions(statements, wanted, found, there, partitions)
   end
 end
 
+-- Locks a table and its partitions at once, before anything else is done to them, where this role
+-- may: whoever writes to a partition may want the table next, and then nobody must wait for that
+-- partition while the table is locked.
+local function add_lock(statements, found, partitions)
+  if not (found.may_lock and partitions[1]) then return end
+  local names = {}
+  for i, row in ipairs(partitions) do names[i] = "ONLY " .. row.quoted end
+  statements[#statements + 1] = ("LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE;"):format(
+    found.quoted)
+  statements[#statements + 1] = ("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT;"):format(
+    table.concat(names, ", "))
+end
+
 --- Adds the statements that make the triggers of a table and of the partitions below it do what is
 -- wanted.
 -- @tparam table statements a list
@@ -122,6 +135,7 @@ end
 -- @tparam table there of `find`
 -- @tparam table partitions rows of sql/tables/partitions.sql
 function triggers.add(statements, wanted, found, there, partitions)
+  add_lock(statements, found, partitions)
   add_own(statements, wanted, found, there)
   add_partitions(statements, wanted, found, there, partitions)
 end

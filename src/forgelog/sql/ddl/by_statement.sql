@@ -6,14 +6,15 @@
 <<forge>>
 @declare@
 BEGIN
-  IF to_regnamespace('@schema_text@') IS NULL THEN
-    @reload@;
+  IF coalesce(to_regnamespace('@schema_text@')::oid, 0) <> @schema_oid@ THEN
+    IF @in_its_schema@ THEN -- restored from a dump
+      @compiled_by_statement@
+    ELSE
+      @reload@;
+    END IF;
   @branches@
   ELSE
-    @pin@
-    EXECUTE @schema@.forge_compile(TG_RELID, TG_OP, 'all', TG_ARGV);
-    @unpin@
-    PERFORM FROM @rows@ LIMIT 1;
+    @compiled_by_statement@
   END IF;
   IF FOUND AND @bell_is_due@ THEN
     @ring_bell@;

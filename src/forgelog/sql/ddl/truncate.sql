@@ -6,7 +6,7 @@ DECLARE
   name text;
   said boolean;
 BEGIN
-  IF to_regnamespace('@schema_text@') IS NULL THEN
+  IF coalesce(to_regnamespace('@schema_text@')::oid, 0) <> @schema_oid@ AND NOT @in_its_schema@ THEN
     @reload@;
     RETURN NULL;
   END IF;

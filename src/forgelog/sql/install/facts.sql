@@ -1,15 +1,15 @@
 -- What stands of the log in its schema, which need not exist, nor the log in it.
 -- Parameters: $1 int (the version of the database objects that this program installs).
--- Columns: schema text (quoted where needed), schema_exists, may_create, role, superuser, then of
--- the log: exists, owned, owner text (quoted), not_a_table, missing_essential text and complete
--- (which fields it has columns for), created_at_type text, other_types text (columns that capture
--- writes and that have another type, with the type they should have), increment, cache and sequence
--- (of the sequence that gives the seqs), oid bigint, locked (by another session), has_tables,
--- guarded; then functions (all that install makes are there, of this version), newest_version int,
--- capture_owner name, capture_super boolean (it is a superuser), foreign_trigger and
--- foreign_trimmer (the functions of these names are not forgelog's).
+-- Columns: schema text (quoted where needed), schema_exists, schema_oid bigint, may_create, role,
+-- superuser, then of the log: exists, owned, owner text (quoted), not_a_table, missing_essential
+-- text and complete (which fields it has columns for), created_at_type text, other_types text
+-- (columns that capture writes and that have another type, with the type they should have),
+-- increment, cache and sequence (of the sequence that gives the seqs), oid bigint, locked (by
+-- another session), has_tables, guarded; then functions (all that install makes are there, of this
+-- version), newest_version int, capture_owner name, capture_super boolean (it is a superuser),
+-- foreign_trigger and foreign_trimmer (the functions of these names are not forgelog's).
 SELECT pg_catalog.quote_ident(w.name) AS schema,
-       n.oid IS NOT NULL AS schema_exists,
+       n.oid IS NOT NULL AS schema_exists, n.oid::bigint AS schema_oid,
        pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create,
        current_user AS role,
        (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS superuser,

@@ -3,8 +3,8 @@
 -- Parameters: $1 bigint (the table's oid), $2 text (the arguments of its triggers as an SQL array).
 -- Columns: shape text (NULL: not known now), then one statement each: insert, delete, one, many,
 -- moved (for triggers of statements), row_insert, row_delete, row_update, row_moved (of rows);
--- has_key boolean, and plain boolean (values of the key and kept ones print alike under all
--- settings).
+-- has_key boolean, schema_oid bigint (of the log's schema), and plain boolean (values of the key
+-- and kept ones print alike under all settings).
 SELECT @schema@.forge_shape(t.oid) AS shape,
        @schema@.forge_compile(t.oid, 'INSERT', 'all', a.args) AS insert,
        @schema@.forge_compile(t.oid, 'DELETE', 'all', a.args) AS delete,
@@ -16,6 +16,8 @@ SELECT @schema@.forge_shape(t.oid) AS shape,
        @schema@.forge_compile(t.oid, 'UPDATE', 'row', a.args) AS row_update,
        @schema@.forge_compile(t.oid, 'UPDATE', 'row moved', a.args) AS row_moved,
        pg_catalog.cardinality(d.keys) > 0 AS has_key,
+       (SELECT n.oid::bigint FROM pg_catalog.pg_namespace n
+         WHERE n.nspname = @schema_name@) AS schema_oid,
        NOT EXISTS (
          SELECT FROM pg_catalog.pg_attribute x JOIN pg_catalog.pg_type y ON y.oid = x.atttypid
           WHERE x.attrelid = t.oid AND x.attnum > 0 AND NOT x.attisdropped

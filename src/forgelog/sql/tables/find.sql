@@ -3,19 +3,20 @@
 -- is a bare name, which is looked for in the log's schema first, as in table_name).
 -- Columns: oid bigint, name text (as in table_name), quoted text, kind "char" (relkind), temporary,
 -- unlogged text (quoted: it, or the first partition of it that is; NULL: none), catalog (of the
--- system), own (part of the log), level text ('statement' or 'row'), columns text
--- (number:name of those whose values are stored, separated by \001), key text (the columns of the
--- primary key, separated by \001; NULL: none),
--- ancestor text (the watched table above a partition), by_hand text (a row trigger that somebody
--- attached), installed (the log's schema has the capture functions), may_compile (this role may
--- make more of them), capture_owner text (quoted: the role that they belong to; NULL: this one),
--- may_record (it may write down what is watched), stranger text (quoted: to whom functions belong
+-- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name of
+-- those whose values are stored, separated by \001), key text (the columns of the primary key,
+-- separated by \001; NULL: none), ancestor text (the watched table above a partition), by_hand text
+-- (a row trigger that somebody attached), installed (the log's schema has the capture functions),
+-- may_compile (this role may make more of them), capture_owner text (quoted: the role that they
+-- belong to; NULL: this one), may_record (it may write down what is watched), may_lock (it may lock
+-- the table and its partitions against writers), stranger text (quoted: to whom functions belong
 -- that this superuser must not run, since they would run with its rights; NULL: nobody); no row
 -- where no such table is here.
 SELECT c.oid::bigint AS oid, @table_name@ AS name,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind AS kind,
        c.relpersistence = 't' AS temporary,
-       (SELECT u.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class u
+       (SELECT pg_catalog.format('%I.%I', s.nspname, u.relname)
+          FROM pg_catalog.pg_class u JOIN pg_catalog.pg_namespace s ON s.oid = u.relnamespace
          WHERE u.relpersistence = 'u'
            AND (u.oid = c.oid
                 OR u.oid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p))
@@ -49,6 +50,11 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
        coalesce(pg_catalog.has_table_privilege(
          pg_catalog.to_regclass('@schema_text@.forge_change_log_watches'), 'INSERT, UPDATE'),
          false) AS may_record,
+       pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
+         AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_partition_tree(c.oid) b
+            WHERE NOT pg_catalog.has_table_privilege(b.relid::oid, 'UPDATE, DELETE, TRUNCATE')
+         ) AS may_lock,
        (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(p.proowner))
           FROM pg_catalog.pg_proc p
           JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@

@@ -5,7 +5,8 @@
 -- boolean, always boolean (also where session_replication_role is replica), args text (hex, each
 -- ended by a zero byte), altered boolean (not as watch makes it: event, level, condition, columns,
 -- transition tables), key text (the columns of the primary key now, separated by \001; NULL: none),
--- uncovered boolean (a partition lacks its trigger for TRUNCATE).
+-- columns text (all of them, likewise), uncovered boolean (a partition lacks its trigger for
+-- TRUNCATE).
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_name@ AS name,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted,
        t.tgname AS "trigger", w.kind, p.proname AS calls,
@@ -15,6 +16,9 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_n
          OR t.tgoldtable::text IS DISTINCT FROM w.old_table
          OR t.tgnewtable::text IS DISTINCT FROM w.new_table AS altered,
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
+       (SELECT pg_catalog.string_agg(x.attname::text, pg_catalog.chr(1) ORDER BY x.attnum)
+          FROM pg_catalog.pg_attribute x
+         WHERE x.attrelid = c.oid AND x.attnum > 0 AND NOT x.attisdropped) AS columns,
        c.relkind = 'p' AND EXISTS (
          SELECT FROM pg_catalog.pg_partition_tree(CASE c.relkind WHEN 'p' THEN c.oid END) b
           WHERE b.relid::oid <> c.oid
