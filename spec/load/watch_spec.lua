@@ -66,6 +66,23 @@ describe("watching a table that is in use", function()
 
   local UPDATE = "\\set id random(2, 100)\nUPDATE orders SET n = n + 1 WHERE id = :id;"
 
+  it("never kills a writer of a partition that wants the partitioned table next", function()
+    must(log, [[CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
+      CREATE TABLE part2 PARTITION OF parts DEFAULT; ALTER TABLE parts ADD n int]])
+    must(holder, "SET deadlock_timeout = '50ms'")
+    must(holder, "BEGIN; INSERT INTO part1 VALUES (1)")
+    local run = apart("watch('parts', { lock_timeout = 2 })")
+    -- Until it has met the writer once: it has locked the table by then, or let go of it again.
+    support.wait_until(function()
+      return must(log, [[SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'apart'
+          AND query LIKE '%forgelog.lock_timeout%') AS yes]])[1].yes
+    end, "the watch")
+    must(holder, "INSERT INTO parts VALUES (2), (200); COMMIT")
+    assert.equal("7s true true", (says(run)))
+  end)
+
   it("gives up in time, says who has it, and lets writers go on", function()
     must(holder, "BEGIN; UPDATE orders SET n = 0 WHERE id = 1")
     local slowest = load(UPDATE, 4)
