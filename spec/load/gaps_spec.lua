@@ -214,8 +214,11 @@ describe("a trim behind a feed under load", function()
     until i % 10 == 0 and not logs.under_way(log)
     load:wait()
     must(long, "COMMIT")
-    while round(0.3, 1) do i = i + 1 end
     local written = must(log, "SELECT count(*) AS n FROM written")[1].n
+    support.wait_until(function()
+      round(0.3, 1)
+      return delivered >= written
+    end, "the feed to have delivered all that was written")
     local state = must(log, [[SELECT trimmed_to, empty_to,
       (SELECT count(*) FROM unnest(deleted)) AS n FROM forge_change_log_state]])[1]
     support.note("%d changes, delivered %d, twice %d, %d times resumed, %d writers held open; "
