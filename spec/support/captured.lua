@@ -1,6 +1,7 @@
 --- What triggers have written to a log, in short lines: for specs of capture.
 -- @module support.captured
 local logs = require "support.logs"
+local support = require "support"
 
 local captured = {}
 captured.__index = captured
@@ -58,6 +59,21 @@ function captured:watch(sql, name, opts)
   logs.must(self.log, sql)
   local ok, err = self.log:watch(name, opts)
   if not ok then error(tostring(err), 2) end
+end
+
+--- Gives all specs of a block one database with an empty log.
+-- @param set called with the log, what sees its changes, and the database's name
+function captured.in_all(set)
+  local busted, db, log = require "busted"
+  busted.setup(function()
+    db, log = logs.empty()
+    assert(log:install())
+    set(log, captured.new(log), db)
+  end)
+  busted.teardown(function()
+    log:close()
+    support.drop(db)
+  end)
 end
 
 return captured

@@ -216,10 +216,9 @@ end
 -- @param conn the connection
 -- @tparam[opt] table opts `schema` (string; default: as for `install`)
 -- @return a table: `schema`, `parts` (a list of what install makes, of which each has `code`
--- ("log", "tables", "triggers", "functions", "hstore"), `name` and `there`), `capture`
--- ("hstore", "jsonb" or nil), `other_hstore` (true: the capture functions were made for another
--- extension hstore than there is now), `current` (true: install has nothing to do, except perhaps
--- for hstore), `obstacle` (what stands in the way of installing and of draining, or nil) and
+-- ("log", "tables", "triggers", "functions"), `name` and `there`), `owner` (the role that capture
+-- functions belong to, or nil), `current` (true: install has nothing to do), `obstacle` (what
+-- stands in the way of installing and of draining, or nil) and
 -- `obstacle_code`, `own_trigger` and `own_trimmer` (false: the functions forge_notify_change and
 -- forge_trim_change_log there are not forgelog's, and stay); or nil and an error
 function install.installed(conn, opts)

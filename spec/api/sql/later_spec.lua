@@ -6,17 +6,8 @@ local support = require "support"
 local must = logs.must
 
 describe("capture", function()
-  local db, log, seen
-
-  setup(function()
-    db, log = logs.empty()
-    assert(log:install())
-    seen = captured.new(log)
-  end)
-  teardown(function()
-    log:close()
-    support.drop(db)
-  end)
+  local log, seen
+  captured.in_all(function(...) log, seen = ... end)
 
   local is_18 = tonumber((support.psql("SHOW server_version_num", support.conninfo()))) >= 180000
 

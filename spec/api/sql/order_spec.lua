@@ -3,22 +3,12 @@
 -- same table first, looking the row up tells.
 local captured = require "support.captured"
 local logs = require "support.logs"
-local support = require "support"
 
 local must = logs.must
 
 describe("the order of changes", function()
-  local db, log, seen
-
-  setup(function()
-    db, log = logs.empty()
-    assert(log:install())
-    seen = captured.new(log)
-  end)
-  teardown(function()
-    log:close()
-    support.drop(db)
-  end)
+  local log, seen
+  captured.in_all(function(...) log, seen = ... end)
   before_each(function() seen:list() end)
 
   -- Follows the log from `since`, as a copy does: whatever op says, the row is looked up. Returns

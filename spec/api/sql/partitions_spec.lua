@@ -2,22 +2,12 @@
 -- once, and what moves rows without a statement on them is told by touch.
 local captured = require "support.captured"
 local logs = require "support.logs"
-local support = require "support"
 
 local must = logs.must
 
 describe("a partition", function()
-  local db, log, seen
-
-  setup(function()
-    db, log = logs.empty()
-    assert(log:install())
-    seen = captured.new(log)
-  end)
-  teardown(function()
-    log:close()
-    support.drop(db)
-  end)
+  local log, seen, db
+  captured.in_all(function(...) log, seen, db = ... end)
   before_each(function()
     must(log, [[DROP TABLE IF EXISTS p, q, p1, p2, r CASCADE;
       CREATE TABLE p (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);

@@ -3,22 +3,12 @@
 local captured = require "support.captured"
 local findings = require "support.findings"
 local logs = require "support.logs"
-local support = require "support"
 
 local must = logs.must
 
 describe("what was watched is remembered", function()
-  local db, log, seen
-
-  setup(function()
-    db, log = logs.empty()
-    assert(log:install())
-    seen = captured.new(log)
-  end)
-  teardown(function()
-    log:close()
-    support.drop(db)
-  end)
+  local log, seen
+  captured.in_all(function(...) log, seen = ... end)
   before_each(function()
     must(log, [[DROP TABLE IF EXISTS orders, orders_new, orders_old, moved.orders CASCADE;
       DROP SCHEMA IF EXISTS moved; CREATE SCHEMA moved;

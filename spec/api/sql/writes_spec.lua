@@ -12,17 +12,8 @@ local function row_trigger(name)
 end
 
 describe("a write", function()
-  local db, log, seen
-
-  setup(function()
-    db, log = logs.empty()
-    assert(log:install())
-    seen = captured.new(log)
-  end)
-  teardown(function()
-    log:close()
-    support.drop(db)
-  end)
+  local log, seen, db
+  captured.in_all(function(...) log, seen, db = ... end)
 
   before_each(function() seen:list() end)
 

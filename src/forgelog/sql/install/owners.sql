@@ -3,8 +3,8 @@
 -- installs).
 -- Columns: strangers text (objects of forgelog's names that belong to somebody whom this role
 -- should not trust; NULL: none), stranger text (quoted: the first of their owners), creators text
--- (quoted: who else may create objects in the schema; NULL: nobody), role_exists and role_unsafe
--- boolean (of $1: it could do more than write the log, or somebody could act as it), settled
+-- (quoted: who else may create objects in the schema; NULL: nobody), role_unsafe boolean
+-- (of $1: it could do more than write the log, or somebody could act as it), settled
 -- boolean (all trigger functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
 WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user),
      wanted AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = $1::text),
@@ -47,7 +47,6 @@ SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange 
            AND a.grantee NOT IN (SELECT w.oid FROM wanted w)
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.grantee AND r.rolsuper)
        ) AS creators,
-       EXISTS (SELECT FROM wanted) AS role_exists,
        EXISTS (SELECT FROM wanted w
                 WHERE w.rolsuper OR w.rolcanlogin OR w.rolcreaterole OR w.rolcreatedb
                    OR w.rolreplication
