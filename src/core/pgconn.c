@@ -2,6 +2,8 @@
    libpq. */
 #include "pgconn.h"
 
+#include "job.h"
+
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
@@ -72,12 +74,81 @@ static bool out_of_memory(struct fl_pgconn *pg) {
   return false;
 }
 
-bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo) {
-  const char *const keywords[] = {"dbname", "fallback_application_name", NULL};
-  const char *const values[] = {conninfo, "forgelog", NULL};
+/* libpq tells the options that it has found only of a connection. One that it refuses for its
+   sslmode has them all, and has neither looked up a name nor opened a socket. */
+bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo) {
+  const char *const keywords[] = {"dbname", "sslmode", NULL};
+  const char *const values[] = {conninfo, "?", NULL};
+  struct fl_bytes port = {NULL, 0, 0};
+  bool known;
   fl_pgconn_close(pg);
   fl_clear(&pg->error);
   pg->conn = PQconnectStartParams(keywords, values, 1);
+  if (!pg->conn || !fl_pgconn_option(pg, "port", &port)) return out_of_memory(pg);
+  known = port.length > 0; /* it has a default: without it conninfo or service cannot be read */
+  fl_bytes_free(&port);
+  if (!known) connect_failed(pg);
+  return known;
+}
+
+#define MOST_OPTIONS 100 /* libpq knows some fifty */
+
+struct options {
+  int count;
+  const char *keywords[MOST_OPTIONS + 1], *values[MOST_OPTIONS + 1];
+};
+
+static void add_option(struct options *options, const char *keyword, const char *value) {
+  if (!value || !value[0] || options->count == MOST_OPTIONS) return;
+  options->keywords[options->count] = keyword;
+  options->values[options->count++] = value;
+}
+
+/* An option that a place says takes that of conninfo away, even where the place leaves it empty. */
+static bool is_of_place(const struct fl_place_of_server *place, const char *keyword) {
+  if (strcmp(keyword, "target_session_attrs") == 0) return place->target_session_attrs != NULL;
+  return place->port && (strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
+                         strcmp(keyword, "port") == 0);
+}
+
+static void collect(struct options *options, const PQconninfoOption *given,
+                    const struct fl_place_of_server *place) {
+  for (; given->keyword; given++)
+    if (!is_of_place(place, given->keyword)) add_option(options, given->keyword, given->val);
+  add_option(options, "host", place->host);
+  add_option(options, "hostaddr", place->hostaddr);
+  add_option(options, "port", place->port);
+  add_option(options, "target_session_attrs", place->target_session_attrs);
+  add_option(options, "fallback_application_name", "forgelog");
+  options->keywords[options->count] = options->values[options->count] = NULL;
+}
+
+/* Whether it is neither a list of options nor a URI, but the name of a database. */
+static bool is_name(const char *conninfo) {
+  return conninfo[0] && !strchr(conninfo, '=') && strncmp(conninfo, "postgres://", 11) != 0 &&
+         strncmp(conninfo, "postgresql://", 13) != 0;
+}
+
+/* Begins with those options; without them conninfo could not be read, and libpq says why. */
+static PGconn *start(const char *conninfo, const struct fl_place_of_server *place) {
+  bool names_database = is_name(conninfo);
+  PQconninfoOption *given = PQconninfoParse(names_database ? "" : conninfo, NULL);
+  struct options options;
+  PGconn *conn;
+  if (!given) return PQconnectStart(conninfo);
+  options.count = 0;
+  if (names_database) add_option(&options, "dbname", conninfo);
+  collect(&options, given, place);
+  conn = PQconnectStartParams(options.keywords, options.values, 0);
+  PQconninfoFree(given);
+  return conn;
+}
+
+bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo,
+                       const struct fl_place_of_server *place) {
+  fl_pgconn_close(pg);
+  fl_clear(&pg->error);
+  pg->conn = start(conninfo, place);
   if (!pg->conn) return out_of_memory(pg);
   if (PQstatus(pg->conn) == CONNECTION_BAD) {
     connect_failed(pg);
@@ -263,16 +334,44 @@ int fl_pgconn_notified(struct fl_pgconn *pg) {
   return seen;
 }
 
-bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, char *value, size_t size) {
+bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, struct fl_bytes *value) {
   PQconninfoOption *options = pg->conn ? PQconninfo(pg->conn) : NULL, *option;
-  bool found = false;
+  bool done = options || !pg->conn;
   for (option = options; option && option->keyword; option++)
-    if (strcmp(option->keyword, keyword) == 0 && option->val && option->val[0]) {
-      snprintf(value, size, "%s", option->val);
-      found = true;
-    }
+    if (strcmp(option->keyword, keyword) == 0 && option->val && option->val[0])
+      done = fl_bytes_append(value, option->val, strlen(option->val) + 1);
   PQconninfoFree(options);
-  return found;
+  return done;
+}
+
+/* ---- cancelling ---- */
+
+struct cancelling {
+  struct fl_job job;
+  PGcancel *cancel;
+};
+
+static void ask_to_cancel(struct fl_job *job) {
+  char wrong[256];
+  (void)PQcancel(((struct cancelling *)job)->cancel, wrong, (int)sizeof wrong);
+}
+
+static void release_cancelling(struct fl_job *job) {
+  PQfreeCancel(((struct cancelling *)job)->cancel);
+  free(job);
+}
+
+struct fl_job *fl_pgconn_cancel(const struct fl_pgconn *pg) {
+  struct cancelling *cancelling = pg->conn ? calloc(1, sizeof *cancelling) : NULL;
+  if (!cancelling) return NULL;
+  cancelling->job.work = ask_to_cancel;
+  cancelling->job.release = release_cancelling;
+  cancelling->cancel = PQgetCancel(pg->conn);
+  if (!cancelling->cancel) {
+    free(cancelling);
+    return NULL;
+  }
+  return fl_job_start(&cancelling->job) ? &cancelling->job : NULL;
 }
 
 bool fl_pgconn_quote(const struct fl_pgconn *pg, const char *text, size_t length,

@@ -55,17 +55,18 @@ function states.drop(self)
   close_feed(self)
   if self._checkpoint then self._last_saved = self._checkpoint:saved() end
   if self._log then self._log:close() end
-  self._log, self._changes, self._checkpoint = nil, nil, nil
+  self._log, self._changes, self._checkpoint, self._connecting = nil, nil, nil, nil
 end
 
 local function silence(options) return options.silence or options.timeout or SILENCE end
 
-local function connect(self)
-  local options = self._options
-  local log, err = forgelog.connect(options.conninfo, {
-    schema = options.schema, wait = self._waiter, timeout = options.timeout or silence(options),
-  })
-  if not log then return nil, err end
+-- Connects, or goes on with that, for as long as somebody waits now.
+local function connect(self, timeout)
+  local options, log = self._options, self._log
+  local conn = log.connection:limited(options.timeout or silence(options))
+  conn:wait_until(timeout and self._waiter.now() + timeout)
+  local ok, err = conn:reconnect()
+  if not ok then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
   self._checkpoint = make_checkpoint {
     log = log:limited(silence(options)),
@@ -79,9 +80,15 @@ local function connect(self)
 end
 
 -- The first connection, the claim, and the position to begin from.
-function states.open(self)
-  states.drop(self)
-  local ok, err = connect(self)
+function states.open(self, timeout)
+  local options = self._options
+  if not self._connecting then
+    states.drop(self)
+    self._log = forgelog.unconnected(options.conninfo,
+      { schema = options.schema, wait = self._waiter })
+  end
+  local ok, err = connect(self, timeout)
+  self._connecting = not ok and err.code == "unfinished"
   if not ok then return nil, err end
   local saved = self._checkpoint:saved()
   if saved then return follow(self, saved) end
