@@ -75,10 +75,11 @@ static bool out_of_memory(struct fl_pgconn *pg) {
 }
 
 /* libpq tells the options that it has found only of a connection. One that it refuses for its
-   sslmode has them all, and has neither looked up a name nor opened a socket. */
+   sslmode has them all, and has neither looked up a name nor opened a socket, nor warned of a
+   password file that others may read. */
 bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo) {
-  const char *const keywords[] = {"dbname", "sslmode", NULL};
-  const char *const values[] = {conninfo, "?", NULL};
+  const char *const keywords[] = {"dbname", "sslmode", "passfile", NULL};
+  const char *const values[] = {conninfo, "?", "?", NULL};
   struct fl_bytes port = {NULL, 0, 0};
   bool known;
   fl_pgconn_close(pg);

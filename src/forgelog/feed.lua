@@ -174,18 +174,20 @@ function Feed:timeout()
 end
 
 --- Ends the feed; its log stays usable.
-function Feed:close()
+-- @number[opt] seconds to wait for the server's answer to that, where the log is closed as well;
+-- default: as long as it takes, `silence` at most
+function Feed:close(seconds)
   if self._closed then return end
   self._closed = true
   local conn = self._conn
   conn:end_following()
-  conn:wait_until(nil)
+  conn:wait_until(seconds and conn:now() + seconds)
   if conn:closed() or conn:lost() or conn:busy() or not self._listen then return end
   states.disarm(self)
   conn:run("feed.unlisten")
 end
 
-Feed.__close = Feed.close
+function Feed:__close() self:close() end
 
 --- Follows a log from a position; arguments are checked.
 -- @param conn the connection

@@ -1,4 +1,5 @@
 -- A statement over its time is cancelled on the server, and only that statement.
+local command = require "support.command"
 local logs = require "support.logs"
 local outage = require "support.outage"
 local pooler = require "support.pooler"
@@ -106,5 +107,32 @@ describe("a time limit on a server that has died", function()
       return function() return select(2, feed:next(0.4)) end
     end)
     assert.same({}, late)
+  end)
+
+  -- Seconds that the command takes to end after a signal.
+  local function ends_after(program, what)
+    local started = logs.now()
+    program:kill("INT")
+    program:wait()
+    local took = logs.now() - started
+    support.note("%s ended %.3f s after the signal", what, took)
+    assert.is_true(took < logs.at_most(0.1 + 0.1), took) -- 0.1 for the process's own end
+  end
+
+  it("holds for a signal to the command, while it connects and while it follows", function()
+    log = logs.connect(db)
+    local following = support.start("exec " .. command.line(db, "follow"))
+    support.wait_until(function()
+      return must(log, "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'ClientRead'"
+        .. " AND application_name = 'forgelog' AND pid <> pg_backend_pid()")[1].n > 0
+    end, "the follower")
+    outage.begin(server)
+    local connecting = support.start("exec " .. command.line(db, "drain"))
+    support.wait_until(function()
+      return (support.run(("ls -l /proc/%s/fd | grep -q socket"):format(connecting.pid)))
+    end, "the socket of the drain")
+    ends_after(connecting, "a drain that connects")
+    ends_after(following, "a follow")
+    outage.finish(server)
   end)
 end)

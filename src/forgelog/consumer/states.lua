@@ -11,6 +11,7 @@ local forgelog = require "forgelog"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
+local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose session ends anyway
 
 local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
@@ -20,10 +21,10 @@ local states = {
   },
 }
 
-local function close_feed(self)
+local function close_feed(self, seconds)
   if not self._feed then return end
   self._reconnects = self._reconnects + self._feed:stats().reconnects
-  self._feed:close()
+  self._feed:close(seconds)
   self._feed = nil
 end
 
@@ -52,7 +53,7 @@ end
 
 --- Closes what the consumer has open.
 function states.drop(self)
-  close_feed(self)
+  close_feed(self, FAREWELL)
   if self._checkpoint then self._last_saved = self._checkpoint:saved() end
   if self._log then self._log:close() end
   self._log, self._changes, self._checkpoint, self._connecting = nil, nil, nil, nil
