@@ -77,17 +77,49 @@ static bool out_of_memory(struct fl_pgconn *pg) {
 /* libpq tells the options that it has found only of a connection. One that it refuses for its
    sslmode has them all, and has neither looked up a name nor opened a socket, nor warned of a
    password file that others may read. */
-bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo) {
+static PGconn *probe(const char *conninfo) {
   const char *const keywords[] = {"dbname", "sslmode", "passfile", NULL};
   const char *const values[] = {conninfo, "?", "?", NULL};
-  struct fl_bytes port = {NULL, 0, 0};
+  return PQconnectStartParams(keywords, values, 1);
+}
+
+/* What is set where neither conninfo nor service nor environment says otherwise. A server that is
+   gone is noticed within a minute, also by whoever waits without a time limit. */
+static const struct {
+  const char *keyword, *value;
+} ours[] = {{"keepalives_idle", "30"},
+            {"keepalives_interval", "10"},
+            {"keepalives_count", "3"},
+            {"tcp_user_timeout", "60000"}};
+
+#define OURS ((int)(sizeof ours / sizeof ours[0]))
+
+static const char *value_of(const PQconninfoOption *options, const char *keyword) {
+  for (; options->keyword; options++)
+    if (strcmp(options->keyword, keyword) == 0)
+      return options->val && options->val[0] ? options->val : NULL;
+  return NULL;
+}
+
+static void note_unset(struct fl_pgconn *pg, const PQconninfoOption *options) {
+  int i;
+  pg->unset = 0;
+  for (i = 0; i < OURS; i++)
+    if (!value_of(options, ours[i].keyword)) pg->unset |= 1u << i;
+}
+
+bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo) {
+  PQconninfoOption *options;
   bool known;
   fl_pgconn_close(pg);
   fl_clear(&pg->error);
-  pg->conn = PQconnectStartParams(keywords, values, 1);
-  if (!pg->conn || !fl_pgconn_option(pg, "port", &port)) return out_of_memory(pg);
-  known = port.length > 0; /* it has a default: without it conninfo or service cannot be read */
-  fl_bytes_free(&port);
+  pg->conn = probe(conninfo);
+  options = pg->conn ? PQconninfo(pg->conn) : NULL;
+  if (!options) return out_of_memory(pg);
+  known = value_of(options, "port") != NULL; /* it has a default, unless conninfo or service cannot
+                                                be read */
+  note_unset(pg, options);
+  PQconninfoFree(options);
   if (!known) connect_failed(pg);
   return known;
 }
@@ -113,7 +145,8 @@ static bool is_of_place(const struct fl_place_of_server *place, const char *keyw
 }
 
 static void collect(struct options *options, const PQconninfoOption *given,
-                    const struct fl_place_of_server *place) {
+                    const struct fl_place_of_server *place, unsigned unset) {
+  int i;
   for (; given->keyword; given++)
     if (!is_of_place(place, given->keyword)) add_option(options, given->keyword, given->val);
   add_option(options, "host", place->host);
@@ -121,6 +154,8 @@ static void collect(struct options *options, const PQconninfoOption *given,
   add_option(options, "port", place->port);
   add_option(options, "target_session_attrs", place->target_session_attrs);
   add_option(options, "fallback_application_name", "forgelog");
+  for (i = 0; i < OURS; i++)
+    if (unset >> i & 1) add_option(options, ours[i].keyword, ours[i].value);
   options->keywords[options->count] = options->values[options->count] = NULL;
 }
 
@@ -131,7 +166,8 @@ static bool is_name(const char *conninfo) {
 }
 
 /* Begins with those options; without them conninfo could not be read, and libpq says why. */
-static PGconn *start(const char *conninfo, const struct fl_place_of_server *place) {
+static PGconn *start(const char *conninfo, const struct fl_place_of_server *place,
+                     unsigned unset) {
   bool names_database = is_name(conninfo);
   PQconninfoOption *given = PQconninfoParse(names_database ? "" : conninfo, NULL);
   struct options options;
@@ -139,7 +175,7 @@ static PGconn *start(const char *conninfo, const struct fl_place_of_server *plac
   if (!given) return PQconnectStart(conninfo);
   options.count = 0;
   if (names_database) add_option(&options, "dbname", conninfo);
-  collect(&options, given, place);
+  collect(&options, given, place, unset);
   conn = PQconnectStartParams(options.keywords, options.values, 0);
   PQconninfoFree(given);
   return conn;
@@ -149,7 +185,7 @@ bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo,
                        const struct fl_place_of_server *place) {
   fl_pgconn_close(pg);
   fl_clear(&pg->error);
-  pg->conn = start(conninfo, place);
+  pg->conn = start(conninfo, place, pg->unset);
   if (!pg->conn) return out_of_memory(pg);
   if (PQstatus(pg->conn) == CONNECTION_BAD) {
     connect_failed(pg);
@@ -336,11 +372,9 @@ int fl_pgconn_notified(struct fl_pgconn *pg) {
 }
 
 bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, struct fl_bytes *value) {
-  PQconninfoOption *options = pg->conn ? PQconninfo(pg->conn) : NULL, *option;
-  bool done = options || !pg->conn;
-  for (option = options; option && option->keyword; option++)
-    if (strcmp(option->keyword, keyword) == 0 && option->val && option->val[0])
-      done = fl_bytes_append(value, option->val, strlen(option->val) + 1);
+  PQconninfoOption *options = pg->conn ? PQconninfo(pg->conn) : NULL;
+  const char *found = options ? value_of(options, keyword) : NULL;
+  bool done = found ? fl_bytes_append(value, found, strlen(found) + 1) : options || !pg->conn;
   PQconninfoFree(options);
   return done;
 }

@@ -180,6 +180,23 @@ describe("the options of libpq for several hosts", function()
     end
   end)
 
+  it("a server that is gone is noticed also by whoever waits without a limit", function()
+    -- What the kernel will do about the connection: seconds until it asks whether the server lives.
+    local function asks_within(more)
+      local log = assert(forgelog.connect(("host=127.0.0.1 port=%s user=postgres dbname=postgres %s")
+        :format(port, more)))
+      local mine = logs.must(log, "SELECT inet_client_port() AS port")[1].port
+      local _, shown = support.run(("ss -tno sport = :%d"):format(mine))
+      log:close()
+      local minutes, seconds = shown:match("keepalive,(%d+)min([%d.]*)")
+      seconds = seconds or shown:match("keepalive,([%d.]+)sec")
+      return (tonumber(minutes) or 0) * 60 + (tonumber(seconds) or 0)
+    end
+    local usual, chosen = asks_within(""), asks_within("keepalives_idle=600")
+    assert.is_true(usual > 20 and usual <= 30, usual)
+    assert.is_true(chosen > 500, chosen)
+  end)
+
   it("are read from the environment too", function()
     local environment = ("PGHOST='127.0.0.1,%s' PGPORT=1,%s PGUSER=postgres PGDATABASE=postgres")
       :format(host, port)
