@@ -183,8 +183,8 @@ describe("the options of libpq for several hosts", function()
   it("a server that is gone is noticed also by whoever waits without a limit", function()
     -- What the kernel will do about the connection: seconds until it asks whether the server lives.
     local function asks_within(more)
-      local log = assert(forgelog.connect(("host=127.0.0.1 port=%s user=postgres dbname=postgres %s")
-        :format(port, more)))
+      local log = assert(forgelog.connect(
+        ("host=127.0.0.1 port=%s user=postgres dbname=postgres %s"):format(port, more)))
       local mine = logs.must(log, "SELECT inet_client_port() AS port")[1].port
       local _, shown = support.run(("ss -tno sport = :%d"):format(mine))
       log:close()
