@@ -17,11 +17,12 @@ local Cache = {}
 Cache.__index = Cache
 
 local known = {
-  cache = "any", keys = "function", on_purge = "function", on_error = "function", name = "string",
-  position = "any", stale_after = "seconds", load_wait = "seconds", conninfo = "any",
-  schema = "string", wait = "any", timeout = "seconds", tables = "names", ops = "ops",
-  columns = "names", batch = "positive", poll = "seconds", linger = "seconds", listen = "boolean",
-  silence = "seconds", backoff = "seconds", backoff_max = "seconds", settle = "seconds",
+  cache = "any", near = "table", keys = "function", on_purge = "function", on_error = "function",
+  name = "string", position = "any", stale_after = "seconds", load_wait = "seconds",
+  conninfo = "any", schema = "string", wait = "any", timeout = "seconds", tables = "names",
+  ops = "ops", columns = "names", batch = "positive", poll = "seconds", linger = "seconds",
+  listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+  settle = "seconds",
 }
 
 -- After these, every row of the table may be another one.
@@ -37,8 +38,9 @@ end
 
 --- Makes a cache; `start` sets it going.
 -- @tparam table options `cache` (what holds the values: a lua_shared_dict, a lua-resty-lrucache, or
--- anything with `delete` and `flush_all` or `purge`; see also `attach`), `keys` (called with a
--- change: the key that it makes stale, a list of keys, `cache.ALL`, or nil; default:
+-- anything with `delete` and `flush_all` or `purge`; see also `attach`), `near` (a
+-- lua-resty-lrucache of this worker, asked before a `cache` that is a lua_shared_dict), `keys`
+-- (called with a change: the key that it makes stale, a list of keys, `cache.ALL`, or nil; default:
 -- `table_name:row_id`; see also `forgelog.cache.keys`),
 -- `position` (name of a lua_shared_dict of its own where positions are kept over reloads, so that a
 -- cache in shared memory need not be purged; or a store; default: in memory, purged at each start),
@@ -71,7 +73,7 @@ end
 --- Names what holds the values, where that is made after this. (`get` needs its `get(key)`, which
 -- returns nil for what it does not hold, and `set(key, value)`; a lua-resty-mlcache has others: use
 -- its own, and `fresh`.)
-function Cache:attach(target) self._held = held.new(target) end
+function Cache:attach(target) self._held = held.new(target, self._options.near) end
 
 --- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
 -- @param key text or a whole number
@@ -121,7 +123,7 @@ end
 local function make_consumer(self)
   local options, chosen = self._options, {}
   for name in pairs(known) do chosen[name] = options[name] end
-  chosen.cache, chosen.keys, chosen.on_purge = nil, nil, nil
+  chosen.cache, chosen.near, chosen.keys, chosen.on_purge = nil, nil, nil, nil
   chosen.stale_after, chosen.load_wait = nil, nil
   if type(options.position) == "string" then
     chosen.position = require("forgelog.store.shared")(options.position)
