@@ -71,8 +71,8 @@ function cache.new(options)
 end
 
 --- Names what holds the values, where that is made after this. (`get` needs its `get(key)`, which
--- returns nil for what it does not hold, and `set(key, value)`; a lua-resty-mlcache has others: use
--- its own, and `fresh`.)
+-- returns nil for what it does not hold, and `set(key, value)`. None of these may wait. A
+-- lua-resty-mlcache has others: use its own, and `fresh`.)
 function Cache:attach(target) self._held = held.new(target, self._options.near) end
 
 --- Deletes a key as a change would, and keeps what is being loaded under it from being stored.

@@ -31,7 +31,8 @@ local function begin(self, key)
 end
 
 -- Waits for a flight: until it has "landed"; until its latest load is "lost"; "impossible" where
--- this phase cannot wait, or this coroutine would wait for itself.
+-- this phase cannot wait, or this coroutine would wait for itself. (ngx.semaphore is a part of
+-- lua-resty-core, without which nginx's Lua module does not start.)
 local function await(self, flight)
   if flight.loading[me()] then return "impossible" end
   while not flight.landed do
