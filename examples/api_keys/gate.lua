@@ -5,8 +5,6 @@ local lrucache = require "resty.lrucache"
 local with_log = require "pool"
 local forgelog_cache = require "forgelog.cache"
 
-local NOBODY = "" -- kept for a key that does not exist; the name of no consumer
-
 -- The cache is by the text of the key. That is not the primary key, so it is kept with each change
 -- (log:watch("api_keys", { keep = { "key" } })): after a DELETE nothing else would tell it.
 local cache = forgelog_cache.new({
@@ -22,7 +20,7 @@ local function query(log, ...) return log:query(...) end
 local function load(key)
   local rows, err = with_log(query, "SELECT consumer FROM api_keys WHERE key = $1", key)
   if not rows then error(tostring(err), 0) end
-  return rows[1] and rows[1].consumer or NOBODY
+  return rows[1] and rows[1].consumer or false -- kept too, until such a key is inserted
 end
 
 -- Ends the request unless the key is somebody's. While the database cannot be asked, a worker that
@@ -34,7 +32,7 @@ function gate.check(key)
     ngx.log(ngx.ERR, consumer)
     return ngx.exit(503)
   end
-  if consumer == NOBODY then return ngx.exit(401) end
+  if not consumer then return ngx.exit(401) end
   ngx.ctx.consumer = consumer -- luacheck: ignore 122
 end
 

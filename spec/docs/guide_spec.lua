@@ -7,6 +7,7 @@ local nginx = require "support.nginx"
 local process = require "support.process"
 local support = require "support"
 
+local unpack = table.unpack or unpack
 local root, version = os.getenv("FORGELOG_ROOT"), os.getenv("FORGELOG_LUA_VERSION")
 
 -- What the smaller pieces use without saying so.
@@ -106,6 +107,28 @@ function run.text(text)
   assert.equal(wanted, docs.plain(said))
 end
 
+-- Runs a block of nginx's configuration, after some SQL, and calls a function with the log and one
+-- that waits for an answer to a path; `key` becomes the header apikey.
+local function with_nginx(text, sql, watched, call)
+  if not nginx.available() then return pending("there is no nginx, or no build for LuaJIT") end
+  local log = assert(forgelog.connect(db))
+  assert(log:query(sql))
+  assert(log:watch(unpack(watched)))
+  local http = text:gsub("host=/run/postgresql dbname=shop", db)
+  http = http:gsub("listen 8090;", "listen unix:$socket; location /up { return 200; }")
+  local server = nginx.start({ http = http .. "\n" })
+  local function answers(path, wanted, key)
+    local command = ("curl -s -o - -w '%%{http_code}' -H 'apikey: %s' --unix-socket %s/socket "
+      .. "http://nginx%s"):format(key or "", server.dir, path)
+    support.wait_until(function() return select(2, support.run(command)):find(wanted, 1, true) end,
+      path .. " to say " .. wanted, 10)
+  end
+  local ok, err = pcall(call, log, answers)
+  server:stop()
+  log:close()
+  if not ok then error(err, 0) end
+end
+
 -- Blocks that need more than that, by a text in them.
 local special = {
   ["make install"] = function(text)
@@ -122,29 +145,33 @@ local special = {
     assert.matches("NAME", output)
     assert.matches("complete .*forgelog\n$", output)
   end,
-  ["forgelog.cache"] = function(text)
-    if not nginx.available() then return pending("there is no nginx, or no build for LuaJIT") end
-    local log = assert(forgelog.connect(db))
-    assert(log:query("CREATE TABLE product (id int PRIMARY KEY, price int)"))
-    assert(log:query("INSERT INTO product VALUES (1, 10)"))
-    assert(log:watch("product"))
-    local http = text:gsub("host=/run/postgresql dbname=shop", db)
-    http = http:gsub("listen 8090;", "listen unix:$socket; location /up { return 200; }")
-    local server = nginx.start({ http = http .. "\n" })
-    local function answers(path, wanted)
-      local function answered() return server:get(path) == wanted end
-      support.wait_until(answered, path .. " to say " .. wanted, 10)
-    end
-    local ok, err = pcall(function()
+  ["lua_shared_dict products"] = function(text)
+    local sql = "CREATE TABLE product (id int PRIMARY KEY, price int);"
+      .. " INSERT INTO product VALUES (1, 10)"
+    with_nginx(text, sql, { "product" }, function(log, answers)
       answers("/fresh", "true\n")
       answers("/product/1", "10\n")
       assert(log:query("UPDATE product SET price = 11"))
       answers("/product/1", "11\n")
-      answers("/product/2", "nil\n")
+      answers("/product/2", "false\n")
+      assert(log:query("INSERT INTO product VALUES (2, 12)"))
+      answers("/product/2", "12\n")
     end)
-    server:stop()
-    log:close()
-    if not ok then error(err, 0) end
+  end,
+  ["lua_shared_dict api_keys"] = function(text)
+    local sql = "CREATE TABLE api_keys (id int PRIMARY KEY, key text UNIQUE, consumer text)"
+    with_nginx(text, sql, { "api_keys", { keep = { "key" } } }, function(log, answers)
+      answers("/fresh", "true\n")
+      answers("/", "401", "k1")
+      answers("/", "401", "k1")
+      assert(log:query("INSERT INTO api_keys VALUES (1, 'k1', 'ann')"))
+      answers("/", "hello, ann\n", "k1")
+      assert(log:query("UPDATE api_keys SET key = 'k2'"))
+      answers("/", "401", "k1")
+      answers("/", "hello, ann\n", "k2")
+      assert(log:query("DELETE FROM api_keys"))
+      answers("/", "401", "k2")
+    end)
   end,
 }
 

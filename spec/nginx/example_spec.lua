@@ -30,11 +30,13 @@ describe("examples/openresty", function()
     return tonumber(status), kind, body
   end
 
+  local root = os.getenv("FORGELOG_ROOT") -- the tree whose example is run
+
   local function start()
     local port = nginx.free_port()
     base = "http://127.0.0.1:" .. port
     running = support.start(("exec env %s %s/examples/openresty/run %d 60"):format(
-      command.environment(db), os.getenv("FORGELOG_ROOT"), port))
+      command.environment(db), root, port))
     support.wait_until(function()
       return get("/status"):find('"fresh": true', 1, true) or not support.alive(running)
     end, "the example to be fresh", 10)
@@ -42,16 +44,18 @@ describe("examples/openresty", function()
   end
 
   -- It ends where another program has taken the port meanwhile.
-  before_each(function()
+  local function start_somewhere()
     for _ = 1, 3 do
       if start() then return end
     end
     error("examples/openresty/run does not start: " .. select(3, running:wait()))
-  end)
-  after_each(function()
+  end
+  local function stop()
     running:kill("QUIT")
     running:wait()
-  end)
+  end
+  before_each(start_somewhere)
+  after_each(stop)
 
   it("answers from its cache until a row is changed", function()
     for _ = 1, 20 do assert.truthy(get("/product/1"):find('"price":10}', 1, true)) end
@@ -60,6 +64,21 @@ describe("examples/openresty", function()
     support.wait_until(function() return get("/product/1"):find('"price":99}', 1, true) end,
       "the new price", 1)
     assert.truthy(get("/"):find("setInterval", 1, true))
+  end)
+
+  it("is served by root from a tree that nobody else can read", function()
+    if not support.run("test $(id -u) = 0") then return pending("whoever runs this is not root") end
+    stop()
+    local own, tree = root, support.path("tree")
+    assert(support.run(("mkdir -p -m 700 '%s' && cd '%s' && cp -R --parents src examples "
+      .. "build/jit/forgelog '%s'"):format(tree, root, tree)))
+    root = tree
+    local ok, why = pcall(start_somewhere)
+    root = own
+    assert(ok, why)
+    support.psql("UPDATE product SET price = 7 WHERE id = 1", db)
+    support.wait_until(function() return get("/product/1"):find('"price":7}', 1, true) end,
+      "the price", 1)
   end)
 
   -- What /metrics says now, read strictly.

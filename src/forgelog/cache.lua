@@ -5,15 +5,11 @@
 -- @module forgelog.cache
 local check = require "forgelog.connection.options"
 local consumer = require "forgelog.consumer"
-local core = require "forgelog.core"
+local flights = require "forgelog.cache.flights"
+local following = require "forgelog.cache.following"
 local forgelog = require "forgelog"
+local held = require "forgelog.cache.held"
 local keys = require "forgelog.cache.keys"
-
-local SLICE = 0.25 -- seconds between two looks whether the worker exits
-local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
--- Prefix of the keys under which shared memory keeps when a key became stale ...
-local TOMBSTONE = "forgelog:stale:"
-local TOMBSTONE_TTL = 60 -- ... and for how many seconds
 
 local cache = { ALL = keys.ALL, kept = keys.kept }
 
@@ -21,11 +17,12 @@ local Cache = {}
 Cache.__index = Cache
 
 local known = {
-  cache = "any", keys = "function", on_purge = "function", on_error = "function", name = "string",
-  position = "any", stale_after = "seconds", conninfo = "any", schema = "string", wait = "any",
-  timeout = "seconds", tables = "names", ops = "ops", columns = "names", batch = "positive",
-  poll = "seconds", linger = "seconds", listen = "boolean", silence = "seconds",
-  backoff = "seconds", backoff_max = "seconds", settle = "seconds",
+  cache = "any", near = "table", keys = "function", on_purge = "function", on_error = "function",
+  name = "string", position = "any", stale_after = "seconds", load_wait = "seconds",
+  conninfo = "any", schema = "string", wait = "any", timeout = "seconds", tables = "names",
+  ops = "ops", columns = "names", batch = "positive", poll = "seconds", linger = "seconds",
+  listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+  settle = "seconds",
 }
 
 -- After these, every row of the table may be another one.
@@ -41,82 +38,57 @@ end
 
 --- Makes a cache; `start` sets it going.
 -- @tparam table options `cache` (what holds the values: a lua_shared_dict, a lua-resty-lrucache, or
--- anything with `delete` and `flush_all` or `purge`; see also `attach`), `keys` (called with a
--- change: the key that it makes stale, a list of keys, `cache.ALL`, or nil; default:
+-- anything with `delete` and `flush_all` or `purge`; see also `attach`), `near` (a
+-- lua-resty-lrucache of this worker, asked before a `cache` that is a lua_shared_dict), `keys`
+-- (called with a change: the key that it makes stale, a list of keys, `cache.ALL`, or nil; default:
 -- `table_name:row_id`; see also `forgelog.cache.keys`),
 -- `position` (name of a lua_shared_dict of its own where positions are kept over reloads, so that a
 -- cache in shared memory need not be purged; or a store; default: in memory, purged at each start),
 -- `name` (default "cache": tells several caches of one worker apart), `stale_after` (seconds
 -- without word from the database after which the cache is not fresh; default 3; more than `poll`),
+-- `load_wait` (seconds that a `get` waits for another's load of its key before it loads too, since
+-- a request may end in the middle of its load; default 1; 0: each loads by itself),
 -- `on_purge` (called with the reason), `on_error` (default: to nginx's error log), and the options
 -- of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `ops`, `columns`, `wait`, `timeout`,
 -- `poll` ...
 -- @return a cache
 function cache.new(options)
   options = check.options("cache.new", options, known)
+  local bound = (options.stale_after or 3) - (options.poll or 1)
+  if bound <= 0 then check.misuse("cache.new", "stale_after must be more than poll") end
   local self = setmetatable({
     _options = options,
     _keys = options.keys or default_keys,
-    _report = options.on_error or report,
     _tables = options.tables and { (table.unpack or unpack)(options.tables) },
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
     _listeners = {},
-    _loading = {},
-    _bound = (options.stale_after or 3) - (options.poll or 1),
-    _proven = -math.huge,
-    _count = { hits = 0, misses = 0, invalidated = 0, purges = 0 },
+    _flights = flights.new(options.load_wait or 1),
+    _following = following.new(bound, options.on_error or report),
+    _count = { hits = 0, misses = 0, refused = 0, invalidated = 0, purges = 0 },
   }, Cache)
-  if self._bound <= 0 then check.misuse("cache.new", "stale_after must be more than poll") end
   if options.cache then self:attach(options.cache) end
   return self
 end
 
---- Names what holds the values, where that is made after this. (`get` needs its `get(key)` and
--- `set(key, value)`; a lua-resty-mlcache has others: use its own, and `fresh`.)
-function Cache:attach(target)
-  local purge = target and (target.flush_all or target.purge)
-  if not purge or not target.delete then
-    check.misuse("cache", "what holds the values must have delete, and flush_all or purge")
-  end
-  self._target, self._purge = target, purge
-  self._shared = target.safe_add ~= nil -- a lua_shared_dict: other workers delete from it too
-end
-
--- A value loaded before another worker's delete must not be stored after it. So write a tombstone
--- with a timestamp before deleting, and check it after storing. (A worker that loads for longer
--- than tombstones are kept does not store.)
-local function leave_tombstone(self, key)
-  if self._shared then self._target:set(TOMBSTONE .. key, core.now(), TOMBSTONE_TTL) end
-end
-
-local function made_stale(self, key, since)
-  if not self._shared then return false end
-  local of_key, of_all = self._target:get(TOMBSTONE .. key), self._target:get(TOMBSTONE)
-  return of_key and of_key >= since or of_all and of_all >= since
-end
+--- Names what holds the values, where that is made after this. (`get` needs its `get(key)`, which
+-- returns nil for what it does not hold, and `set(key, value)`. None of these may wait. A
+-- lua-resty-mlcache has others: use its own, and `fresh`.)
+function Cache:attach(target) self._held = held.new(target, self._options.near) end
 
 --- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
+-- @param key text or a whole number
 function Cache:invalidate(key)
-  local loading = self._loading[key]
-  if loading then
-    loading.stale, self._loading[key] = true, nil
-  end
+  key = keys.text("cache.invalidate", key)
+  self._flights:drop(key)
   self._count.invalidated = self._count.invalidated + 1
-  if not self._target then return end
-  leave_tombstone(self, key)
-  self._target:delete(key)
+  if self._held then self._held:delete(key) end
 end
 
 --- Empties the cache.
 function Cache:purge(reason)
-  for _, loading in pairs(self._loading) do loading.stale = true end
-  self._loading = {}
+  self._flights:drop_all()
   self._count.purges = self._count.purges + 1
-  if self._target then
-    leave_tombstone(self, "")
-    self._purge(self._target)
-    leave_tombstone(self, "") -- purged as well
-  end
+  if self._held then self._held:purge() end
   if self._options.on_purge then self._options.on_purge(reason) end
 end
 
@@ -126,9 +98,9 @@ local function handle(self, change)
   if WHOLE_TABLE[change.op] then return self:purge(change.op) end
   local stale = self._keys(change)
   if stale == keys.ALL then return self:purge(change.op) end
-  if type(stale) ~= "table" then return stale and self:invalidate(stale) end
+  if type(stale) ~= "table" then stale = { stale } end
   for _, key in pairs(stale) do -- of an INSERT the old one may be missing, and leave a hole
-    if key then self:invalidate(key) end
+    if key then self:invalidate(keys.text("what keys returned", key)) end
   end
 end
 
@@ -151,13 +123,14 @@ end
 local function make_consumer(self)
   local options, chosen = self._options, {}
   for name in pairs(known) do chosen[name] = options[name] end
-  chosen.cache, chosen.keys, chosen.on_purge, chosen.stale_after = nil, nil, nil, nil
+  chosen.cache, chosen.near, chosen.keys, chosen.on_purge = nil, nil, nil, nil
+  chosen.stale_after, chosen.load_wait = nil, nil
   if type(options.position) == "string" then
     chosen.position = require("forgelog.store.shared")(options.position)
   end
   chosen.name = chosen.position and worker_name(options, chosen.position)
   chosen.tables, chosen.ops = self._tables, self._ops
-  chosen.on_error = self._report
+  chosen.on_error = self._options.on_error or report
   chosen.on_changes = function(changes) handle_all(self, changes) end
   chosen.on_resync = function(reason)
     self._handling = true
@@ -166,34 +139,6 @@ local function make_consumer(self)
     if not ok then error(err, 0) end
   end
   return consumer.new(chosen)
-end
-
--- Whether this worker knows of all that was committed when its feed looked last.
-local function caught_up(self, handled, err)
-  local stats = self._consumer:stats()
-  if not stats.connected then return false end
-  if handled then return stats.lag_changes == 0 end
-  return err.code == "no_change"
-end
-
-local function step(self)
-  local ok, handled, err = pcall(self._consumer.step, self._consumer, SLICE)
-  if ok and caught_up(self, handled, err) then self._proven = core.now() end
-  if ok or ngx.worker.exiting() then return end
-  self._report(handled, 1)
-  ngx.sleep(1)
-end
-
-local function work(premature, self)
-  while not premature and not self._stopping and not ngx.worker.exiting() do step(self) end
-  pcall(self._consumer.close, self._consumer)
-  self._proven, self._running, self._stopping = -math.huge, false, false
-end
-
--- A worker exits once its last timer is done: this one lets the feed end in order (a thread's
--- answer counts as none).
-local function linger(premature, self)
-  while premature and self._running do ngx.sleep(0.01) end
 end
 
 --- Has a function called with each change of a table_name, in place of what is done with other
@@ -221,67 +166,67 @@ end
 
 --- Starts following, in a timer of this worker: call it in init_worker_by_lua.
 function Cache:start()
-  if self._running then return end
-  self._consumer = make_consumer(self)
-  self._running = true
-  assert(ngx.timer.at(0, work, self))
-  assert(ngx.timer.at(FOREVER, linger, self))
+  self._following:start(function() return make_consumer(self) end)
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.
-function Cache:stop() self._stopping = self._running end
+function Cache:stop() self._following:stop() end
 
 --- Whether this worker knows of every change up to now, as far as the last answer of the database
 -- is not older than `stale_after`: not before it has caught up, nor while it is cut off.
-function Cache:fresh() return core.now() - self._proven <= self._bound end
+function Cache:fresh() return self._following:fresh() end
 
-local function begin_loading(self, key)
-  local loading = self._loading[key] or { count = 0, stale = false }
-  loading.count = loading.count + 1
-  self._loading[key] = loading
-  return loading
+local function answer(self, ok, value, err)
+  if not ok then error(value, 0) end
+  if self._held:refuses(value) then
+    check.misuse("cache.get", ("load returned a %s, which a lua_shared_dict cannot hold; return "
+      .. "it as text, or hold it in a lua-resty-lrucache"):format(type(value)))
+  end
+  return value, err
 end
 
-local function end_loading(self, key, loading)
-  loading.count = loading.count - 1
-  if loading.count == 0 and self._loading[key] == loading then self._loading[key] = nil end
+local function keep(self, key, value, since)
+  if value == nil or self._held:refuses(value) or not self:fresh() then return end
+  if self._held:put(key, value, since) then return end
+  self._count.refused = self._count.refused + 1
 end
 
 --- The value under a key; where there is none, or the cache is not fresh, what `load` returns. It
 -- is stored unless the key was made stale in the meantime (so an old value read just before a
--- commit never stays). nil is not stored.
--- @param key the key
--- @func load called with the key and the further arguments; must read the primary, committed data.
--- May wait.
+-- commit never stays). nil is not stored; false is, and is served until a change makes its key
+-- stale, so let `load` return it for what does not exist. What several ask for at one time is
+-- loaded once in a worker, and all are given that load's results, or the error that it raises; so
+-- what `load` returns must follow from the key alone. None of them is given what began to be loaded
+-- before the key was made stale, if it asked after that.
+-- @param key text, or a whole number up to 2^53, which is held as its digits
+-- @func load called with the key as given and the further arguments; must read the primary,
+-- committed data. May wait.
 -- @param ... further arguments for it
--- @return the value; or what `load` returned
+-- @return the value; or what `load` returned: a value, or nil and an error
 function Cache:get(key, load, ...)
-  local fresh, count = self:fresh(), self._count
-  local value = fresh and self._target:get(key)
-  if value ~= nil and value ~= false then
+  local name, cached, count = keys.text("cache.get", key), self._held, self._count
+  if not cached then check.misuse("cache.get", "nothing holds values: give the option cache") end
+  local fresh, value = self:fresh(), nil
+  if fresh then value = cached:get(name) end
+  if value ~= nil then
     count.hits = count.hits + 1
     return value
   end
   count.misses = count.misses + 1
-  if not fresh then return load(key, ...) end
-  local loading, since = begin_loading(self, key), core.now()
-  local ok, loaded, err = pcall(load, key, ...)
-  end_loading(self, key, loading)
-  if not ok then error(loaded, 0) end
-  local storable = loaded ~= nil and not loading.stale and self:fresh()
-  if storable and core.now() - since < TOMBSTONE_TTL then
-    self._target:set(key, loaded)
-    if made_stale(self, key, since) then self._target:delete(key) end
-  end
-  return loaded, err
+  local since = self._flights:since(name)
+  -- What began to be loaded before another worker found the key stale is not for this one.
+  if since and cached:made_stale(name, since) then self._flights:drop(name) end
+  local function keep_it(loaded, began) keep(self, name, loaded, began) end
+  return answer(self, self._flights:load(name, fresh and keep_it or nil, load, key, ...))
 end
 
---- What `forgelog.consumer` tells, and of this worker: `fresh`, `hits`, `misses`, `invalidated`
--- (keys), `purges`.
+--- What `forgelog.consumer` tells, and of this worker: `fresh`, `hits` and `misses` (of `get`),
+-- `loads` (calls of `load`; fewer than misses where one was for several), `refused` (values for
+-- which there was no room), `invalidated` (keys), `purges`.
 function Cache:stats()
-  local stats = self._consumer and self._consumer:stats() or {}
+  local stats = self._following:stats()
   for name, value in pairs(self._count) do stats[name] = value end
-  stats.fresh = self:fresh()
+  stats.fresh, stats.loads = self:fresh(), self._flights.loads
   return stats
 end
 

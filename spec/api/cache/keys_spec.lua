@@ -1,4 +1,4 @@
--- Keys of a cache made of the values that were kept with a change.
+-- Keys of a cache: the form in which they are held, and those made of kept values.
 local keys = require "forgelog.cache.keys"
 
 describe("keys made of a kept column", function()
@@ -29,5 +29,29 @@ describe("keys made of a kept column", function()
     assert.equal("all", found({ op = "DELETE", old = { mail = "x" } }))
     assert.equal("all", found({ op = "UPDATE", old = { name = "ann" }, new = {},
       omitted = { "photo", "name" } }))
+  end)
+end)
+
+describe("a key", function()
+  local function refused(key)
+    local ok, said = pcall(keys.text, "cache.get", key)
+    return not ok and said:match("cache.get: a key must be text or a whole number up to 2%^53")
+  end
+
+  it("is held as text, a whole number as its digits", function()
+    for given, text in pairs({ [""] = "", ["1.50"] = "1.50", [0] = "0", [-17] = "-17",
+      [2 ^ 53] = "9007199254740992", [-2 ^ 53] = "-9007199254740992", [1e14] = "100000000000000",
+      [123456789012345] = "123456789012345" }) do
+      assert.equal(text, keys.text("cache.get", given))
+    end
+    assert.equal("0", keys.text("cache.get", -0.0))
+  end)
+
+  it("is nothing else", function()
+    for _, key in ipairs({ 0.5, 2 ^ 53 + 2, -2 ^ 53 - 2, 1 / 0, -1 / 0, 0 / 0, true, false, {},
+      print }) do
+      assert.truthy(refused(key), tostring(key))
+    end
+    assert.truthy(refused(nil))
   end)
 end)

@@ -1,11 +1,32 @@
---- Which keys of a cache a change makes stale, where they are not made of the primary key: values
--- of another column, such as the text of an API key. `forgelog.cache` has these as `cache.kept` and
--- `cache.ALL`.
+--- Keys of a cache: the one form in which a key is held, and which keys a change makes stale where
+-- they are not made of the primary key, but of another column, such as the text of an API key.
+-- `forgelog.cache` has `kept` and `ALL` too.
 -- @module forgelog.cache.keys
+local check = require "forgelog.connection.options"
+
+local MOST = 2 ^ 53 -- above it a double skips numbers
 
 local keys = {
   ALL = {}, -- what the option `keys` returns where every key may be stale
 }
+
+--- The form in which a key is held and deleted, whoever gives it: a text as it is, a whole number
+-- as its digits, as `row_id` has them. LuaJIT would write 1e14 and the number after it alike. What
+-- has no such form is misuse.
+-- @string where name of the public function
+-- @param key text, a number, or one of LuaJIT's 64-bit integers
+-- @treturn string
+function keys.text(where, key)
+  local kind = type(key)
+  if kind == "string" then return key end
+  if kind == "number" and key == math.floor(key) and key >= -MOST and key <= MOST then
+    return ("%d"):format(key)
+  end
+  local digits = kind == "cdata" and tostring(key):match("^(%-?%d+)U?LL$")
+  if digits then return digits end
+  check.misuse(where, ("a key must be text or a whole number up to 2^53, got %s (%s); give any "
+    .. "other as text"):format(tostring(key), kind))
+end
 
 local function contains(list, name)
   for _, one in ipairs(list or {}) do

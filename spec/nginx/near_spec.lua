@@ -1,0 +1,167 @@
+-- A cache of two levels inside the real nginx: a lua-resty-lrucache in each worker before a
+-- lua_shared_dict of all. It runs with the suite on LuaJIT only, since that is the Lua of nginx.
+if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
+
+local logs = require "support.logs"
+local nginx = require "support.nginx"
+local support = require "support"
+local worker = require "support.worker"
+
+local db, log, server
+
+setup(function()
+  db, log = logs.installed()
+  logs.must(log, "CREATE TABLE quiet (id int PRIMARY KEY)")
+  assert(log:watch("quiet"))
+end)
+teardown(function()
+  log:close()
+  support.drop(db)
+end)
+after_each(function()
+  if server then server:stop() end
+  server = nil
+end)
+
+-- Two caches of one worker that share a lua_shared_dict, in the place of two workers. They hear of
+-- changes from the spec alone, one before the other.
+local MORE = [[
+  one = { cache = ngx.shared.others, near = lrucache.new(100), tables = { "quiet" } },
+  other = { cache = ngx.shared.others, near = lrucache.new(100), tables = { "quiet" } },
+]]
+
+describe("a cache with near", function()
+  local function run(code)
+    server = server or worker.start(db, { more = MORE })
+    return server:run("local one, other, far = caches.one, caches.other, ngx.shared.others\n"
+      .. code)
+  end
+
+  it("takes what another worker has loaded into its own memory", function()
+    assert.equal("loaded, other: loaded, false; near: loaded, false; 4 hits, 0 misses, 0 loads",
+      run([[
+      local said = { one:get("a", function() return "loaded" end) }
+      one:get("b", function() return false end)
+      local function get()
+        said[#said + 1] = other:get("a", error) .. ", " .. tostring(other:get("b", error))
+      end
+      local count = counted(other, function()
+        get()
+        far:delete("a")
+        far:delete("b")
+        get()
+      end)
+      return ("%s, other: %s; near: %s; %s"):format(said[1], said[2], said[3], count)]]))
+  end)
+
+  it("deletes in its own memory what a change makes stale", function()
+    assert.equal("new, new", run([[
+      one:get("c", function() return "old" end)
+      other:get("c", error)
+      for _, cache in ipairs({ one, other }) do cache:invalidate("c") end
+      return one:get("c", function() return "new" end) .. ", " .. other:get("c", error)]]))
+    assert.equal("new, new", run([[
+      one:get("d", function() return "old" end)
+      other:get("d", error)
+      for _, cache in ipairs({ one, other }) do cache:purge("test") end
+      return one:get("d", function() return "new" end) .. ", " .. other:get("d", error)]]))
+  end)
+
+  -- As where the other worker is stopped after it has stored, and before it has looked whether it
+  -- should have.
+  for how, mark in pairs({ ["invalidate(key)"] = "key", ["purge('test')"] = "''" }) do
+    it("keeps no old value that another worker stores late, after " .. how, function()
+      local code = [[
+        local key = "late"
+        other:get(key, function()
+          one:$how                                  -- this worker has heard of the change
+          far:delete("forgelog:stale:" .. $mark)
+          return "old"
+        end)
+        local seen = one:get(key, error)            -- in shared memory, for this moment
+        other:invalidate(key)
+        return seen .. ", " .. one:get(key, function() return "new" end)]]
+      assert.equal("old, new", run((code:gsub("%$(%w+)", { how = how, mark = mark }))))
+    end)
+  end
+
+  it("needs a lua_shared_dict behind it", function()
+    assert.matches("near must be a lua-resty-lrucache, and cache a lua_shared_dict", run([[
+      local lrucache = require "resty.lrucache"
+      return refusal(require("forgelog.cache").new, { cache = lrucache.new(1),
+        near = lrucache.new(1) })]]), 1, true)
+  end)
+end)
+
+describe("workers with near", function()
+  local HTTP = [[
+    lua_shared_dict items 1m;
+    lua_shared_dict positions 1m;
+    init_worker_by_lua_block {
+      cache = require("forgelog.cache").new({ conninfo = "$db", cache = ngx.shared.items,
+        near = require("resty.lrucache").new(1000), position = "positions" })
+      cache:start()
+      local spare = {}
+      function load_item(key)
+        local log = table.remove(spare) or assert(require("forgelog").connect("$db"))
+        local row = assert(log:query("SELECT n FROM item WHERE id = $1", key:match("%d+")))[1]
+        spare[#spare + 1] = log
+        return row and row.n or false
+      end
+    }
+    server {
+      listen unix:$socket;
+      location /up { content_by_lua_block { ngx.exit(cache:fresh() and 200 or 503) } }
+      location /all { content_by_lua_block {
+        ngx.print(ngx.worker.pid(), " ", tostring(cache:fresh()))
+        for id = 1, 10 do ngx.print(" ", tostring((cache:get("item:" .. id, load_item)))) end
+      } }
+    }]]
+
+  local PUT = [[
+    \set id random(1, 10)
+    INSERT INTO item (id, n) VALUES (:id, 1) ON CONFLICT (id) DO UPDATE SET n = item.n + 1;]]
+  local DELETE = "\\set id random(1, 10)\nDELETE FROM item WHERE id = :id;"
+
+  it("serve what was committed last, after a load and reloads", function()
+    server = nginx.start({ vars = { db = db }, main = "worker_processes 2;", http = HTTP })
+    local asked, reloads, first = 0, 0, log:max_seq() or 0
+    local running = support.pgbench({ conninfo = db, clients = 2, seconds = 600,
+      args = { "-R", "400" },
+      scripts = { { weight = 1, text = PUT }, { weight = 1, text = DELETE } } })
+    -- Reloads come while others write: each after another hundred requests and changes.
+    support.wait_until(function()
+      for _ = 1, 20 do
+        if server:get("/all") then asked = asked + 1 end
+      end
+      local rounds = math.min(asked, (log:max_seq() or 0) - first) / 100
+      if rounds > reloads + 1 and reloads < 2 then
+        reloads = reloads + 1
+        server:signal("HUP")
+      end
+      return rounds > 3
+    end, "300 requests beside 300 changes", 30)
+    running:stop()
+    support.wait_until(function() return not logs.under_way(log) end, "the writers' end")
+    local wanted = {}
+    for id = 1, 10 do
+      local row = logs.must(log, "SELECT n FROM item WHERE id = $1", id)[1]
+      wanted[id] = row and tostring(row.n) or "false"
+    end
+    wanted = "true " .. table.concat(wanted, " ")
+    local right, workers = {}, 0
+    support.wait_until(function()
+      local answer = server:get("/all")
+      local pid, said = (answer or ""):match("^(%d+) (.*)$")
+      if not pid then return end
+      if said ~= wanted then right = {} else right[pid] = (right[pid] or 0) + 1 end
+      workers = 0
+      for _, times in pairs(right) do
+        if times >= 5 then workers = workers + 1 end
+      end
+      return workers >= 2
+    end, wanted .. " from both workers", 5)
+    support.note("near: %d requests for 10 rows beside %d changes and %d reloads", asked,
+      log:max_seq() - first, reloads)
+  end)
+end)

@@ -1,0 +1,140 @@
+--- What holds the values of a cache: one thing, or a lua-resty-lrucache of each worker (near)
+-- before a lua_shared_dict of all. A private part of forgelog.cache.
+--
+-- Workers hear of a change one after another. One that has not may store into the lua_shared_dict,
+-- after another has deleted there, what it read before the change. So a key that became stale
+-- leaves a tombstone there, and whoever stores looks for it afterwards. Between these two steps
+-- others can see the old value. It is gone in a moment, but what they took into their own memory
+-- would stay: so each value tells when it was loaded, and is taken only where this worker has found
+-- its key stale no later than that.
+-- @module forgelog.cache.held
+local check = require "forgelog.connection.options"
+local core = require "forgelog.core"
+
+local OWN = "forgelog:" -- names in shared memory that begin so are forgelog's own ...
+local VALUE = "forgelog:value:" -- ... or are those of values whose key begins so too
+local TOMBSTONE = "forgelog:stale:" -- before a key, or alone for all of them: when it became stale
+local TOMBSTONE_TTL = 60 -- seconds
+
+-- A value's flags in shared memory: when its load began, in milliseconds that begin anew after 24
+-- days. They are read back for what may still be overtaken, which is what is younger than a
+-- tombstone's life.
+local ROUND = 2 ^ 31 - 1
+local PRECISION = 0.002 -- seconds that flags may be off
+
+local BUCKETS = 4096 -- of keys that share the time at which one of them was found stale
+
+local IN_SHARED = { string = true, number = true, boolean = true, ["nil"] = true }
+
+local Held = {}
+Held.__index = Held
+
+local held = {}
+
+--- Checks what holds the values.
+-- @param target a lua_shared_dict, a lua-resty-lrucache, or anything with `delete` and `flush_all`
+-- or `purge`
+-- @param[opt] near a lua-resty-lrucache before that
+function held.new(target, near)
+  local purge = target and (target.flush_all or target.purge)
+  if not purge or not target.delete then
+    check.misuse("cache", "what holds the values must have delete, and flush_all or purge")
+  end
+  local shared = target.safe_add ~= nil -- a lua_shared_dict
+  if near and not (shared and near.get and near.set and near.delete and near.flush_all) then
+    check.misuse("cache", "near must be a lua-resty-lrucache, and cache a lua_shared_dict")
+  end
+  return setmetatable({
+    _target = target, _purge = purge, _shared = shared, _near = near,
+    _found_stale = {}, -- with near: by bucket, when this worker found one of its keys stale
+    _purged = core.now(), -- the same for all keys; what a worker before it found is not known
+  }, Held)
+end
+
+local function flags_of(time) return math.floor(time * 1000) % ROUND + 1 end
+
+local function bucket_of(key) return ngx.crc32_short(key) % BUCKETS end
+
+-- Whether what was loaded at the time that flags tell is not older than what this worker knows.
+local function may_be_near(self, key, flags)
+  if not flags then return false end
+  local age = (flags_of(core.now()) - flags) % ROUND / 1000
+  if age > TOMBSTONE_TTL then return true end
+  local since = core.now() - age - PRECISION
+  return since > self._purged and since > (self._found_stale[bucket_of(key)] or -math.huge)
+end
+
+local function name_of(self, key)
+  if self._shared and key:sub(1, #OWN) == OWN then return VALUE .. key end
+  return key
+end
+
+--- The value under a key; nil where there is none.
+function Held:get(key)
+  local near = self._near
+  if not near then return (self._target:get(name_of(self, key))) end
+  local value = near:get(key)
+  if value ~= nil then return value end
+  local found, flags = self._target:get(name_of(self, key))
+  if found ~= nil and may_be_near(self, key, flags) then near:set(key, found) end
+  return found
+end
+
+--- Whether a value is of a type that cannot be held.
+function Held:refuses(value) return self._shared and not IN_SHARED[type(value)] end
+
+--- Whether another worker has found a key stale since a time.
+function Held:made_stale(key, since)
+  if not self._shared then return false end
+  local of_key, of_all = self._target:get(TOMBSTONE .. key), self._target:get(TOMBSTONE)
+  return of_key and of_key >= since or of_all and of_all >= since
+end
+
+--- Stores a value, unless it was made stale since it was loaded. What took longer to load than
+-- tombstones are kept is not stored.
+-- @string key
+-- @param value
+-- @number since when its load began
+-- @treturn bool false where there is no room for it
+function Held:put(key, value, since)
+  if core.now() - since >= TOMBSTONE_TTL then return true end
+  if not self._shared then
+    self._target:set(key, value)
+    return true
+  end
+  local name = name_of(self, key)
+  local ok = self._target:set(name, value, 0, flags_of(since))
+  if self:made_stale(key, since) then
+    self._target:delete(name)
+  elseif self._near then
+    self._near:set(key, value)
+  end
+  return ok
+end
+
+local function leave_tombstone(self, key)
+  if self._shared then self._target:set(TOMBSTONE .. key, core.now(), TOMBSTONE_TTL) end
+end
+
+--- Deletes a key that has become stale.
+function Held:delete(key)
+  if self._near then
+    self._found_stale[bucket_of(key)] = core.now()
+    self._near:delete(key)
+  end
+  leave_tombstone(self, key) -- before deleting: who stores looks for it after that
+  self._target:delete(name_of(self, key))
+end
+
+--- Deletes all.
+function Held:purge()
+  if self._near then
+    self._purged = core.now()
+    self._near:flush_all()
+  end
+  leave_tombstone(self, "")
+  self._purge(self._target)
+  leave_tombstone(self, "") -- purged as well
+end
+
+return held
