@@ -48,7 +48,7 @@ build = {
         "src/core/pgconn.c",
         "src/core/reader.c", "src/core/refusals.c",
         "src/core/result.c",
-        "src/core/statements.c",
+        "src/core/statements.c", "src/core/timeline.c",
       },
       libraries = { "pq" },
       -- Debian keeps libpq-fe.h in a folder of its own.
@@ -156,6 +156,7 @@ build = {
       ["forgelog.sql.consumer.release"] = "src/forgelog/sql/consumer/release.sql",
       ["forgelog.sql.consumer.rollback"] = "src/forgelog/sql/consumer/rollback.sql",
       ["forgelog.sql.consumer.save"] = "src/forgelog/sql/consumer/save.sql",
+      ["forgelog.sql.consumer.server"] = "src/forgelog/sql/consumer/server.sql",
       ["forgelog.sql.ddl.by_row"] = "src/forgelog/sql/ddl/by_row.sql",
       ["forgelog.sql.ddl.by_statement"] = "src/forgelog/sql/ddl/by_statement.sql",
       ["forgelog.sql.ddl.compile"] = "src/forgelog/sql/ddl/compile.sql",
