@@ -233,6 +233,8 @@ build = {
       ["forgelog.sql.words.reload"] = "src/forgelog/sql/words/reload.sql",
       ["forgelog.sql.words.ring_bell"] = "src/forgelog/sql/words/ring_bell.sql",
       ["forgelog.sql.words.schema_name"] = "src/forgelog/sql/words/schema_name.sql",
+      ["forgelog.sql.words.state_has_timelines"] =
+        "src/forgelog/sql/words/state_has_timelines.sql",
       ["forgelog.sql.words.state_is_exact"] = "src/forgelog/sql/words/state_is_exact.sql",
       ["forgelog.sql.words.table_name"] = "src/forgelog/sql/words/table_name.sql",
       ["forgelog.sql.words.trigger_state"] = "src/forgelog/sql/words/trigger_state.sql",

@@ -205,6 +205,22 @@ describe("where a primary hands over to a standby in order,", function()
     assert.is_string(must(at.log, "SELECT pg_last_wal_replay_lsn()::text AS lsn")[1].lsn)
     assert.equal("failover", (at.log:gap("1:3001@" .. here)))
   end)
+
+  it("from the third timeline on the log has to show that it was on the one before", function()
+    for _, shown in ipairs { false, "failover" } do -- what was deleted here shows the second
+      local next_one = at.standby:standby()
+      local name = at.db:match("dbname=%S+")
+      at:add(1)
+      local last = must(at.log, "SELECT pg_current_wal_insert_lsn()::text AS lsn")[1].lsn
+      local timeline, seq = at.log:position():match("^(%d+):(%d+)$")
+      at.log:close()
+      at.standby:stop()
+      next_one:promote()
+      at.standby, at.both = next_one, next_one.conninfo:gsub("dbname=%S+", name)
+      at.log = logs.connect(at.both)
+      assert.equal(shown, (at.log:gap(("%s:%s@%s"):format(timeline, seq, last))))
+    end
+  end)
 end)
 
 describe("where a primary dies, and its standby lacks the last changes,", function()

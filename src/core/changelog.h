@@ -41,6 +41,7 @@ struct fl_catalog {
   bool subscriber;           /* another server's changes are applied to the log */
   bool has_timeline;         /* this server tells its timeline, and tells it to this role */
   bool has_lsn;              /* and how much WAL it has written */
+  bool has_timelines;        /* the state says which timelines came before it */
   uint64_t columns;          /* the fields that it has columns for, as bits by enum fl_field */
 };
 

@@ -8,6 +8,10 @@
   "('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))" \
   "::pg_catalog.bit(32)::pg_catalog.int4"
 
+#define FORM(more) \
+  "CASE WHEN NOT pg_catalog.pg_is_in_recovery()" \
+  " THEN pg_catalog.concat_ws(' ', " NUMBER more ") END"
+
 /* A server that was a standby, and has been promoted since it started, still says how far it had
    replayed: there its timeline begins. After recovery from a crash it says the same of a place in
    its own timeline; but then it never received anything. */
@@ -15,15 +19,23 @@
   "CASE WHEN pg_catalog.pg_last_wal_receive_lsn() IS NOT NULL" \
   " THEN pg_catalog.pg_last_wal_replay_lsn() END"
 
+/* Which number the timeline before has, if it is not the second one: that it is the next lower one,
+   the state of the log shows where something was deleted on that. */
+#define HAS_PARENT \
+  "CASE WHEN pg_catalog.pg_last_wal_receive_lsn() IS NOT NULL AND (SELECT " NUMBER \
+  " - 1 = ANY (s.timelines) FROM %s.forge_change_log_state s) THEN 'parent' END"
+
 /* Where the server does not tell, it is not known. */
 void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZE]) {
-  if (!log->catalog.has_timeline || log->without_timeline >= FL_TRYING)
+  static const char *const forms[] = {
+      FORM(""), FORM(", pg_catalog.pg_current_wal_insert_lsn(), " FORKED_AT),
+      FORM(", pg_catalog.pg_current_wal_insert_lsn(), " FORKED_AT ", " HAS_PARENT)};
+  const struct fl_catalog *catalog = &log->catalog;
+  int known = !catalog->has_lsn ? 0 : !catalog->has_timelines ? 1 : 2;
+  if (!catalog->has_timeline || log->without_timeline >= FL_TRYING)
     strcpy(text, "NULL::text");
   else
-    snprintf(text, FL_TIMELINE_SIZE,
-             "CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
-             " THEN pg_catalog.concat_ws(' ', " NUMBER "%s) END",
-             log->catalog.has_lsn ? ", pg_catalog.pg_current_wal_insert_lsn(), " FORKED_AT : "");
+    snprintf(text, FL_TIMELINE_SIZE, forms[known], catalog->schema);
 }
 
 const char *fl_timeline_lsn(const struct fl_changelog *log) {
