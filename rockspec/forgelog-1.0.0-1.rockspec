@@ -51,7 +51,7 @@ build = {
         "src/core/pgconn.c",
         "src/core/reader.c", "src/core/refusals.c",
         "src/core/result.c",
-        "src/core/statements.c",
+        "src/core/statements.c", "src/core/timeline.c",
       },
       libraries = { "pq" },
       -- Debian keeps libpq-fe.h in a folder of its own.
@@ -162,6 +162,7 @@ build = {
       ["forgelog.sql.consumer.release"] = "src/forgelog/sql/consumer/release.sql",
       ["forgelog.sql.consumer.rollback"] = "src/forgelog/sql/consumer/rollback.sql",
       ["forgelog.sql.consumer.save"] = "src/forgelog/sql/consumer/save.sql",
+      ["forgelog.sql.consumer.server"] = "src/forgelog/sql/consumer/server.sql",
       ["forgelog.sql.ddl.by_row"] = "src/forgelog/sql/ddl/by_row.sql",
       ["forgelog.sql.ddl.by_statement"] = "src/forgelog/sql/ddl/by_statement.sql",
       ["forgelog.sql.ddl.compile"] = "src/forgelog/sql/ddl/compile.sql",
@@ -238,6 +239,8 @@ build = {
       ["forgelog.sql.words.reload"] = "src/forgelog/sql/words/reload.sql",
       ["forgelog.sql.words.ring_bell"] = "src/forgelog/sql/words/ring_bell.sql",
       ["forgelog.sql.words.schema_name"] = "src/forgelog/sql/words/schema_name.sql",
+      ["forgelog.sql.words.state_has_timelines"] =
+        "src/forgelog/sql/words/state_has_timelines.sql",
       ["forgelog.sql.words.state_is_exact"] = "src/forgelog/sql/words/state_is_exact.sql",
       ["forgelog.sql.words.table_name"] = "src/forgelog/sql/words/table_name.sql",
       ["forgelog.sql.words.trigger_state"] = "src/forgelog/sql/words/trigger_state.sql",

@@ -100,7 +100,7 @@ describe("a consumer", function()
     end }
     assert.is_true(one:run())
     assert.same({ 10, 20 }, seen.seqs)
-    assert.matches("^%d+:20$", one:stats().position)
+    assert.matches("^%d+:20@", one:stats().position)
     assert.is_false(one:stats().connected)
     local waits
     local function stop_and_wait(...)

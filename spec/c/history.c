@@ -21,7 +21,7 @@ struct scene {
 static const struct scene scenes[] = {
     /* name, has_state, last_given, trimmed_to, largest, high_water, log, timeline, place, gap,
        upto */
-    {"an empty log and its beginning", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 0}, FL_GAP_NONE, 0},
+    {"an empty log and its beginning", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 0, 0}, FL_GAP_NONE, 0},
     {"everything after the place is there",
      true,
      20,
@@ -30,11 +30,11 @@ static const struct scene scenes[] = {
      20,
      9,
      1,
-     {9, 1, 10},
+     {9, 1, 10, 0},
      FL_GAP_NONE,
      20},
-    {"the next change was deleted", true, 20, 11, 20, 20, 9, 1, {9, 1, 10}, FL_GAP_TRIMMED, 11},
-    {"all was deleted", true, 20, 20, UNKNOWN, 20, 9, 1, {9, 1, 19}, FL_GAP_TRIMMED, 20},
+    {"the next change was deleted", true, 20, 11, 20, 20, 9, 1, {9, 1, 10, 0}, FL_GAP_TRIMMED, 11},
+    {"all was deleted", true, 20, 20, UNKNOWN, 20, 9, 1, {9, 1, 19, 0}, FL_GAP_TRIMMED, 20},
     {"all was deleted, and delivered before",
      true,
      20,
@@ -43,10 +43,10 @@ static const struct scene scenes[] = {
      20,
      9,
      1,
-     {9, 1, 20},
+     {9, 1, 20, 0},
      FL_GAP_NONE,
      20},
-    {"the place is ahead of the log", true, 20, 0, 20, 20, 9, 1, {9, 1, 21}, FL_GAP_RESET, 20},
+    {"the place is ahead of the log", true, 20, 0, 20, 20, 9, 1, {9, 1, 21, 0}, FL_GAP_RESET, 20},
     {"numbers that were rolled back count as given",
      true,
      25,
@@ -55,7 +55,7 @@ static const struct scene scenes[] = {
      20,
      9,
      1,
-     {9, 1, 25},
+     {9, 1, 25, 0},
      FL_GAP_NONE,
      25},
     {"without a right on the sequence the largest seq counts",
@@ -66,7 +66,7 @@ static const struct scene scenes[] = {
      0,
      9,
      1,
-     {9, 1, 21},
+     {9, 1, 21, 0},
      FL_GAP_RESET,
      20},
     {"without it a tick that saw more counts",
@@ -77,7 +77,7 @@ static const struct scene scenes[] = {
      30,
      9,
      1,
-     {9, 1, 30},
+     {9, 1, 30, 0},
      FL_GAP_NONE,
      30},
     {"without it, what was trimmed counts",
@@ -88,7 +88,7 @@ static const struct scene scenes[] = {
      0,
      9,
      1,
-     {9, 1, 40},
+     {9, 1, 40, 0},
      FL_GAP_NONE,
      40},
     {"without it an empty log that gave nothing proves nothing",
@@ -99,10 +99,10 @@ static const struct scene scenes[] = {
      0,
      9,
      1,
-     {9, 1, 7},
+     {9, 1, 7, 0},
      FL_GAP_NONE,
      0},
-    {"with it, it does", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 7}, FL_GAP_RESET, 0},
+    {"with it, it does", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 7, 0}, FL_GAP_RESET, 0},
     {"a sequence that was set back is trusted over the trims",
      true,
      5,
@@ -111,14 +111,14 @@ static const struct scene scenes[] = {
      5,
      9,
      1,
-     {9, 1, 30},
+     {9, 1, 30, 0},
      FL_GAP_RESET,
      5},
-    {"a place on another timeline", true, 20, 0, 20, 20, 9, 2, {9, 1, 10}, FL_GAP_FAILOVER, 20},
-    {"a failover outweighs a trim", true, 20, 15, 20, 20, 9, 2, {9, 1, 10}, FL_GAP_FAILOVER, 20},
-    {"a place without a timeline", true, 20, 0, 20, 20, 9, 2, {9, 0, 10}, FL_GAP_NONE, 20},
-    {"a server without a timeline", true, 20, 0, 20, 20, 9, 0, {9, 1, 10}, FL_GAP_NONE, 20},
-    {"another table under the same name", true, 20, 0, 20, 20, 8, 1, {9, 1, 10}, FL_GAP_RESET, 20},
+    {"a place on another timeline", true, 20, 0, 20, 20, 9, 2, {9, 1, 10, 0}, FL_GAP_FAILOVER, 20},
+    {"a failover outweighs a trim", true, 20, 15, 20, 20, 9, 2, {9, 1, 10, 0}, FL_GAP_FAILOVER, 20},
+    {"a place without a timeline", true, 20, 0, 20, 20, 9, 2, {9, 0, 10, 0}, FL_GAP_NONE, 20},
+    {"a server without a timeline", true, 20, 0, 20, 20, 9, 0, {9, 1, 10, 0}, FL_GAP_NONE, 20},
+    {"another table of that name", true, 20, 0, 20, 20, 8, 1, {9, 1, 10, 0}, FL_GAP_RESET, 20},
     {"a place of which the table is not known",
      true,
      20,
@@ -127,7 +127,7 @@ static const struct scene scenes[] = {
      20,
      8,
      1,
-     {0, 1, 10},
+     {0, 1, 10, 0},
      FL_GAP_NONE,
      20},
     {"the largest numbers",
@@ -138,7 +138,7 @@ static const struct scene scenes[] = {
      INT64_MAX,
      9,
      1,
-     {9, 1, INT64_MAX - 1},
+     {9, 1, INT64_MAX - 1, 0},
      FL_GAP_TRIMMED,
      INT64_MAX},
 };
@@ -193,7 +193,7 @@ static void test_high_water(void) {
                           0,
                           0,
                           0,
-                          {0, 0, 0},
+                          {0, 0, 0, 0},
                           FL_GAP_NONE,
                           0};
     struct fl_history history = history_of(&scene);
@@ -236,7 +236,7 @@ static void test_deleted(void) {
 
 static void test_exact(void) {
   struct fl_history history;
-  struct fl_place place = {9, 1, 5};
+  struct fl_place place = {9, 1, 5, 0};
   fl_history_init(&history);
   history.log_oid = 9;
   history.last_given = 20;
@@ -263,7 +263,56 @@ static void test_smallest(void) {
   ok(history.empty_to == 0, "but in another history");
 }
 
+/* Whether a server goes on from another timeline, by what it says of its own. */
+static void test_timelines(void) {
+  static const struct {
+    const char *server;
+    uint32_t timeline;
+    uint64_t lsn;
+    bool continues;
+  } cases[] = {{"2 0/5000100 0/4000028", 1, 0x4000028, true},
+               {"2 0/5000100 0/4000028", 1, 0x4000029, false},
+               {"2 0/5000100 0/4000028", 1, 0, false},
+               {"2 5/5000100 5/4000028", 1, 0x504000028, true},
+               {"2 5/5000100 5/4000028", 1, 0x604000028, false},
+               {"2 0/5000100", 1, 0x4000028, false},
+               {"2", 1, 0x4000028, false},
+               {"", 1, 0x4000028, false},
+               {"1 0/5000100 0/4000028", 0, 0x4000028, false},
+               {"3 0/5000100 0/4000028", 1, 0x4000028, false},
+               {"3 0/5000100 0/4000028", 2, 0x4000028, false},
+               {"3 0/5000100 0/4000028 parent", 2, 0x4000028, true},
+               {"3 0/5000100 0/4000028 parent", 1, 0x4000028, false},
+               {"1 0/5000100 0/4000028 parent", 2, 0x4000028, false}};
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct fl_history history;
+    fl_history_init(&history);
+    ok(!fl_history_note_timeline(&history, cases[i].server) &&
+           fl_history_continues(&history, cases[i].timeline, cases[i].lsn) == cases[i].continues,
+       "%u@%llx %s on '%s'", cases[i].timeline, (unsigned long long)cases[i].lsn,
+       cases[i].continues ? "goes on" : "does not go on", cases[i].server);
+  }
+}
+
+static void test_another_timeline(void) {
+  struct fl_history history;
+  fl_history_init(&history);
+  ok(!fl_history_note_timeline(&history, "1 0/300") && history.timeline == 1 &&
+         history.lsn == 0x300 && history.forked_at == 0,
+     "the first timeline is not another one");
+  ok(fl_history_note_timeline(&history, "2 0/500 0/400"), "the second is");
+  ok(!fl_history_note_timeline(&history, "2 0/600 0/400"), "told again it is the same");
+  ok(!fl_history_note_timeline(&history, NULL) && history.timeline == 0 && history.lsn == 0,
+     "one that is not told is not known");
+  ok(!fl_history_note_timeline(&history, "2 0/700") && history.lsn == 0x700, "then it is again");
+  ok(!fl_history_note_timeline(&history, "") && fl_history_note_timeline(&history, "3 0/800"),
+     "and another one is another one, whatever was not told between");
+}
+
 int main(void) {
+  test_timelines();
+  test_another_timeline();
   test_deleted();
   test_exact();
   test_smallest();

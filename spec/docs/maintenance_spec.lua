@@ -199,7 +199,7 @@ describe("the systemd units", function()
     assert.equal(2, delivered())
     local saved = must(log,
       "SELECT position FROM forge_change_log_consumers WHERE name = 'search'")[1].position
-    assert.equal(log:max_seq(), tonumber(saved:match("^%d+:(%d+)$")))
+    assert.equal(log:max_seq(), tonumber(saved:match("^%d+:(%d+)@")))
     local second = support.start(run)
     change()
     support.wait_until(function() return delivered() == 3 end, "the next change")

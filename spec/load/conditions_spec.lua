@@ -212,6 +212,18 @@ describe("a server that does not tell its timeline", function()
     end)
   end
 
+  it("beyond its number, since this role may not ask how much WAL is written", function()
+    must(log, "REVOKE EXECUTE ON FUNCTION pg_current_wal_insert_lsn() FROM PUBLIC")
+    other = logs.as(db, role)
+    assert.same({ 1, 2 }, logs.drained(other))
+    local feed = other:follow(1, { listen = false, poll = 0.01 })
+    assert.equal(2, feed:next(5).seq)
+    assert.is_nil(feed:next(0.1))
+    assert.equal("1:2", feed:position(true))
+    assert.is_false(other:gap("1:2"))
+    must(log, "GRANT EXECUTE ON FUNCTION pg_current_wal_insert_lsn() TO PUBLIC")
+  end)
+
   -- Such a server has functions of these names that raise. Here one is put before the real one.
   it("since its functions raise", function()
     must(log, [[ALTER FUNCTION pg_catalog.pg_current_wal_lsn() RENAME TO pg_real_wal_lsn;

@@ -120,12 +120,12 @@ function command.cut(log)
     .. " AND pid <> pg_backend_pid()"))
 end
 
---- The position that a consumer has saved in the database, without its timeline; nil where none
--- is saved.
+--- The position that a consumer has saved in the database, without its timeline and what it rests
+-- on; nil where none is saved.
 function command.saved(log, name)
   local sql = "SELECT position FROM forge_change_log_consumers WHERE name = $1"
   local rows = assert(log:query(sql, name))
-  return rows[1] and rows[1].position:match("^%d+:(.*)$")
+  return rows[1] and rows[1].position:match("^%d+:([^@]*)")
 end
 
 --- The seqs of changes that were printed as JSON, in their order and joined by spaces.

@@ -5,6 +5,7 @@
 #include "gaps.h"
 #include "refusals.h"
 #include "result.h"
+#include "timeline.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct values {
   char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
   char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
   char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
+  char timeline[FL_TIMELINE_SIZE];
   struct fl_bytes log_oid, name, columns;
 };
 
@@ -108,19 +110,12 @@ static bool find_values(const struct fl_changelog *log, struct values *values) {
   print_trimmed_to(log, values);
   print_deleted(log, values);
   print_state(values);
+  fl_timeline_print(log, values->timeline);
   return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
          quote(log, values->log, &values->log_oid) &&
          fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
          fl_bytes_append(&values->log_oid, "", 1) &&
          (!log->reading || fl_statement_columns(log->catalog.columns, &values->columns));
-}
-
-/* Where the server does not tell, it is not known. */
-static const char *timeline(const struct fl_changelog *log) {
-  if (!log->catalog.has_timeline || log->without_timeline >= FL_TRYING) return "NULL::int4";
-  return "CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
-         " THEN ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name("
-         "pg_catalog.pg_current_wal_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4 END";
 }
 
 static bool fill(struct fl_changelog *log, enum fl_statement statement, struct values *values,
@@ -134,7 +129,8 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"seen_state",
                                    log->history.exact ? values->state : values->trimmed_to},
                                   {"deleted", values->deleted},
-                                  {"timeline", timeline(log)},
+                                  {"timeline", values->timeline},
+                                  {"lsn", fl_timeline_lsn(log)},
                                   {"base", values->base},
                                   {"after", values->after},
                                   {"until", values->until},
@@ -252,6 +248,14 @@ static void set_last_given(struct fl_changelog *log, int64_t last_given) {
   if (fl_history_note_last_given(&log->history, last_given, log->horizon.high_water)) restart(log);
 }
 
+/* On another timeline nobody who wrote before does so any more, and what was given there may be
+   given again. */
+static bool set_timeline(struct fl_changelog *log, int column) {
+  bool changed = fl_history_note_timeline(&log->history, fl_result_text(&log->pg, column));
+  if (changed) restart(log);
+  return changed;
+}
+
 static bool end_locate(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
   struct fl_catalog *catalog = &log->catalog;
@@ -269,6 +273,8 @@ static bool end_locate(struct fl_changelog *log) {
   set_last_given(log, fl_result_number(pg, FL_LOCATE_LAST_GIVEN, -1));
   catalog->standby = fl_result_true(pg, FL_LOCATE_STANDBY);
   catalog->has_timeline = fl_result_true(pg, FL_LOCATE_MAY_TIMELINE);
+  catalog->has_lsn = catalog->has_timeline && fl_result_true(pg, FL_LOCATE_MAY_LSN);
+  catalog->has_timelines = fl_result_true(pg, FL_LOCATE_HAS_TIMELINES);
   catalog->repeatable = fl_result_true(pg, FL_LOCATE_REPEATABLE);
   catalog->subscriber = fl_result_true(pg, FL_LOCATE_SUBSCRIBER);
   log->history.has_state = fl_result_true(pg, FL_LOCATE_HAS_STATE);
@@ -300,7 +306,7 @@ static bool end_seqs(struct fl_changelog *log) {
   history->smallest = fl_result_number(pg, FL_SEQS_SMALLEST, -1);
   history->largest = fl_result_number(pg, FL_SEQS_LARGEST, -1);
   set_last_given(log, fl_result_number(pg, FL_SEQS_LAST_GIVEN, -1));
-  history->timeline = (uint32_t)fl_result_number(pg, FL_SEQS_TIMELINE, 0);
+  set_timeline(log, FL_SEQS_TIMELINE);
   if (history->exact) history->empty_to = fl_result_number(pg, FL_SEQS_EMPTY_TO, 0);
   note_smallest(log, history->smallest);
   if (!fl_history_note_deleted(history, fl_result_text(pg, FL_SEQS_DELETED)))
@@ -349,7 +355,7 @@ static bool end_tick(struct fl_changelog *log) {
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
   set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
   log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
-  log->history.timeline = (uint32_t)fl_result_number(pg, FL_TICK_TIMELINE, 0);
+  if (set_timeline(log, FL_TICK_TIMELINE)) given_before = -1;
   if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
   note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
@@ -370,6 +376,7 @@ static bool end_read(struct fl_changelog *log) {
   if (wrong) return fl_changelog_fail(log, FL_ERR_SCHEMA, "not_a_log", wrong);
   if (fl_knows_trimmed_to(log) && (fl_leaves_open(log, reading) || fl_joins(log, reading))) {
     if (fl_leaves_open(log, reading)) fl_reader_drop_request(&reading->reader);
+    fl_timeline_note_read(reading);
     return true;
   }
   fl_reader_drop_request(&reading->reader);
@@ -424,6 +431,7 @@ void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log) 
   reader->log_oid = log->history.log_oid;
   reader->reader.from_start = cursor->base == 0 && cursor->timeline == 0;
   if (!cursor->timeline) cursor->timeline = log->history.timeline;
+  fl_timeline_note_handled(reader, cursor->lsn);
   reader->next = log->readers;
   log->readers = reader;
   fl_reader_scan(&reader->reader, cursor->next);
@@ -441,11 +449,13 @@ bool fl_log_reader_seek(struct fl_log_reader *reader) {
   const struct fl_changelog *log = reader->log;
   const struct fl_horizon *horizon = &log->horizon;
   struct fl_cursor *cursor = &reader->reader.cursor;
+  fl_timeline_change(reader);
   if (reader->reader.live) fl_cursor_settle(cursor, horizon->seq);
   skip_emptiness(reader);
   fl_reader_scan(&reader->reader, reader->reader.live ? horizon->high_water : horizon->seq);
   return cursor->until > cursor->next || log->history.trimmed_to > cursor->next ||
-         reader->log_oid != log->history.log_oid || horizon->high_water < cursor->next;
+         reader->log_oid != log->history.log_oid || horizon->high_water < cursor->next ||
+         fl_timeline_differs(reader);
 }
 
 bool fl_log_reader_can_prefetch(const struct fl_log_reader *reader) {

@@ -17,6 +17,7 @@ struct fl_changelog;
 struct fl_log_reader {
   struct fl_reader reader;
   uint32_t log_oid;           /* of the log table that it reads */
+  bool strict;                /* it takes each failover for a gap */
   bool asks_gone;             /* its statement under way also brings what was deleted */
   struct fl_ranges excused;   /* deleted before a reader from the beginning had its first look */
   struct fl_bytes filter;     /* SQL condition on its rows, terminated; empty: all changes */
@@ -39,6 +40,8 @@ struct fl_catalog {
   bool repeatable;           /* snapshots outlive a statement */
   bool subscriber;           /* another server's changes are applied to the log */
   bool has_timeline;         /* this server tells its timeline, and tells it to this role */
+  bool has_lsn;              /* and how much WAL it has written */
+  bool has_timelines;        /* the state says which timelines came before it */
   uint64_t columns;          /* the fields that it has columns for, as bits by enum fl_field */
 };
 

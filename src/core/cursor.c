@@ -172,7 +172,7 @@ static const char *parse_range(struct fl_cursor *cursor, const char *text, const
   text = parse_number(text, &first);
   last = first;
   if (text && *text == '-') text = parse_number(text + 1, &last);
-  if (!text || (*text != ',' && *text != '\0')) return NULL;
+  if (!text || (*text != ',' && *text != '@' && *text != '\0')) return NULL;
   *wrong = "its ranges do not ascend above the horizon";
   if (first <= above || last < first) return NULL;
   *wrong = "out of memory";
@@ -181,17 +181,41 @@ static const char *parse_range(struct fl_cursor *cursor, const char *text, const
   return *text == ',' ? text + 1 : text;
 }
 
-static const char *parse_ranges(struct fl_cursor *cursor, const char *text) {
+static const char *parse_ranges(struct fl_cursor *cursor, const char *text, const char **end) {
   const char *wrong = NULL;
   do {
     text = parse_range(cursor, text, &wrong);
     if (wrong) return wrong;
-  } while (text[0] != '\0' || text[-1] == ',');
+  } while ((text[0] != '\0' && text[0] != '@') || text[-1] == ',');
+  *end = text;
   return NULL;
+}
+
+/* One half of a place in the WAL; NULL: it is not one. */
+static const char *parse_half(const char *text, uint64_t *value) {
+  size_t length = strspn(text, "0123456789ABCDEFabcdef");
+  if (length == 0 || length > 8) return NULL;
+  *value = *value << 32 | strtoul(text, NULL, 16);
+  return text + length;
+}
+
+uint64_t fl_lsn_parse(const char *text) {
+  uint64_t lsn = 0;
+  text = parse_half(text, &lsn);
+  if (!text || *text != '/') return 0;
+  text = parse_half(text + 1, &lsn);
+  return text && (*text == '\0' || *text == ' ') ? lsn : 0;
+}
+
+static const char *parse_lsn(struct fl_cursor *cursor, const char *text) {
+  if (*text == '\0') return NULL;
+  cursor->lsn = fl_lsn_parse(text + 1);
+  return cursor->lsn && !strchr(text, ' ') ? NULL : "it does not end in a place such as @0/3000060";
 }
 
 static const char *parse(struct fl_cursor *cursor, const char *text) {
   static const char *const shape = "it is not of the form 15, 1:15 or 1:15:17-20,22";
+  const char *wrong = NULL;
   int64_t timeline = 0;
   const char *at = parse_number(text, &cursor->base);
   if (at && *at == ':') {
@@ -200,8 +224,9 @@ static const char *parse(struct fl_cursor *cursor, const char *text) {
   }
   if (!at || timeline > UINT32_MAX) return shape;
   cursor->timeline = (uint32_t)timeline;
-  if (*at == ':' && strchr(text, ':') != at) return parse_ranges(cursor, at + 1);
-  return *at == '\0' ? NULL : shape;
+  if (*at == ':' && strchr(text, ':') != at) wrong = parse_ranges(cursor, at + 1, &at);
+  if (wrong) return wrong;
+  return *at == '\0' || (*at == '@' && timeline) ? parse_lsn(cursor, at) : shape;
 }
 
 const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text) {
@@ -218,12 +243,13 @@ const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text) {
 }
 
 void fl_cursor_print(const struct fl_cursor *cursor, char *text) {
-  size_t i;
+  size_t i, count = cursor->count > FL_RANGES_SAVED ? 0 : cursor->count;
   text += sprintf(text, "%" PRIu32 ":%" PRId64, cursor->timeline, cursor->base);
-  if (cursor->count > FL_RANGES_SAVED) return;
-  for (i = 0; i < cursor->count; i++) {
+  for (i = 0; i < count; i++) {
     const struct fl_range *range = &cursor->ranges[i];
     text += sprintf(text, "%c%" PRId64, i ? ',' : ':', range->first);
     if (range->last > range->first) text += sprintf(text, "-%" PRId64, range->last);
   }
+  if (cursor->lsn)
+    sprintf(text, "@%" PRIX64 "/%" PRIX64, cursor->lsn >> 32, cursor->lsn & UINT32_MAX);
 }

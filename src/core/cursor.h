@@ -19,6 +19,8 @@ struct fl_ranges {
 
 struct fl_cursor {
   uint32_t timeline;       /* of the server that the position came from; 0: not known */
+  uint64_t lsn;            /* that server had written this much WAL when everything delivered had
+                              been worked on; 0: not known */
   int64_t base;            /* everything at or below it was delivered */
   int64_t next;            /* reading goes on above it: what was visible up to here was delivered */
   int64_t rescan_from;     /* ... except what writers above this bound have committed since */
@@ -34,14 +36,19 @@ struct fl_cursor {
    same effect. */
 #define FL_RANGES_SAVED 4096
 /* Room for the text of a position: two numbers of 20 digits for each range. */
-#define FL_POSITION_ROOM(ranges) (40 + (ranges)*42)
+#define FL_POSITION_ROOM(ranges) (60 + (ranges)*42)
 #define FL_POSITION_SIZE FL_POSITION_ROOM(FL_RANGES_SAVED)
 
-/* Reads the text of a position: "15", "1:15" or "1:15:17-20,22". NULL, or what is wrong with it. */
+/* Reads the text of a position: "15", "1:15" or "1:15:17-20,22", the latter two perhaps with a
+   place in the WAL behind them, "@0/3000060". NULL, or what is wrong with it. */
 const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text);
 
 /* Writes the text of the position, at most FL_POSITION_ROOM(cursor->count) bytes. */
 void fl_cursor_print(const struct fl_cursor *cursor, char *text);
+
+/* The number that stands for a place in the WAL, such as "0/3000060", up to the end of the text or
+   a blank; 0: it is none. */
+uint64_t fl_lsn_parse(const char *text);
 
 /* Marks a seq as delivered; false: out of memory, and nothing has changed. */
 bool fl_cursor_deliver(struct fl_cursor *cursor, int64_t seq);

@@ -11,7 +11,7 @@ int64_t fl_base_of(const struct fl_log_reader *reading, int64_t after) {
 
 struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor) {
   const struct fl_history *history = &log->history;
-  struct fl_place place = {0, cursor->timeline, cursor->next};
+  struct fl_place place = {0, cursor->timeline, cursor->next, cursor->lsn};
   if (!history->exact) return fl_history_gap(history, log->horizon.high_water, place);
   return fl_history_exact_gap(history, log->horizon.high_water, place,
                               fl_cursor_lacks(cursor, &history->deleted, cursor->base));
@@ -48,7 +48,7 @@ static bool lacks(const struct fl_log_reader *reading, int64_t above) {
 static struct fl_gap find_gap(const struct fl_changelog *log,
                               const struct fl_log_reader *reading) {
   const struct fl_reader *reader = &reading->reader;
-  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next};
+  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next, 0};
   if (reader->chunk.left > 0) place.seq = reader->chunk.last;
   if (!log->history.exact)
     return fl_history_gap(&log->history, log->horizon.high_water, place);
@@ -81,4 +81,3 @@ bool fl_leaves_open(const struct fl_changelog *log, const struct fl_log_reader *
   if (!log->history.exact || log->history.trimmed_to <= fl_base_of(reading, after)) return false;
   return !reading->asks_gone || (reader->live && reader->chunk.left > 0);
 }
-

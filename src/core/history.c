@@ -3,15 +3,42 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 void fl_history_init(struct fl_history *history) {
-  static const struct fl_history none = {0, 0, false, -1, 0, -1, -1, false, 0, {0, 0, 0}};
+  static const struct fl_history none = {.last_given = -1, .smallest = -1, .largest = -1};
   *history = none;
 }
 
 void fl_history_free(struct fl_history *history) { fl_ranges_free(&history->deleted); }
+
+/* The text behind the next blank. */
+static const char *next_word(const char *text) {
+  const char *blank = strchr(text, ' ');
+  return blank ? blank + 1 : "";
+}
+
+bool fl_history_note_timeline(struct fl_history *history, const char *text) {
+  uint32_t before = history->was_on;
+  if (!text) text = "";
+  history->timeline = (uint32_t)strtoul(text, NULL, 10);
+  text = next_word(text);
+  history->lsn = fl_lsn_parse(text);
+  text = next_word(text);
+  history->forked_at = fl_lsn_parse(text);
+  history->has_parent = history->timeline == 2 || strcmp(next_word(text), "parent") == 0;
+  if (history->timeline) history->was_on = history->timeline;
+  return before && before != history->was_on;
+}
+
+/* The number of a new timeline is higher than any that the server knows of. So the one before may
+   have any lower number, unless there is but one. */
+bool fl_history_continues(const struct fl_history *history, uint32_t timeline, uint64_t lsn) {
+  return lsn && history->has_parent && timeline + 1 == history->timeline &&
+         lsn <= history->forked_at;
+}
 
 void fl_history_restart(struct fl_history *history) {
   history->empty_to = 0;
@@ -68,7 +95,8 @@ static int64_t highest_given(const struct fl_history *history, int64_t high_wate
 static enum fl_gap_reason reason(const struct fl_history *history, int64_t given,
                                  struct fl_place place, bool lost) {
   if (place.log_oid && place.log_oid != history->log_oid) return FL_GAP_RESET;
-  if (place.timeline && history->timeline && place.timeline != history->timeline)
+  if (place.timeline && history->timeline && place.timeline != history->timeline &&
+      !fl_history_continues(history, place.timeline, place.lsn))
     return FL_GAP_FAILOVER;
   if (lost) return FL_GAP_TRIMMED;
   if (place.seq > given && (knows_sequence(history) || given > 0)) return FL_GAP_RESET;

@@ -11,6 +11,10 @@
 struct fl_history {
   uint32_t log_oid;   /* of the log table: a table made again under the same name has other seqs */
   uint32_t timeline;  /* of the server; 0: not known */
+  uint32_t was_on;    /* the timeline that was known last */
+  uint64_t lsn;       /* the WAL that the server had written when asked last; 0: not known */
+  uint64_t forked_at; /* where its timeline left the one before it; 0: not known */
+  bool has_parent;    /* the log shows that the timeline before has the number below its own */
   bool has_state;     /* trims leave their mark, since install has made the state table */
   int64_t last_given; /* by the sequence, as last asked; -1: this role is not allowed to ask */
   int64_t trimmed_to; /* changes up to here are gone; -1: the state table has lost its row */
@@ -37,9 +41,19 @@ struct fl_place {
   uint32_t log_oid;  /* of the log table that it is in; 0: not known */
   uint32_t timeline; /* 0: not known */
   int64_t seq;       /* everything up to here was delivered */
+  uint64_t lsn;      /* the WAL written when that had been worked on; 0: not known */
 };
 
 void fl_history_init(struct fl_history *history);
+
+/* Takes in which timeline a server is on, as text: its number, its lsn, where it was forked, and
+   "parent" where that is known; each with what is before it. Whether it is another timeline than
+   the one that was known last. */
+bool fl_history_note_timeline(struct fl_history *history, const char *text);
+
+/* Whether the server has all that a server of another timeline had written up to a place in its
+   WAL, so that who was there by then has missed nothing and has had nothing that is not here. */
+bool fl_history_continues(const struct fl_history *history, uint32_t timeline, uint64_t lsn);
 
 /* Another history begins: the table was made again, or its sequence was set back. */
 void fl_history_restart(struct fl_history *history);

@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "lua_connection.h"
 #include "lua_values.h"
+#include "timeline.h"
 
 #include <string.h>
 
@@ -66,9 +67,20 @@ static bool want(lua_State *L, struct fl_log_reader *reader) {
   return filter->length == 0 || fl_bytes_append(filter, "", 1);
 }
 
+/* Whether the table at index 3 takes each failover for a gap. */
+static bool is_strict(lua_State *L) {
+  const char *failover = NULL;
+  if (lua_istable(L, 3)) {
+    lua_getfield(L, 3, "failover");
+    failover = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  return failover && strcmp(failover, "gap") == 0;
+}
+
 /* connection:reader(position, filter, live): a reader after a position, of what the table `filter`
-   wants: lists `tables`, `ops` and `columns` (nil: all). A live one also delivers what is above the
-   horizon. Or nil and what is wrong with the position. */
+   wants: lists `tables`, `ops` and `columns` (nil: all); its `failover` may be "gap". A live one
+   also delivers what is above the horizon. Or nil and what is wrong with the position. */
 int fl_connection_reader(lua_State *L) {
   struct fl_changelog *log = fl_check_connection(L, 1);
   const char *position = fl_check_text(L, 2), *wrong;
@@ -83,6 +95,7 @@ int fl_connection_reader(lua_State *L) {
     return 2;
   }
   reader->reader.live = lua_toboolean(L, 4);
+  reader->strict = is_strict(L);
   fl_log_reader_open(reader, log);
   if (lua_istable(L, 3) && !want(L, reader)) {
     fl_log_reader_close(reader);
@@ -165,14 +178,25 @@ static int reader_reached(lua_State *L) {
   return 1;
 }
 
-/* position(): the reader's place as text. */
+/* handled(): all that was popped had been worked on when the latest tick was begun. */
+static int reader_handled(lua_State *L) {
+  struct fl_log_reader *reader = check_open(L);
+  if (!fl_timeline_differs(reader)) fl_timeline_note_handled(reader, reader->log->history.lsn);
+  return 0;
+}
+
+/* position([at_rest]): the reader's place as text. `at_rest`: nothing will be worked on before it
+   is replaced, so that it may say what of the WAL it rests on, where that is known. */
 static int reader_position(lua_State *L) {
   struct fl_log_reader *reader = check(L);
   struct fl_cursor *cursor = &reader->reader.cursor;
+  bool at_rest = lua_toboolean(L, 2) && !reader->reader.delivered;
   char *text;
   if (reader->log) fl_cursor_settle(cursor, reader->log->horizon.seq);
   text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count));
+  cursor->lsn = at_rest ? reader->reader.handled.lsn : 0;
   fl_cursor_print(cursor, text);
+  cursor->lsn = 0;
   lua_pushstring(L, text);
   return 1;
 }
@@ -183,6 +207,7 @@ static const luaL_Reg methods[] = {{"seek", reader_seek},
                                    {"pending", reader_pending},
                                    {"can_prefetch", reader_can_prefetch},
                                    {"reached", reader_reached},
+                                   {"handled", reader_handled},
                                    {"position", reader_position},
                                    {"close", reader_close},
                                    {"__gc", reader_close},
@@ -208,27 +233,34 @@ static void push_ranges(lua_State *L, const struct fl_cursor *cursor) {
   lua_remove(L, -2);
 }
 
-/* core.parse_position(text): its timeline (0: none is named), the seq up to which everything was
-   delivered (as text where this Lua would round it), and the ranges delivered above that as text,
-   or nil. Or nil and what is wrong with it. */
-int fl_core_parse_position(lua_State *L) {
+/* Parses the position at index 1 into a cursor that belongs to a userdata, so that what it holds
+   is freed also where Lua raises an error for lack of memory. NULL: nil, and what is wrong with it,
+   are on top of the stack. */
+static struct fl_cursor *parsed(lua_State *L) {
   const char *position = fl_check_text(L, 1), *wrong;
-  /* In a userdata, so that what it holds is freed also where Lua raises an error for lack of
-     memory. */
-  struct fl_log_reader *scratch;
-  lua_settop(L, 1);
-  scratch = new_reader(L);
+  struct fl_log_reader *scratch = new_reader(L);
   wrong = fl_cursor_parse(&scratch->reader.cursor, position);
-  if (wrong) {
-    lua_pushnil(L);
-    lua_pushstring(L, wrong);
-    return 2;
-  }
-  fl_pushinteger(L, scratch->reader.cursor.timeline);
-  fl_push_bigint(L, scratch->reader.cursor.base);
-  push_ranges(L, &scratch->reader.cursor);
-  fl_cursor_free(&scratch->reader.cursor);
-  return 3;
+  if (!wrong) return &scratch->reader.cursor;
+  lua_pushnil(L);
+  lua_pushstring(L, wrong);
+  return NULL;
+}
+
+/* core.parse_position(text): its timeline (0: none is named), the seq up to which everything was
+   delivered (as text where this Lua would round it), the ranges delivered above that as text, or
+   nil, and whether it rests on a place in the WAL. Or nil and what is wrong with it. */
+int fl_core_parse_position(lua_State *L) {
+  struct fl_cursor *cursor = parsed(L);
+  bool rests;
+  if (!cursor) return 2;
+  rests = cursor->lsn != 0;
+  cursor->lsn = 0;
+  fl_pushinteger(L, cursor->timeline);
+  fl_push_bigint(L, cursor->base);
+  push_ranges(L, cursor);
+  lua_pushboolean(L, rests);
+  fl_cursor_free(cursor);
+  return 4;
 }
 
 /* core.position_text(timeline, seq): the position that has everything up to that seq behind it. */
@@ -239,6 +271,22 @@ int fl_core_position_text(lua_State *L) {
   cursor.timeline = (uint32_t)fl_checkint64(L, 1);
   cursor.base = fl_checkint64(L, 2);
   fl_cursor_print(&cursor, text);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+/* core.place(position, [timeline]): the same place without what it rests on, on that timeline or on
+   its own. Or nil and what is wrong with the position. */
+int fl_core_place(lua_State *L) {
+  struct fl_cursor *cursor;
+  char *text;
+  lua_settop(L, 2);
+  cursor = parsed(L);
+  if (!cursor) return 2;
+  if (!lua_isnil(L, 2)) cursor->timeline = (uint32_t)fl_checkint64(L, 2);
+  cursor->lsn = 0;
+  text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count));
+  fl_cursor_print(cursor, text);
   lua_pushstring(L, text);
   return 1;
 }

@@ -13,5 +13,6 @@ int fl_connection_reader(lua_State *L);
 /* core.parse_position(text) and core.position_text(timeline, seq): see lua_reader.c. */
 int fl_core_parse_position(lua_State *L);
 int fl_core_position_text(lua_State *L);
+int fl_core_place(lua_State *L);
 
 #endif

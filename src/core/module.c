@@ -11,6 +11,7 @@ static const luaL_Reg functions[] = {{"connection", fl_core_connection},
                                      {"lookup", fl_core_lookup},
                                      {"parse_position", fl_core_parse_position},
                                      {"position_text", fl_core_position_text},
+                                    {"place", fl_core_place},
                                      {NULL, NULL}};
 
 /* core.words: the words that stand for the same text in every SQL statement. */

@@ -2,6 +2,8 @@
    to. */
 #include "reader.h"
 
+#include <string.h>
+
 /* What a socket takes in while nobody reads it. So a statement that was asked for ahead ends, and
    holds no snapshot while the program works on the rows before it. */
 #define CHUNK_BYTES (128 * 1024)
@@ -18,11 +20,20 @@ static void empty(struct fl_chunk *chunk) {
 
 void fl_reader_free(struct fl_reader *reader) {
   fl_cursor_free(&reader->cursor);
+  fl_cursor_free(&reader->handled);
   empty(&reader->chunk);
   empty(&reader->prefetched);
   fl_bytes_free(&reader->chunk.bytes);
   fl_bytes_free(&reader->prefetched.bytes);
   reader->prefetch = FL_PREFETCH_NONE;
+}
+
+void fl_reader_note_handled(struct fl_reader *reader, uint64_t lsn) {
+  fl_cursor_free(&reader->handled);
+  if (!fl_cursor_copy(&reader->handled, &reader->cursor)) lsn = 0;
+  reader->handled.lsn = lsn;
+  reader->cursor.lsn = 0;
+  reader->delivered = false;
 }
 
 static bool under_way(const struct fl_reader *reader) {
@@ -84,15 +95,24 @@ static const char *read_ranges(struct fl_reader *reader, struct fl_stream *strea
   return NULL;
 }
 
+/* The first marker says in place of an op how much WAL was written. */
+static uint64_t lsn_of(const struct fl_slice *text) {
+  char copy[20] = "";
+  if (text->length < 0 || (size_t)text->length >= sizeof copy) return 0;
+  memcpy(copy, text->data, (size_t)text->length);
+  return fl_lsn_parse(copy);
+}
+
 static const char *read_markers(struct fl_reader *reader, struct fl_stream *stream,
                                 int64_t *trimmed_to, struct fl_ranges *deleted) {
-  const struct fl_chunk *chunk = &reader->prefetched;
+  struct fl_chunk *chunk = &reader->prefetched;
   struct fl_change marker;
   stream->data = chunk->bytes.data;
   stream->length = chunk->bytes.length;
   stream->position = 0;
   if (!read_marker(stream, &marker)) return "the server sent no log of changes";
   *trimmed_to = marker.seq;
+  chunk->lsn = lsn_of(&marker.op);
   return read_ranges(reader, stream, deleted);
 }
 
@@ -165,6 +185,7 @@ void fl_reader_deliver(struct fl_reader *reader, const struct fl_peek *peek, int
   if (reader->live) remember(reader, peek->stream.position);
   reader->chunk.stream = peek->stream;
   reader->chunk.left -= peek->rows;
+  reader->delivered = true;
   reader->cursor.next = peek->last;
   if (reader->live) fl_cursor_settle(&reader->cursor, horizon);
 }

@@ -12,6 +12,7 @@ struct fl_chunk {
   struct fl_bytes bytes;
   struct fl_stream stream;
   int64_t last;   /* highest seq in it */
+  uint64_t lsn;   /* the WAL written when its rows were read; 0: not known */
   int limit;      /* rows asked for; fewer rows mean that the scan ends here */
   int rows, left; /* rows that came; of them not yet delivered */
 };
@@ -33,6 +34,8 @@ enum fl_prefetch {
 
 struct fl_reader {
   struct fl_cursor cursor;
+  struct fl_cursor handled; /* where it was when all that was delivered had been worked on */
+  bool delivered;           /* something was delivered since */
   bool live; /* delivers changes above the horizon too, and so remembers them as ranges */
   bool
       from_start; /* wants whatever the log holds: nothing before its first change counts as gone */
@@ -77,6 +80,10 @@ bool fl_reader_peek(const struct fl_reader *reader, struct fl_peek *peek, struct
 
 /* Everything looked at so far counts as delivered. */
 void fl_reader_deliver(struct fl_reader *reader, const struct fl_peek *peek, int64_t horizon);
+
+/* All that was delivered has been worked on, by the time at which the server had written its WAL up
+   to `lsn` (0: not known). Whatever the work can have seen by then is part of that. */
+void fl_reader_note_handled(struct fl_reader *reader, uint64_t lsn);
 
 void fl_reader_free(struct fl_reader *reader);
 

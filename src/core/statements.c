@@ -115,8 +115,13 @@ const struct fl_word fl_common_words[] = {
   " ORDER BY seq LIMIT @limit@) w HAVING count(*) = @limit@), @until@)" \
   " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
 
+/* The same columns for the first marker, which also says how much WAL is written. */
+#define AS_PLACE(name, kind, type, key) \
+  ", CASE '" #name "' WHEN 'op' THEN @lsn@ END::pg_catalog." type
+#define A_PLACE FL_CHANGE_FIELDS_AFTER_SEQ(AS_PLACE)
+
 #define READ(gone, passed) \
-  "COPY (SELECT @trimmed_to@" NO_CHANGE gone passed " UNION ALL (SELECT" \
+  "COPY (SELECT @trimmed_to@" A_PLACE gone passed " UNION ALL (SELECT" \
   " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
   " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
 
@@ -138,7 +143,14 @@ static const struct {
      " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')) = 2,"
      " (SELECT t.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class t"
      " WHERE t.oid IN (c.oid, s.oid) AND @hides_rows@ LIMIT 1),"
-     " EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid)"
+     " EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid),"
+     " (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege("
+     "pg_catalog.to_regprocedure('pg_catalog.' || f.name || '()'), 'EXECUTE'))"
+     " FROM (VALUES ('pg_current_wal_insert_lsn'), ('pg_last_wal_receive_lsn'),"
+     " ('pg_last_wal_replay_lsn')) f(name)),"
+     " EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid = s.oid"
+     " AND x.attname = 'timelines' AND NOT x.attisdropped"
+     " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT'))"
      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
      " LEFT JOIN pg_catalog.pg_class s"
      " ON s.relnamespace = n.oid AND s.relname = 'forge_change_log_state'"

@@ -33,7 +33,9 @@ enum {
   FL_LOCATE_COLUMNS, /* the set of the fields that it has columns for, as bits by enum fl_field */
   FL_LOCATE_EXACT,
   FL_LOCATE_HIDDEN,
-  FL_LOCATE_SUBSCRIBER
+  FL_LOCATE_SUBSCRIBER,
+  FL_LOCATE_MAY_LSN,
+  FL_LOCATE_HAS_TIMELINES
 };
 enum {
   FL_SEQS_TRIMMED_TO,

@@ -130,6 +130,7 @@ local function make_consumer(self)
   end
   chosen.name = chosen.position and worker_name(options, chosen.position)
   chosen.tables, chosen.ops = self._tables, self._ops
+  chosen.failover = "gap" -- values are read at other times than the changes
   chosen.on_error = self._options.on_error or report
   chosen.on_changes = function(changes) handle_all(self, changes) end
   chosen.on_resync = function(reason)

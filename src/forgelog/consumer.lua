@@ -156,6 +156,7 @@ function Consumer:stop() self._stopping = true end
 
 --- Closes the connection; a later step opens it again and goes on from the saved position.
 function Consumer:close()
+  states.rest(self)
   states.drop(self)
   self._state = "open"
 end

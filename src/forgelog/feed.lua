@@ -129,10 +129,25 @@ end
 
 --- Where a feed has to go on: everything delivered, and nothing else, is behind it. Save it when
 -- the work is done.
+-- @bool[opt] at_rest the position also says how much WAL the server had written when all work was
+-- done, where that is known; to be replaced by one without before more work is begun
 -- @return text; usable wherever a position or a seq is
-function Feed:position()
+function Feed:position(at_rest)
   if not self._reader then return self._position end
-  return self._reader:position()
+  return self._reader:position(at_rest)
+end
+
+--- Notes that all that it has handed out has been worked on by now; before it is closed.
+-- @local
+-- @return true; or nil, where that is of no use, or cannot be
+function Feed:rest()
+  local conn = self._conn
+  if not self._reader or self._closed or conn:lost() or conn:busy() or conn:in_transaction() then
+    return nil
+  end
+  if not conn:tick() then return nil end
+  self._reader:handled()
+  return true
 end
 
 --- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),

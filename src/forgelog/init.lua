@@ -154,7 +154,10 @@ end
 -- default 0), `listen` (false behind a transaction-mode pooler: polls only, and takes no session
 -- lock), `silence` (seconds after which a server that does not answer counts as gone; default 15),
 -- `backoff` and `backoff_max` (seconds before the first and the latest reconnect; default 0.1 and
--- 10), `on_error` (called with each error that it goes on after, and the number of the attempt)
+-- 10), `failover` ("gap" where the program reads rows at other times than it is handed changes,
+-- as a cache does; default "continue": where the new primary has all that the work can have seen,
+-- the feed goes on), `on_error` (called with each error that it goes on after, and the number of
+-- the attempt)
 -- @return a feed: see `forgelog.feed`
 function Log:follow(since, opts)
   local conn = conn_of(self, "follow")
@@ -162,7 +165,7 @@ function Log:follow(since, opts)
   opts = check.options("follow", opts, {
     tables = "names", ops = "ops", columns = "names", poll = "seconds", linger = "seconds",
     listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
-    on_error = "function",
+    failover = "failover", on_error = "function",
   })
   return require("forgelog.feed")(conn, position, opts)
 end

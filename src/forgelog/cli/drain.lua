@@ -67,7 +67,12 @@ end
 
 -- Delivers a batch, then saves the position behind it.
 local function finish(context, run, batch, position)
-  if #batch > 0 then deliver(context, run.sink, batch) end
+  if #batch > 0 then
+    if select(4, core.parse_position(run.saved or "0")) then -- as a consumer does before its work
+      finish(context, run, {}, core.place(run.saved))
+    end
+    deliver(context, run.sink, batch)
+  end
   if position == run.saved then return end
   must(context:unbroken(run.store.save, run.log, context.options.name, position, run.saved))
   run.saved = position

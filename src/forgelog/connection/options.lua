@@ -67,6 +67,8 @@ local kinds = {
   ops = { is_ops, "a list of INSERT, UPDATE, DELETE, TRUNCATE or RELOAD, in capitals", unknown_op },
   table = { function(value) return type(value) == "table" end, "a table" },
   string = { function(value) return type(value) == "string" end, "a string" },
+  failover = { function(value) return value == "continue" or value == "gap" end,
+    '"continue" or "gap"' },
   boolean = { function(value) return type(value) == "boolean" end, "true or false" },
   ["function"] = { function(value) return type(value) == "function" end, "a function" },
   any = { function() return true end, "anything" },

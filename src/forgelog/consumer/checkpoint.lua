@@ -36,10 +36,22 @@ local function take_claim(self, refuse)
   return nil, err
 end
 
+-- With `transaction` it must be known of each batch that it was read from the server to which its
+-- effects go: another one, or the same after a crash, may lack what was handed out.
+local function note_server(self)
+  if not self._transaction then return true end
+  local rows, err = self._conn:run("consumer.server")
+  if not rows then return nil, err end
+  self._superseded = self._superseded or (self._server or rows[1].server) ~= rows[1].server
+  self._server = rows[1].server
+  return true
+end
+
 -- Claims the name, then loads the position. true and the position (nil: none is saved); or nil and
 -- an error.
 local function load(self, refuse)
   local ok, err = take_claim(self, refuse)
+  if ok then ok, err = note_server(self) end
   if not ok then return nil, err end
   local stored
   stored, err = ask_store(self, "load")
@@ -76,8 +88,21 @@ end
 --- The position as it was saved last; nil: none was.
 function Checkpoint:saved() return self._saved end
 
---- Whether another consumer of this name has saved meanwhile, so that all has to begin from what is
--- saved now.
+--- The saved position, to begin from. One that has committed with its effects is of the history
+-- that this server has, whatever happened since: it is on the server's timeline.
+-- @return the position; or nil and an error
+function Checkpoint:place()
+  local saved = self._saved
+  local timeline = core.parse_position(saved)
+  if not self._transaction or (timeline or 0) == 0 then return saved end
+  local ok, err = self._conn:seqs()
+  if not ok then return nil, err end
+  local present = self._conn:fact("timeline")
+  return present > 0 and core.place(saved, present) or saved
+end
+
+--- Whether another consumer of this name has saved meanwhile, or the server is another one, so that
+-- all has to begin from what is saved now.
 function Checkpoint:superseded() return self._superseded end
 
 local function save(self, position)
@@ -100,14 +125,36 @@ local function end_transaction(self, ok)
   return ok
 end
 
+-- Whether a position says what of the WAL it rests on.
+local function rests(position) return position and select(4, core.parse_position(position)) end
+
+-- A position that says so is replaced before more work is begun: if the program dies in it, nobody
+-- knows what the work has seen.
+local function stir(self)
+  if not rests(self._saved) then return true end
+  local bare = core.place(self._saved)
+  local ok, err = save(self, bare)
+  if ok then self._saved = bare end
+  return ok, err
+end
+
+local function begin(self)
+  local rows, err = self._conn:run("consumer.begin")
+  if not rows then return nil, err end
+  if rows[1].server == self._server then return true end
+  self._conn:run("consumer.rollback")
+  self._superseded = true
+  local message = "the server is another one, or was started again: its position is read again"
+  return nil, core.error("query", message, nil, { code = "superseded", retryable = true })
+end
+
 --- Runs the work and saves the position behind it; with `transaction` both or neither.
 -- @string position to save when the work is done
 -- @func work what to do; it raises when it fails
 -- @param ... its arguments
 -- @return true; or nil and an error
 function Checkpoint:commit(position, work, ...)
-  local ok, err = true, nil
-  if self._transaction then ok, err = self._conn:run("consumer.begin") end
+  local ok, err = (self._transaction and begin or stir)(self)
   if not ok then return nil, err end
   self._intended = position
   ok, err = pcall(work, ...)
@@ -122,12 +169,18 @@ end
 --- After a wait without changes: the log goes on all the same, and the saved position follows it
 -- once in a while, or a trim would pass it.
 -- @string position the present one
+-- @bool[opt] at_once whether it is saved now
 -- @return true; or nil and an error
-function Checkpoint:heartbeat(position)
-  local now = self._conn:now()
-  if now < self._saved_at + HEARTBEAT or position == self._saved then return true end
-  self._saved_at = now
-  return self:commit(position, function() end)
+function Checkpoint:heartbeat(position, at_once)
+  local now, saved = self._conn:now(), self._saved
+  if not at_once and now < self._saved_at + HEARTBEAT then return true end
+  local same = saved and core.place(position) == core.place(saved)
+  if same and (rests(saved) or not rests(position)) then return true end
+  self._saved_at, self._intended = now, position
+  local ok, err = save(self, position)
+  if not ok then return nil, err end
+  self._saved, self._intended = position, nil
+  return true
 end
 
 --- Begins to count the time until the next heartbeat.

@@ -18,6 +18,7 @@ local states = {
   FOLLOWS = {
     tables = "names", ops = "ops", columns = "names", poll = "seconds", linger = "seconds",
     listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+    failover = "failover",
   },
 }
 
@@ -49,6 +50,19 @@ local function follow(self, position)
   self._feed = self._log:follow(position, chosen)
   self._feed:on_reconnect(function() return on_reconnect(self) end)
   return "take"
+end
+
+-- The position of a feed that rests. Where it commits with the work, it rests on that.
+local function place(self) return self._feed:position(not self._options.transaction) end
+
+--- Before it closes in order: saves that all its work is done, so that it can go on from there on
+-- a server that has all of it.
+function states.rest(self)
+  local feed = self._feed
+  if self._state ~= "take" or self._changes or not feed or self._options.transaction then return end
+  if feed:rest() and not self._checkpoint:superseded() then
+    self._checkpoint:heartbeat(place(self), true)
+  end
 end
 
 --- Closes what the consumer has open.
@@ -91,8 +105,11 @@ function states.open(self, timeout)
   local ok, err = connect(self, timeout)
   self._connecting = not ok and err.code == "unfinished"
   if not ok then return nil, err end
-  local saved = self._checkpoint:saved()
-  if saved then return follow(self, saved) end
+  if self._checkpoint:saved() then
+    local position, why = self._checkpoint:place()
+    if not position then return nil, why end
+    return follow(self, position)
+  end
   if self._start == "beginning" then return follow(self, "0") end
   self._reason = self._start == "resync" and "start" or nil
   return "resync"
@@ -126,9 +143,11 @@ function states.take(self, timeout, most)
   if self._checkpoint:superseded() then return "open" end
   if changes then return "handle" end
   if err.code == "no_change" and not self._log.connection:lost() then
-    local ok, why = self._checkpoint:heartbeat(self._feed:position())
+    local ok, why = self._checkpoint:heartbeat(place(self))
     return nil, ok and err or why
   end
+  -- What has committed with its position is, like that, as this server has it.
+  if err.reason == "failover" and options.transaction then return "open" end
   if err.kind ~= "gap" or not options.on_resync then return nil, err end
   self._reason, self._last_error = err.reason, err
   return "resync"

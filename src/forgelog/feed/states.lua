@@ -89,6 +89,7 @@ function states.look(self)
   end
   if not ok then return nil, err end
   if disarming then self._bell = "off" end
+  self._reader:handled()
   if self._reader:seek() then
     self._pause = backoff.doubling(FIRST, MOST)
     ok, err = states.disarm(self)

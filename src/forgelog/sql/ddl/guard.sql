@@ -1,6 +1,7 @@
 -- The functions behind the triggers on the log itself: they keep count of what is deleted from it,
 -- by whomever. deleted has each seq that was deleted, trimmed_to the highest of them. empty_to is
--- the seq up to which there is nothing and will be nothing: there readers begin.
+-- the seq up to which there is nothing and will be nothing: there readers begin. timelines has
+-- those on which this was kept, except the first: they are behind the server in its history.
 CREATE OR REPLACE FUNCTION @schema@.forge_log_sequence() RETURNS oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
   SELECT q.seqrelid FROM pg_class c
@@ -32,6 +33,7 @@ DECLARE
   writers text[];
   lows bigint[];
   settled bigint;
+  timeline int;
 BEGIN
   SELECT min(o.seq), max(o.seq), count(*) INTO lowest, highest, number FROM old_rows o;
   IF number = 0 THEN RETURN NULL; END IF;
@@ -95,9 +97,18 @@ BEGIN
     END IF;
   END IF;
 
+  BEGIN
+    timeline := ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int;
+  EXCEPTION WHEN OTHERS THEN NULL; -- not every server has these functions, or lets everybody ask
+  END;
+  IF timeline > 1 AND timeline <> ALL (coalesce(state.timelines, '{}')) THEN
+    state.timelines := state.timelines || timeline;
+  END IF;
+
   UPDATE @schema@.forge_change_log_state
      SET trimmed_to = state.trimmed_to, deleted = state.deleted, empty_to = state.empty_to,
-         seen_to = given, seen_writers = writers, seen_lows = lows;
+         seen_to = given, seen_writers = writers, seen_lows = lows,
+         timelines = state.timelines;
   RETURN NULL;
 END forge $forge$;
 

@@ -51,7 +51,8 @@ BEGIN
       empty_to bigint NOT NULL DEFAULT 0,
       seen_to bigint NOT NULL DEFAULT 0,
       seen_writers text[],
-      seen_lows bigint[]
+      seen_lows bigint[],
+      timelines int[]
     );
     REVOKE ALL ON @schema@.forge_change_log_state FROM PUBLIC;
   END IF;
@@ -108,6 +109,9 @@ BEGIN
       ADD COLUMN IF NOT EXISTS seen_to bigint NOT NULL DEFAULT 0,
       ADD COLUMN IF NOT EXISTS seen_writers text[],
       ADD COLUMN IF NOT EXISTS seen_lows bigint[];
+  END IF;
+  IF NOT @state_has_timelines@ THEN
+    ALTER TABLE @schema@.forge_change_log_state ADD COLUMN timelines int[];
   END IF;
 
   -- Nobody kept count of what was deleted before the triggers stood: at least all below the

@@ -37,7 +37,7 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class t WHERE t.relnamespace = n.oid
            AND t.relname IN ('forge_change_log_state', 'forge_change_log_consumers',
                              'forge_change_log_watches')
-       ) = 3 AND @state_is_exact@ AS has_tables,
+       ) = 3 AND @state_is_exact@ AND @state_has_timelines@ AS has_tables,
        NOT EXISTS (SELECT FROM (@missing_guards@) m) AS guarded,
        NOT EXISTS (
          SELECT FROM (VALUES @functions@,

@@ -1,0 +1,80 @@
+/* The timeline that a server is on: how it is asked, and how readers go from one to the next. */
+#include "timeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NUMBER \
+  "('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))" \
+  "::pg_catalog.bit(32)::pg_catalog.int4"
+
+#define FORM(more) \
+  "CASE WHEN NOT pg_catalog.pg_is_in_recovery()" \
+  " THEN pg_catalog.concat_ws(' ', " NUMBER more ") END"
+
+/* A server that was a standby, and has been promoted since it started, still says how far it had
+   replayed: there its timeline begins. After recovery from a crash it says the same of a place in
+   its own timeline; but then it never received anything. */
+#define FORKED_AT \
+  "CASE WHEN pg_catalog.pg_last_wal_receive_lsn() IS NOT NULL" \
+  " THEN pg_catalog.pg_last_wal_replay_lsn() END"
+
+/* Which number the timeline before has, if it is not the second one: that it is the next lower one,
+   the state of the log shows where something was deleted on that. */
+#define HAS_PARENT \
+  "CASE WHEN pg_catalog.pg_last_wal_receive_lsn() IS NOT NULL AND (SELECT " NUMBER \
+  " - 1 = ANY (s.timelines) FROM %s.forge_change_log_state s) THEN 'parent' END"
+
+/* Where the server does not tell, it is not known. */
+void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZE]) {
+  static const char *const forms[] = {
+      FORM(""), FORM(", pg_catalog.pg_current_wal_insert_lsn(), " FORKED_AT),
+      FORM(", pg_catalog.pg_current_wal_insert_lsn(), " FORKED_AT ", " HAS_PARENT)};
+  const struct fl_catalog *catalog = &log->catalog;
+  int known = !catalog->has_lsn ? 0 : !catalog->has_timelines ? 1 : 2;
+  if (!catalog->has_timeline || log->without_timeline >= FL_TRYING)
+    strcpy(text, "NULL::text");
+  else
+    snprintf(text, FL_TIMELINE_SIZE, forms[known], catalog->schema);
+}
+
+const char *fl_timeline_lsn(const struct fl_changelog *log) {
+  if (!log->catalog.has_lsn || log->without_timeline >= FL_TRYING) return "NULL::text";
+  return "CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
+         " THEN pg_catalog.pg_current_wal_insert_lsn()::text END";
+}
+
+void fl_timeline_note_handled(struct fl_log_reader *reading, uint64_t lsn) {
+  fl_reader_note_handled(&reading->reader, reading->strict ? 0 : lsn);
+}
+
+/* A live reader asks for rows when those before them have been worked on. */
+void fl_timeline_note_read(struct fl_log_reader *reading) {
+  const struct fl_reader *reader = &reading->reader;
+  if (reader->live && reader->chunk.left == 0)
+    fl_timeline_note_handled(reading, reader->prefetched.lsn);
+}
+
+bool fl_timeline_differs(const struct fl_log_reader *reading) {
+  uint32_t before = reading->reader.cursor.timeline, now = reading->log->history.timeline;
+  return before && now && before != now;
+}
+
+/* A reader that was on another timeline goes on where it was when all that it had been delivered
+   had been worked on, if the server has all of that. What it was delivered since comes again: the
+   work on it may have seen what is lost. */
+void fl_timeline_change(struct fl_log_reader *reading) {
+  const struct fl_history *history = &reading->log->history;
+  struct fl_reader *reader = &reading->reader;
+  struct fl_cursor place;
+  if (!fl_timeline_differs(reading) || (reader->delivered && !reader->live) ||
+      !fl_history_continues(history, reader->cursor.timeline, reader->handled.lsn) ||
+      !fl_cursor_copy(&place, &reader->handled))
+    return;
+  fl_cursor_free(&reader->cursor);
+  reader->cursor = place;
+  reader->cursor.timeline = history->timeline;
+  reader->cursor.next = place.base;
+  reader->cursor.rescan_from = INT64_MAX;
+  fl_timeline_note_handled(reading, 0);
+}
