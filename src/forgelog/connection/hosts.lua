@@ -26,10 +26,11 @@ end
 --- The hosts that a handle of the core is configured for, in the order in which they are tried.
 -- @param handle on which `configure` was called
 -- @treturn table a list of tables of `host`, `hostaddr` and `port`; empty where the lists of these
--- do not fit each other, of which libpq has an error
+-- do not fit each other, of which libpq has an error, or libpq has no memory for them
 function hosts.list(handle)
   local names, numbers = handle:option("host"), handle:option("hostaddr")
-  local ports = split(handle:option("port"))
+  local ports = split(handle:option("port") or "")
+  if ports[1] == "" then return {} end
   names, numbers = names and split(names), numbers and split(numbers)
   local count = math.max(#(names or numbers or { "" }), 1)
   local fits = #(numbers or names or { "" }) == count and (#ports == 1 or #ports == count)
