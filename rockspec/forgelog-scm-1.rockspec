@@ -236,6 +236,7 @@ build = {
       ["forgelog.sql.words.schema_name"] = "src/forgelog/sql/words/schema_name.sql",
       ["forgelog.sql.words.state_is_exact"] = "src/forgelog/sql/words/state_is_exact.sql",
       ["forgelog.sql.words.table_name"] = "src/forgelog/sql/words/table_name.sql",
+      ["forgelog.sql.words.trigger_arguments"] = "src/forgelog/sql/words/trigger_arguments.sql",
       ["forgelog.sql.words.trigger_state"] = "src/forgelog/sql/words/trigger_state.sql",
     },
     bin = { forgelog = "bin/forgelog" },

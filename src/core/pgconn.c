@@ -24,6 +24,7 @@ void fl_pgconn_close(struct fl_pgconn *pg) {
   pg->conn = NULL;
   pg->copies = false;
   pg->copy = NULL;
+  pg->choosing = false;
   pg->state = FL_PGCONN_CLOSED;
 }
 
@@ -61,7 +62,7 @@ static void hear_last_words(struct fl_pgconn *pg) {
 
 static enum fl_step lost(struct fl_pgconn *pg) {
   struct fl_error said = pg->error;
-  fl_fail_text(&pg->error, FL_ERR_LOST, said.sqlstate,
+  fl_fail_text(&pg->error, pg->choosing ? FL_ERR_CONNECT : FL_ERR_LOST, said.sqlstate,
                said.kind ? said.message : PQerrorMessage(pg->conn));
   fl_pgconn_close(pg);
   return FL_STEP_FAILED;
@@ -98,6 +99,29 @@ static bool ready(const struct fl_pgconn *pg) {
   return poll(&waited, 1, 0) > 0;
 }
 
+/* Whether the user has named an encoding: in conninfo, service, PGCLIENTENCODING or options. */
+static bool names_encoding(const struct fl_pgconn *pg) {
+  char value[1024];
+  return fl_pgconn_option(pg, "client_encoding", value, sizeof value) ||
+         (fl_pgconn_option(pg, "options", value, sizeof value) && strstr(value, "client_encoding"));
+}
+
+/* Where nobody has named another encoding, a new connection speaks UTF-8. A database in SQL_ASCII
+   holds bytes of any encoding: to convert these to UTF-8 the server could only refuse those that
+   are no UTF-8, and whoever reads them would be stuck, so they come as they are. Where the server
+   knows no such conversion, the encoding stays as it was. */
+static enum fl_step choose_encoding(struct fl_pgconn *pg) {
+  const char *server = PQparameterStatus(pg->conn, "server_encoding");
+  const char *client = PQparameterStatus(pg->conn, "client_encoding");
+  bool plain = server && strcmp(server, "SQL_ASCII") == 0;
+  if (!server || !client || names_encoding(pg)) return FL_STEP_DONE;
+  if (strcmp(client, plain ? "SQL_ASCII" : "UTF8") == 0) return FL_STEP_DONE;
+  pg->choosing = fl_pgconn_send(
+      pg, plain ? "SET client_encoding TO 'SQL_ASCII'" : "SET client_encoding TO 'UTF8'", 0, NULL,
+      NULL);
+  return pg->choosing ? fl_pgconn_step(pg) : FL_STEP_FAILED;
+}
+
 /* PQconnectPoll must not be called before the socket is ready: it would take a connection that is
    still under way for made, and wait inside libpq, or give up hosts that it has not tried yet. A
    step that comes early goes on waiting. */
@@ -112,7 +136,7 @@ static enum fl_step step_connect(struct fl_pgconn *pg) {
   PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
   if (PQsetnonblocking(pg->conn, 1) != 0) return lost(pg);
   pg->state = FL_PGCONN_IDLE;
-  return FL_STEP_DONE;
+  return choose_encoding(pg);
 }
 
 bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
@@ -143,6 +167,25 @@ static void append_part(char *message, size_t size, const char *label, const cha
   if (part) snprintf(message + length, size - length, "%s%s", label, part);
 }
 
+/* What a user can do about text that cannot be converted; NULL where that is not what failed. */
+static const char *encoding_hint(const char *sqlstate) {
+  if (!sqlstate) return NULL;
+  if (strcmp(sqlstate, "22P05") == 0)
+    return "; client_encoding=UTF8 has every character (unset PGCLIENTENCODING)";
+  if (strcmp(sqlstate, "22021") == 0)
+    return "; connect with the client_encoding that the text is in (SQL_ASCII: any bytes)";
+  return NULL;
+}
+
+static void append_encoding(const struct fl_pgconn *pg, char *text, size_t size,
+                            const PGresult *result) {
+  const char *hint = encoding_hint(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+  const char *client = PQparameterStatus(pg->conn, "client_encoding");
+  if (!hint || !client) return;
+  append_part(text, size, "; hint: the connection's client_encoding is ", client);
+  append_part(text, size, "", hint);
+}
+
 /* Only the first error counts: later statements of the same text failed because of it. */
 static void server_refused(struct fl_pgconn *pg, const PGresult *result) {
   char text[sizeof pg->error.message];
@@ -151,6 +194,7 @@ static void server_refused(struct fl_pgconn *pg, const PGresult *result) {
   snprintf(text, sizeof text, "%s", primary ? primary : PQresultErrorMessage(result));
   append_part(text, sizeof text, "; ", PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
   append_part(text, sizeof text, "; hint: ", PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
+  append_encoding(pg, text, sizeof text, result);
   fl_fail_text(&pg->error, FL_ERR_QUERY, PQresultErrorField(result, PG_DIAG_SQLSTATE), text);
 }
 
@@ -185,8 +229,9 @@ static enum fl_step finish(struct fl_pgconn *pg) {
     fl_fail(&pg->error, FL_ERR_QUERY, "53200", "out of memory while receiving a result");
     return lost(pg);
   }
+  if (pg->choosing) fl_clear(&pg->error);
   pg->state = FL_PGCONN_IDLE;
-  pg->copies = false;
+  pg->choosing = pg->copies = false;
   pg->copy = NULL;
   return pg->error.kind == FL_ERR_NONE ? FL_STEP_DONE : FL_STEP_FAILED;
 }
