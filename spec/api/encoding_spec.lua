@@ -6,6 +6,7 @@ local dkjson = require "dkjson"
 local findings = require "support.findings"
 local forgelog = require "forgelog"
 local logs = require "support.logs"
+local pooler = require "support.pooler"
 local support = require "support"
 
 local must = logs.must
@@ -159,6 +160,32 @@ describe("an encoding that was chosen", function()
     assert.equal("22021", other.sqlstate)
     assert.matches("client_encoding is UTF8; connect with the client_encoding that the text is in",
       other.message, 1, true)
+  end)
+
+  it("is that of each client of a transaction-mode pooler, and so is UTF-8", function()
+    local latin_db = support.database(nil, nil, "LATIN1")
+    local pool = pooler.start(latin_db)
+    local speaker = pool:connect()
+    local latin = logs.connect(pool.conninfo .. " client_encoding=LATIN1")
+    for _ = 1, 5 do
+      assert.same({ "ä", 1 }, { must(speaker, "SELECT chr(228) AS c")[1].c,
+        must(speaker, "SELECT length($1) AS n", "ä")[1].n })
+      assert.same({ "\228", 1 }, { must(latin, "SELECT chr(228) AS c")[1].c,
+        must(latin, "SELECT length($1) AS n", "\228")[1].n })
+    end
+    speaker:close()
+    latin:close()
+    pool:stop()
+    support.drop(latin_db)
+  end)
+
+  it("is the database's own where the server knows no way from that to UTF-8", function()
+    local mule = support.database(nil, nil, "MULE_INTERNAL")
+    local other = logs.connect(mule)
+    assert.equal("MULE_INTERNAL", client_encoding(other))
+    findings.finds(other, "encoding", "warning", "this connection speaks MULE_INTERNAL")
+    other:close()
+    support.drop(mule)
   end)
 
   it("is refused where the server cannot convert, in words", function()
