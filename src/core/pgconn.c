@@ -99,6 +99,12 @@ static bool ready(const struct fl_pgconn *pg) {
   return poll(&waited, 1, 0) > 0;
 }
 
+/* Whether the database is in SQL_ASCII, which holds bytes of any encoding. */
+static bool is_plain(const struct fl_pgconn *pg) {
+  const char *server = PQparameterStatus(pg->conn, "server_encoding");
+  return server && strcmp(server, "SQL_ASCII") == 0;
+}
+
 /* Whether the user has named an encoding: in conninfo, service, PGCLIENTENCODING or options. */
 static bool names_encoding(const struct fl_pgconn *pg) {
   char value[1024];
@@ -106,19 +112,17 @@ static bool names_encoding(const struct fl_pgconn *pg) {
          (fl_pgconn_option(pg, "options", value, sizeof value) && strstr(value, "client_encoding"));
 }
 
-/* Where nobody has named another encoding, a new connection speaks UTF-8. A database in SQL_ASCII
-   holds bytes of any encoding: to convert these to UTF-8 the server could only refuse those that
-   are no UTF-8, and whoever reads them would be stuck, so they come as they are. Where the server
-   knows no such conversion, the encoding stays as it was. */
+/* Where nobody has named another encoding, a new connection speaks UTF-8. To convert what is in
+   SQL_ASCII to that the server could only refuse what is no UTF-8, and whoever reads it would be
+   stuck, so those bytes come as they are. Where the server knows no such conversion, the encoding
+   stays as it was. */
 static enum fl_step choose_encoding(struct fl_pgconn *pg) {
-  const char *server = PQparameterStatus(pg->conn, "server_encoding");
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
-  bool plain = server && strcmp(server, "SQL_ASCII") == 0;
-  if (!server || !client || names_encoding(pg)) return FL_STEP_DONE;
-  if (strcmp(client, plain ? "SQL_ASCII" : "UTF8") == 0) return FL_STEP_DONE;
-  pg->choosing = fl_pgconn_send(
-      pg, plain ? "SET client_encoding TO 'SQL_ASCII'" : "SET client_encoding TO 'UTF8'", 0, NULL,
-      NULL);
+  const char *wanted = is_plain(pg) ? "SQL_ASCII" : "UTF8";
+  char sql[40];
+  if (!client || strcmp(client, wanted) == 0 || names_encoding(pg)) return FL_STEP_DONE;
+  snprintf(sql, sizeof sql, "SET client_encoding TO '%s'", wanted);
+  pg->choosing = fl_pgconn_send(pg, sql, 0, NULL, NULL);
   return pg->choosing ? fl_pgconn_step(pg) : FL_STEP_FAILED;
 }
 
@@ -168,34 +172,38 @@ static void append_part(char *message, size_t size, const char *label, const cha
 }
 
 /* What a user can do about text that cannot be converted; NULL where that is not what failed. */
-static const char *encoding_hint(const char *sqlstate) {
-  if (!sqlstate) return NULL;
+static const char *encoding_hint(const struct fl_pgconn *pg, const char *sqlstate,
+                                 const char *client) {
+  if (!sqlstate || !client) return NULL;
   if (strcmp(sqlstate, "22P05") == 0)
-    return "; client_encoding=UTF8 has every character (unset PGCLIENTENCODING)";
-  if (strcmp(sqlstate, "22021") == 0)
-    return "; connect with the client_encoding that the text is in (SQL_ASCII: any bytes)";
-  return NULL;
+    return strcmp(client, "UTF8") == 0
+               ? "the database's own encoding lacks the character"
+               : "client_encoding=UTF8 has every character (unset PGCLIENTENCODING)";
+  if (strcmp(sqlstate, "22021") != 0) return NULL;
+  if (is_plain(pg)) return "client_encoding=SQL_ASCII takes any bytes (unset PGCLIENTENCODING)";
+  return "connect with the client_encoding that the text is in";
 }
 
 static void append_encoding(const struct fl_pgconn *pg, char *text, size_t size,
-                            const PGresult *result) {
-  const char *hint = encoding_hint(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+                            const char *sqlstate) {
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
-  if (!hint || !client) return;
+  const char *hint = encoding_hint(pg, sqlstate, client);
+  if (!hint) return;
   append_part(text, size, "; hint: the connection's client_encoding is ", client);
-  append_part(text, size, "", hint);
+  append_part(text, size, "; ", hint);
 }
 
 /* Only the first error counts: later statements of the same text failed because of it. */
 static void server_refused(struct fl_pgconn *pg, const PGresult *result) {
   char text[sizeof pg->error.message];
   const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   if (pg->error.kind != FL_ERR_NONE) return;
   snprintf(text, sizeof text, "%s", primary ? primary : PQresultErrorMessage(result));
   append_part(text, sizeof text, "; ", PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
   append_part(text, sizeof text, "; hint: ", PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
-  append_encoding(pg, text, sizeof text, result);
-  fl_fail_text(&pg->error, FL_ERR_QUERY, PQresultErrorField(result, PG_DIAG_SQLSTATE), text);
+  append_encoding(pg, text, sizeof text, sqlstate);
+  fl_fail_text(&pg->error, FL_ERR_QUERY, sqlstate, text);
 }
 
 static void refuse_copy(struct fl_pgconn *pg, const char *direction) {
