@@ -107,9 +107,15 @@ static bool is_plain(const struct fl_pgconn *pg) {
 
 /* Whether the user has named an encoding: in conninfo, service, PGCLIENTENCODING or options. */
 static bool names_encoding(const struct fl_pgconn *pg) {
-  char value[1024];
-  return fl_pgconn_option(pg, "client_encoding", value, sizeof value) ||
-         (fl_pgconn_option(pg, "options", value, sizeof value) && strstr(value, "client_encoding"));
+  PQconninfoOption *options = PQconninfo(pg->conn), *each;
+  bool named = false;
+  for (each = options; each && each->keyword; each++) {
+    if (!each->val || !each->val[0]) continue;
+    named = named || strcmp(each->keyword, "client_encoding") == 0 ||
+            (strcmp(each->keyword, "options") == 0 && strstr(each->val, "client_encoding"));
+  }
+  PQconninfoFree(options);
+  return named;
 }
 
 /* Where nobody has named another encoding, a new connection speaks UTF-8. To convert what is in
