@@ -7,7 +7,7 @@ local sql = require "forgelog.connection.sql"
 -- What is loaded when it is first used is not what fails here.
 require "forgelog.trim"
 require "forgelog.wait.poll"
-for name in ("connection.cancel connection.hidden seqs.empty_to trim.floor trim.lock trim.unlock "
+for name in ("connection.hidden seqs.empty_to trim.floor trim.lock trim.unlock "
   .. "trim.prefix trim.batch"):gmatch("%S+") do
   sql.statement(name, sql.needs_schema(name) and "alloc_spec" or "")
 end

@@ -78,32 +78,6 @@ describe("the phases that may not yield", function()
   end)
 end)
 
-describe("a host's name", function()
-  it("is warned of, an address is not", function()
-    local _, name = support.run("getent hosts $(hostname) | awk '{ print $2 }'")
-    name = name:match("%S+")
-    if not name or name == "localhost" then
-      return pending("this machine's own name does not resolve")
-    end
-    server = nginx.start({ vars = { name = name }, http = [[
-      server {
-        listen unix:$socket;
-        location /up { content_by_lua_block {
-          for _, host in ipairs({ "127.0.0.1", "::1", "localhost", "/tmp" }) do
-            require("forgelog").connect("port=1 host=" .. host)
-          end
-          ngx.log(ngx.WARN, "now the name")
-          require("forgelog").connect("port=1 host=$name")
-          require("forgelog").connect("port=1 host=$name hostaddr=127.0.0.1")
-        } }
-      }]] })
-    local before, after = server:log():match("^(.-)now the name(.*)$")
-    assert.is_nil(before:match("blocks the worker"))
-    local warning = "looking up " .. name:gsub("%p", "%%%0") .. " blocks the worker"
-    assert.equal(1, select(2, after:gsub(warning, "")))
-  end)
-end)
-
 local BOUND = 2 -- ms that forgelog may add to the p99 of a worker's requests
 
 -- Sends requests one after another on one connection, a millisecond apart. Returns the milliseconds

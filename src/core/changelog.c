@@ -30,13 +30,13 @@ bool fl_changelog_setup(struct fl_changelog *log, const char *conninfo, const ch
   return replace(&log->conninfo, conninfo) && replace(&log->name, name);
 }
 
-bool fl_changelog_connect(struct fl_changelog *log) {
+bool fl_changelog_connect(struct fl_changelog *log, const struct fl_place_of_server *place) {
   struct fl_log_reader *each;
   for (each = log->readers; each; each = each->next) fl_reader_drop_request(&each->reader);
   fl_horizon_reconnected(&log->horizon);
   log->operation = FL_OP_NONE;
   log->without_timeline = FL_NOT_TRIED;
-  return fl_pgconn_connect(&log->pg, log->conninfo);
+  return fl_pgconn_connect(&log->pg, log->conninfo, place);
 }
 
 /* ---- texts ---- */

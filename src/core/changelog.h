@@ -65,7 +65,7 @@ struct fl_changelog {
 bool fl_changelog_setup(struct fl_changelog *log, const char *conninfo, const char *name);
 
 /* Begins to connect. false: it has failed already, see log->pg.error; so for all that begin. */
-bool fl_changelog_connect(struct fl_changelog *log);
+bool fl_changelog_connect(struct fl_changelog *log, const struct fl_place_of_server *place);
 
 /* Begins any statement. */
 bool fl_changelog_query(struct fl_changelog *log, const char *sql, int count,

@@ -3,6 +3,7 @@
 #include "lua_connection.h"
 
 #include "compat.h"
+#include "lua_job.h"
 #include "lua_reader.h"
 #include "lua_values.h"
 #include "number.h"
@@ -41,12 +42,38 @@ static int connection_tostring(lua_State *L) {
   return 1;
 }
 
-/* connect(): begins to connect; false: it has failed already, see error(). So for all that
-   begin. */
-static int connection_connect(lua_State *L) {
+static struct fl_changelog *check_open(lua_State *L) {
   struct fl_changelog *log = check(L);
   luaL_argcheck(L, log->conninfo, 1, "closed");
-  lua_pushboolean(L, fl_changelog_connect(log));
+  return log;
+}
+
+/* configure(): closes the connection, and finds out what option() tells then; false: conninfo or
+   service cannot be read, see error(). */
+static int connection_configure(lua_State *L) {
+  struct fl_changelog *log = check_open(L);
+  lua_pushboolean(L, fl_pgconn_configure(&log->pg, log->conninfo));
+  return 1;
+}
+
+static const char *optional_text(lua_State *L, int index) {
+  return lua_isnoneornil(L, index) ? NULL : fl_check_text(L, index);
+}
+
+/* connect([host, hostaddr, port, target_session_attrs]): begins to connect, there where a port is
+   given; false: it has failed already, see error(). So for all that begin. */
+static int connection_connect(lua_State *L) {
+  struct fl_changelog *log = check_open(L);
+  const struct fl_place_of_server place = {optional_text(L, 2), optional_text(L, 3),
+                                           optional_text(L, 4), optional_text(L, 5)};
+  lua_pushboolean(L, fl_changelog_connect(log, &place));
+  return 1;
+}
+
+/* cancel(): the job that asks the server to cancel the statement under way; nil: it cannot be
+   asked. */
+static int connection_cancel(lua_State *L) {
+  fl_push_cancel(L, &check(L)->pg);
   return 1;
 }
 
@@ -250,13 +277,13 @@ static int connection_state(lua_State *L) {
 /* option(keyword): what libpq made of it, from conninfo, service and environment; nil where it is
    not set. */
 static int connection_option(lua_State *L) {
-  char value[256];
   struct fl_changelog *log = check(L);
   const char *keyword = fl_check_text(L, 2);
-  bool found;
   luaL_argcheck(L, !strstr(keyword, "password"), 2, "passwords are not told");
-  found = fl_pgconn_option(&log->pg, keyword, value, sizeof value);
-  lua_pushstring(L, found ? value : NULL);
+  log->sql.length = 0;
+  if (!fl_pgconn_option(&log->pg, keyword, &log->sql))
+    return luaL_error(L, "forgelog: out of memory");
+  lua_pushstring(L, log->sql.length > 0 ? log->sql.data : NULL);
   return 1;
 }
 
@@ -287,7 +314,9 @@ static int connection_events(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"connect", connection_connect},
+static const luaL_Reg methods[] = {{"configure", connection_configure},
+                                   {"connect", connection_connect},
+                                   {"cancel", connection_cancel},
                                    {"disconnect", connection_disconnect},
                                    {"query", connection_query},
                                    {"begin", connection_begin},

@@ -1,12 +1,14 @@
 /* The Lua module forgelog.core: its table of functions and constants. */
 #include "compat.h"
 #include "lua_connection.h"
+#include "lua_job.h"
 #include "lua_process.h"
 #include "lua_reader.h"
 #include "lua_values.h"
 
 static const luaL_Reg functions[] = {{"connection", fl_core_connection},
                                      {"error", fl_core_error},
+                                     {"lookup", fl_core_lookup},
                                      {"number_text", fl_core_number_text},
                                      {"parse_number", fl_core_parse_number},
                                      {"parse_position", fl_core_parse_position},
@@ -28,6 +30,7 @@ int luaopen_forgelog_core(lua_State *L);
 int luaopen_forgelog_core(lua_State *L) {
   fl_setup_errors(L);
   fl_setup_connections(L);
+  fl_setup_jobs(L);
   fl_setup_readers(L);
   lua_newtable(L);
   fl_setfuncs(L, functions);

@@ -2,6 +2,9 @@
    libpq. */
 #include "pgconn.h"
 
+#include "encoding.h"
+#include "job.h"
+
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
@@ -73,12 +76,118 @@ static bool out_of_memory(struct fl_pgconn *pg) {
   return false;
 }
 
-bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo) {
-  const char *const keywords[] = {"dbname", "fallback_application_name", NULL};
-  const char *const values[] = {conninfo, "forgelog", NULL};
+/* libpq tells the options that it has found only of a connection. One that it refuses for its
+   sslmode has them all, and has neither looked up a name nor opened a socket, nor warned of a
+   password file that others may read. */
+static PGconn *probe(const char *conninfo) {
+  const char *const keywords[] = {"dbname", "sslmode", "passfile", NULL};
+  const char *const values[] = {conninfo, "?", "?", NULL};
+  return PQconnectStartParams(keywords, values, 1);
+}
+
+/* What is set where neither conninfo nor service nor environment says otherwise. A server that is
+   gone is noticed within a minute, also by whoever waits without a time limit. */
+static const struct {
+  const char *keyword, *value;
+} ours[] = {{"keepalives_idle", "30"},
+            {"keepalives_interval", "10"},
+            {"keepalives_count", "3"},
+            {"tcp_user_timeout", "60000"}};
+
+#define OURS ((int)(sizeof ours / sizeof ours[0]))
+
+static const char *value_of(const PQconninfoOption *options, const char *keyword) {
+  for (; options->keyword; options++)
+    if (strcmp(options->keyword, keyword) == 0)
+      return options->val && options->val[0] ? options->val : NULL;
+  return NULL;
+}
+
+static void note_unset(struct fl_pgconn *pg, const PQconninfoOption *options) {
+  int i;
+  pg->unset = 0;
+  for (i = 0; i < OURS; i++)
+    if (!value_of(options, ours[i].keyword)) pg->unset |= 1u << i;
+}
+
+bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo) {
+  PQconninfoOption *options;
+  bool known;
   fl_pgconn_close(pg);
   fl_clear(&pg->error);
-  pg->conn = PQconnectStartParams(keywords, values, 1);
+  pg->conn = probe(conninfo);
+  options = pg->conn ? PQconninfo(pg->conn) : NULL;
+  if (!options) return out_of_memory(pg);
+  known = value_of(options, "port") != NULL; /* it has a default, unless conninfo or service cannot
+                                                be read */
+  note_unset(pg, options);
+  PQconninfoFree(options);
+  if (!known) connect_failed(pg);
+  return known;
+}
+
+#define MOST_OPTIONS 100 /* libpq knows some fifty */
+
+struct options {
+  int count;
+  const char *keywords[MOST_OPTIONS + 1], *values[MOST_OPTIONS + 1];
+};
+
+static void add_option(struct options *options, const char *keyword, const char *value) {
+  if (!value || !value[0] || options->count == MOST_OPTIONS) return;
+  options->keywords[options->count] = keyword;
+  options->values[options->count++] = value;
+}
+
+/* An option that a place says takes that of conninfo away, even where the place leaves it empty. */
+static bool is_of_place(const struct fl_place_of_server *place, const char *keyword) {
+  if (strcmp(keyword, "target_session_attrs") == 0) return place->target_session_attrs != NULL;
+  return place->port && (strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
+                         strcmp(keyword, "port") == 0);
+}
+
+static void collect(struct options *options, const PQconninfoOption *given,
+                    const struct fl_place_of_server *place, unsigned unset) {
+  int i;
+  for (; given->keyword; given++)
+    if (!is_of_place(place, given->keyword)) add_option(options, given->keyword, given->val);
+  add_option(options, "host", place->host);
+  add_option(options, "hostaddr", place->hostaddr);
+  add_option(options, "port", place->port);
+  add_option(options, "target_session_attrs", place->target_session_attrs);
+  add_option(options, "fallback_application_name", "forgelog");
+  for (i = 0; i < OURS; i++)
+    if (unset >> i & 1) add_option(options, ours[i].keyword, ours[i].value);
+  options->keywords[options->count] = options->values[options->count] = NULL;
+}
+
+/* Whether it is neither a list of options nor a URI, but the name of a database. */
+static bool is_name(const char *conninfo) {
+  return conninfo[0] && !strchr(conninfo, '=') && strncmp(conninfo, "postgres://", 11) != 0 &&
+         strncmp(conninfo, "postgresql://", 13) != 0;
+}
+
+/* Begins with those options; without them conninfo could not be read, and libpq says why. */
+static PGconn *start(const char *conninfo, const struct fl_place_of_server *place,
+                     unsigned unset) {
+  bool names_database = is_name(conninfo);
+  PQconninfoOption *given = PQconninfoParse(names_database ? "" : conninfo, NULL);
+  struct options options;
+  PGconn *conn;
+  if (!given) return PQconnectStart(conninfo);
+  options.count = 0;
+  if (names_database) add_option(&options, "dbname", conninfo);
+  collect(&options, given, place, unset);
+  conn = PQconnectStartParams(options.keywords, options.values, 0);
+  PQconninfoFree(given);
+  return conn;
+}
+
+bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo,
+                       const struct fl_place_of_server *place) {
+  fl_pgconn_close(pg);
+  fl_clear(&pg->error);
+  pg->conn = start(conninfo, place, pg->unset);
   if (!pg->conn) return out_of_memory(pg);
   if (PQstatus(pg->conn) == CONNECTION_BAD) {
     connect_failed(pg);
@@ -99,12 +208,6 @@ static bool ready(const struct fl_pgconn *pg) {
   return poll(&waited, 1, 0) > 0;
 }
 
-/* Whether the database is in SQL_ASCII, which holds bytes of any encoding. */
-static bool is_plain(const struct fl_pgconn *pg) {
-  const char *server = PQparameterStatus(pg->conn, "server_encoding");
-  return server && strcmp(server, "SQL_ASCII") == 0;
-}
-
 /* Whether the user has named an encoding: in conninfo, service, PGCLIENTENCODING or options. */
 static bool names_encoding(const struct fl_pgconn *pg) {
   PQconninfoOption *options = PQconninfo(pg->conn), *each;
@@ -118,13 +221,11 @@ static bool names_encoding(const struct fl_pgconn *pg) {
   return named;
 }
 
-/* Where nobody has named another encoding, a new connection speaks UTF-8. To convert what is in
-   SQL_ASCII to that the server could only refuse what is no UTF-8, and whoever reads it would be
-   stuck, so those bytes come as they are. Where the server knows no such conversion, the encoding
-   stays as it was. */
+/* Where nobody has named another encoding, a new connection asks for the one that is best. Where
+   the server cannot convert to it, the encoding stays as it was. */
 static enum fl_step choose_encoding(struct fl_pgconn *pg) {
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
-  const char *wanted = is_plain(pg) ? "SQL_ASCII" : "UTF8";
+  const char *wanted = fl_encoding_wanted(PQparameterStatus(pg->conn, "server_encoding"));
   char sql[40];
   if (!client || strcmp(client, wanted) == 0 || names_encoding(pg)) return FL_STEP_DONE;
   snprintf(sql, sizeof sql, "SET client_encoding TO '%s'", wanted);
@@ -177,23 +278,11 @@ static void append_part(char *message, size_t size, const char *label, const cha
   if (part) snprintf(message + length, size - length, "%s%s", label, part);
 }
 
-/* What a user can do about text that cannot be converted; NULL where that is not what failed. */
-static const char *encoding_hint(const struct fl_pgconn *pg, const char *sqlstate,
-                                 const char *client) {
-  if (!sqlstate || !client) return NULL;
-  if (strcmp(sqlstate, "22P05") == 0)
-    return strcmp(client, "UTF8") == 0
-               ? "the database's own encoding lacks the character"
-               : "client_encoding=UTF8 has every character (unset PGCLIENTENCODING)";
-  if (strcmp(sqlstate, "22021") != 0) return NULL;
-  if (is_plain(pg)) return "client_encoding=SQL_ASCII takes any bytes (unset PGCLIENTENCODING)";
-  return "connect with the client_encoding that the text is in";
-}
-
 static void append_encoding(const struct fl_pgconn *pg, char *text, size_t size,
                             const char *sqlstate) {
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
-  const char *hint = encoding_hint(pg, sqlstate, client);
+  const char *server = PQparameterStatus(pg->conn, "server_encoding");
+  const char *hint = fl_encoding_hint(sqlstate, server, client);
   if (!hint) return;
   append_part(text, size, "; hint: the connection's client_encoding is ", client);
   append_part(text, size, "; ", hint);
@@ -322,16 +411,42 @@ int fl_pgconn_notified(struct fl_pgconn *pg) {
   return seen;
 }
 
-bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, char *value, size_t size) {
-  PQconninfoOption *options = pg->conn ? PQconninfo(pg->conn) : NULL, *option;
-  bool found = false;
-  for (option = options; option && option->keyword; option++)
-    if (strcmp(option->keyword, keyword) == 0 && option->val && option->val[0]) {
-      snprintf(value, size, "%s", option->val);
-      found = true;
-    }
+bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, struct fl_bytes *value) {
+  PQconninfoOption *options = pg->conn ? PQconninfo(pg->conn) : NULL;
+  const char *found = options ? value_of(options, keyword) : NULL;
+  bool done = found ? fl_bytes_append(value, found, strlen(found) + 1) : options || !pg->conn;
   PQconninfoFree(options);
-  return found;
+  return done;
+}
+
+/* ---- cancelling ---- */
+
+struct cancelling {
+  struct fl_job job;
+  PGcancel *cancel;
+};
+
+static void ask_to_cancel(struct fl_job *job) {
+  char wrong[256];
+  (void)PQcancel(((struct cancelling *)job)->cancel, wrong, (int)sizeof wrong);
+}
+
+static void release_cancelling(struct fl_job *job) {
+  PQfreeCancel(((struct cancelling *)job)->cancel);
+  free(job);
+}
+
+struct fl_job *fl_pgconn_cancel(const struct fl_pgconn *pg) {
+  struct cancelling *cancelling = pg->conn ? calloc(1, sizeof *cancelling) : NULL;
+  if (!cancelling) return NULL;
+  cancelling->job.work = ask_to_cancel;
+  cancelling->job.release = release_cancelling;
+  cancelling->cancel = PQgetCancel(pg->conn);
+  if (!cancelling->cancel) {
+    free(cancelling);
+    return NULL;
+  }
+  return fl_job_start(&cancelling->job) ? &cancelling->job : NULL;
 }
 
 bool fl_pgconn_quote(const struct fl_pgconn *pg, const char *text, size_t length,

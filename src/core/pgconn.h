@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "error.h"
 
+struct fl_job;
 struct pg_conn;
 struct pg_result;
 
@@ -34,11 +35,26 @@ struct fl_pgconn {
   struct fl_bytes *copy;    /* where its rows go; NULL: nobody wants them any more */
   bool choosing;            /* the statement under way chooses the encoding of a new connection */
   bool in_block;            /* a transaction block was open when the statement began */
+  unsigned unset;           /* which of our own settings nobody has set: bits by their place */
   struct fl_error error;    /* of what was begun last */
 };
 
+/* One of the places where a server may be, in place of those that conninfo, service and environment
+   name; NULL: what they say. */
+struct fl_place_of_server {
+  const char *host, *hostaddr, *port, *target_session_attrs;
+};
+
+/* Finds out what libpq makes of conninfo, service and environment, for fl_pgconn_option; it closes
+   the connection. false: nothing, see the error. */
+bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo);
+
 /* Begins to connect. false: it has failed already, see the error. */
-bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo);
+bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo,
+                       const struct fl_place_of_server *place);
+
+/* Begins to ask the server to cancel the statement under way; NULL: that cannot be begun. */
+struct fl_job *fl_pgconn_cancel(const struct fl_pgconn *pg);
 
 /* Begins a statement. Without parameters it may be several, separated by semicolons. */
 bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
@@ -53,8 +69,9 @@ int fl_pgconn_fd(const struct fl_pgconn *pg);
 /* Takes in what has arrived while idle: 1 notified, 0 not, -1 the connection is lost. */
 int fl_pgconn_notified(struct fl_pgconn *pg);
 
-/* An effective connection option such as "host", into `value`; false where it is not set. */
-bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, char *value, size_t size);
+/* Appends an effective connection option such as "host", terminated; nothing where it is not set.
+   false: out of memory. */
+bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, struct fl_bytes *value);
 
 /* Appends the text as an SQL literal, as the connection's encoding needs it. */
 bool fl_pgconn_quote(const struct fl_pgconn *pg, const char *text, size_t length,

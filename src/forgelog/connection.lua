@@ -3,6 +3,7 @@
 -- `connection`; a store or another extension of yours may use it.
 -- @module forgelog.connection
 local core = require "forgelog.core"
+local connect = require "forgelog.connection.connect"
 local pump = require "forgelog.connection.pump"
 local sql = require "forgelog.connection.sql"
 
@@ -19,36 +20,24 @@ Connection.__index = Connection
 
 local function view(state, seconds)
   return setmetatable({
-    schema = state.settings.schema, life = state.life, _state = state, _seconds = seconds,
+    schema = state.settings.schema, life = state.life, _state = state,
+    _limits = { seconds = seconds, stop_at = nil },
   }, Connection)
 end
 
 -- ---- opening and closing ----
 
-local function connect(self)
-  local state = self._state
-  local handle = state.handle
-  state.lost, state.owner, state.located = nil, nil, false
-  if not handle:connect() then return nil, pump.failure(state) end
-  if state.waiter.connecting then state.waiter.connecting(self) end
-  return pump.finish(state, self._seconds or tonumber(handle:option("connect_timeout")))
-end
-
---- Connects.
+--- A connection that is not made yet: `reconnect` makes it.
 -- @tparam table settings `conninfo` (text), `name` (of the log, as SQL), `schema` (the one given,
 -- if any), `waiter`, `timeout` (seconds for each statement)
--- @return a connection; or nil and an error
-function connection.open(settings)
-  local function new_handle() return connection.new_handle(settings.conninfo, settings.name) end
+-- @return a connection
+function connection.new(settings)
   local state = {
-    settings = settings, waiter = settings.waiter, new_handle = new_handle, handle = new_handle(),
-    life = { closed = false },
+    settings = settings, waiter = settings.waiter, life = { closed = false },
+    handle = connection.new_handle(settings.conninfo, settings.name),
+    lost = core.error("lost", "not connected yet"),
   }
-  local self = view(state, settings.timeout)
-  local ok, err = connect(self)
-  if ok then return self end
-  self:close()
-  return nil, err
+  return view(state, settings.timeout)
 end
 
 --- Another connection with the same settings.
@@ -58,25 +47,37 @@ function Connection:sibling(seconds)
   local settings = {}
   for name, value in pairs(self._state.settings) do settings[name] = value end
   settings.timeout = seconds
-  return connection.open(settings)
+  local other = connection.new(settings)
+  local ok, err = other:reconnect()
+  if ok then return other end
+  other:close()
+  return nil, err
 end
 
---- Connects again. Readers go on where they were.
--- @return true; or nil and an error
-function Connection:reconnect() return connect(self) end
+--- Connects, or connects again. Readers go on where they were.
+-- @return true; or nil and an error, whose code is "unfinished" where the next call goes on with it
+function Connection:reconnect()
+  local state = self._state
+  state.owner, state.located, state.unfinished = nil, false, nil
+  local ok, err = connect.run(state, self._limits, function()
+    if state.waiter.connecting then state.waiter.connecting(self) end
+  end)
+  state.lost = not ok and (err or state.lost) or nil
+  return ok, err
+end
 
 --- Closes it; closing twice is no error.
 function Connection:close()
   local state = self._state
-  local fd, let_go = state.handle:pollfd(), state.waiter.cancel
   state.life.closed = true
-  if fd >= 0 and let_go then let_go(fd) end
+  connect.drop(state)
+  pump.disconnect(state)
   state.handle:close()
 end
 
 --- Has the server end the statement that is under way; it would go on though nobody waits for it.
--- @number seconds longest time for that
-function Connection:cancel(seconds) pump.cancel(self._state, seconds) end
+-- It waits for that a moment at most.
+function Connection:cancel() pump.cancel(self._state) end
 
 --- Whether its owner has closed it.
 function Connection:closed() return self.life.closed end
@@ -107,10 +108,15 @@ function Connection:limited(seconds) return view(self._state, seconds) end
 function Connection:within(seconds, f, ...) return f(self:limited(seconds), ...) end
 
 --- The time limit for each statement in seconds; nil: none.
-function Connection:limit() return self._seconds end
+function Connection:limit() return self._limits.seconds end
 
-local function perform(self, statement, begin, ...)
-  return pump.perform(self._state, self._seconds, statement, begin, ...)
+--- Sets until when what is done by this object is waited for. What is not done by then goes on: an
+-- error with the code "unfinished" says so, and the same operation, called again, goes on with it.
+-- @number[opt] time by the clock `now`; nil: until its end, or its time limit
+function Connection:wait_until(time) self._limits.stop_at = time end
+
+local function perform(self, what, begin, ...)
+  return pump.perform(self._state, self._limits, what, begin, ...)
 end
 
 local function query(handle, ...) return handle:query(...) end
@@ -160,7 +166,7 @@ end
 --- Finds the log, as it is now.
 -- @return true; or nil and an error, code "no_log" where there is none
 function Connection:locate()
-  local ok, err = perform(self, nil, begin, "locate")
+  local ok, err = perform(self, "locate", begin, "locate")
   if ok then self._state.located = true end
   return ok, err
 end
@@ -168,15 +174,15 @@ end
 --- Asks for the smallest and the largest seq and what was trimmed: see `fact`. The log must have
 -- been located.
 -- @return true; or nil and an error
-function Connection:seqs() return perform(self, nil, begin, "seqs") end
+function Connection:seqs() return perform(self, "seqs", begin, "seqs") end
 
 --- One observation of who can still commit a lower seq: see `fact`. The log must have been located.
 -- @return true; or nil and an error
-function Connection:tick() return perform(self, nil, begin, "tick") end
+function Connection:tick() return perform(self, "tick", begin, "tick") end
 
 --- The same by a follower that wakes up: it gives the bell away.
 -- @return true; or nil and an error
-function Connection:disarm() return perform(self, nil, begin, "disarm") end
+function Connection:disarm() return perform(self, "disarm", begin, "disarm") end
 
 -- ---- what is known ----
 
@@ -189,23 +195,17 @@ function Connection:disarm() return perform(self, nil, begin, "disarm") end
 -- @return its value; nil where it is not known
 function Connection:fact(name) return self._state.handle:fact(name) end
 
---- How many writers first seen since a tick may still commit a seq.
--- @int tick number of the tick
--- @int upto the seq up to which it matters
--- @treturn int
+--- How many writers first seen since a tick (its number) may still commit a seq at or below `upto`.
 function Connection:pending_writers(tick, upto)
   return self._state.handle:pending_writers(tick, upto)
 end
 
---- Whether there is a gap after a position, by what `seqs` has found.
--- @string position as text
--- @return false; or the reason and the seq up to which changes are gone
+--- Whether there is a gap after a position (text), by what `seqs` has found: false; or the reason,
+-- and the seq up to which changes are gone.
 function Connection:gap(position) return self._state.handle:gap(position) end
 
---- The name of the log's schema, whether there is a log or not.
--- @string[opt] given by the caller
--- @return the one given; or given to connect; or where the search path finds a log; or the first
--- one of the search path; or nil and an error
+--- The name of the log's schema, whether there is a log or not: the one given here, or to connect,
+-- or where the search path finds a log, or the first one of the search path; or nil and an error.
 function Connection:schema_name(given)
   if given or self.schema then return given or self.schema end
   local rows, err = self:run("connection.schema")
@@ -251,22 +251,21 @@ end
 -- @int most rows; 0: as many as are good
 -- @return true; or nil and an error
 function Connection:fetch(reader, most)
-  if reader:pending() and not pump.obstacle(self._state) then
-    return pump.finish(self._state, self._seconds)
+  local state = self._state
+  if reader:pending() and state.unfinished ~= reader then
+    state.unfinished, state.ends = reader, nil
   end
-  return perform(self, nil, fetch, reader, most)
+  return perform(self, reader, fetch, reader, most)
 end
 
 --- Asks for the next chunk of a reader without waiting for it, where that costs nobody anything.
 function Connection:prefetch(reader)
   if not reader:can_prefetch() then return end
-  self._state.statement = nil
   reader:fetch()
 end
 
 --- Makes a feed the one that follows by this connection, since LISTEN and the bell belong to the
--- session.
--- @return true; false while another one does
+-- session. false while another one does.
 function Connection:begin_following(feed)
   if self._state.follower then return false end
   self._state.follower = feed
@@ -281,7 +280,7 @@ function Connection:end_following() self._state.follower = nil end
 --- Seconds of a clock that never goes back.
 function Connection:now() return self._state.waiter.now() end
 
---- Sleeps; what else runs in this program goes on where the waiter lets it.
+--- Sleeps. What else runs in this program goes on where the waiter lets it.
 function Connection:sleep(seconds) self._state.waiter.wait(nil, "", seconds) end
 
 --- Waits until the socket can be read, or for that many seconds.

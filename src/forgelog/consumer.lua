@@ -93,7 +93,8 @@ end
 -- Reports an error and sets when the next try is due. A wait that ended without changes is not an
 -- error.
 local function on_failure(self, err)
-  if err.kind == "timeout" and self._state == "take" then return nil, err end
+  local waits = err.code == "unfinished" or err.kind == "timeout" and self._state == "take"
+  if waits then return nil, err end
   self._attempt, self._last_error = self._attempt + 1, err
   self._retry_at = self._waiter.now() + backoff.delay(self._attempt, self._options)
   if self._options.on_error then self._options.on_error(err, self._attempt) end

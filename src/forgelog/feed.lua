@@ -11,6 +11,7 @@ local Feed = {}
 Feed.__index = Feed
 
 local SILENCE, POLL = 15, 1 -- defaults, in seconds
+local ANSWER = 0.08 -- seconds beyond its time that a call waits for an answer of the server
 -- States in which nothing can be asked.
 local UNCONNECTED = { connect = true, subscribe = true, back_off = true }
 -- Kinds of error after which a feed goes on.
@@ -40,10 +41,20 @@ local function timed_out(self)
   return core.error("timeout", message, nil, { code = code })
 end
 
+-- The time is over while the server still owes an answer: whether there was a change is not known,
+-- and the next call goes on waiting for that answer.
+local function unanswered(self)
+  local err = timed_out(self)
+  if err.code == "no_change" then err.code = "no_answer" end
+  err.message = err.message .. "; the server has not answered yet"
+  return err
+end
+
 -- One pass through the present state: changes and their number where there are some; or nil, and
 -- the error that ends it.
 local function pass(self, left, most)
   local state, changes, count = states[self._state](self, left, most)
+  if not state and changes.code == "unfinished" then return nil, unanswered(self) end
   if not state then return nil, on_failure(self, changes) end
   self._state = state
   if count then return changes, count end
@@ -63,6 +74,7 @@ local function take(self, most, timeout)
       "a transaction is open on this connection; commit before taking the next changes")
   end
   if conn:lost() and self._state ~= "back_off" then self._state = "connect" end
+  conn:wait_until(deadline and deadline + ANSWER)
   local looked = timeout ~= 0
   while not self._closed do
     if not most and not UNCONNECTED[self._state] then return true end
@@ -162,17 +174,20 @@ function Feed:timeout()
 end
 
 --- Ends the feed; its log stays usable.
-function Feed:close()
+-- @number[opt] seconds to wait for the server's answer to that, where the log is closed as well;
+-- default: as long as it takes, `silence` at most
+function Feed:close(seconds)
   if self._closed then return end
   self._closed = true
   local conn = self._conn
   conn:end_following()
+  conn:wait_until(seconds and conn:now() + seconds)
   if conn:closed() or conn:lost() or conn:busy() or not self._listen then return end
   states.disarm(self)
   conn:run("feed.unlisten")
 end
 
-Feed.__close = Feed.close
+function Feed:__close() self:close() end
 
 --- Follows a log from a position; arguments are checked.
 -- @param conn the connection

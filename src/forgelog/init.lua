@@ -57,25 +57,37 @@ local function conninfo_text(conninfo)
   return table.concat(parts, " ")
 end
 
---- Connects to a database.
--- @param conninfo a libpq string or URI, a table of libpq keywords, or nil (PG* environment,
--- service, .pgpass: all as libpq does)
--- @tparam[opt] table opts `schema` (string: where the log is; default: found by the search path),
--- `wait` (the name of a waiter, `forgelog.wait.NAME`, or one of your own; default: found by
--- itself), `timeout` (seconds for each operation; default: none, and connect_timeout for
--- connecting)
--- @return a log; or nil and an error of kind "connect" or "timeout"
-function forgelog.connect(conninfo, opts)
+local function settings_of(conninfo, opts)
   opts = check.options("connect", opts, { schema = "string", wait = "any", timeout = "seconds" })
-  local conn, err = connection.open {
+  return {
     conninfo = conninfo_text(conninfo),
     name = opts.schema and sql.identifier(opts.schema) .. "." .. LOG or LOG,
     schema = opts.schema,
     waiter = find_waiter("connect", opts.wait),
     timeout = opts.timeout,
   }
-  if not conn then return nil, err end
-  return on(conn)
+end
+
+--- Connects to a database.
+-- @param conninfo a libpq string or URI, a table of libpq keywords, or nil (PG* environment,
+-- service, .pgpass: all as libpq does)
+-- @tparam[opt] table opts `schema` (string: where the log is; default: found by the search path),
+-- `wait` (the name of a waiter, `forgelog.wait.NAME`, or one of your own; default: found by
+-- itself), `timeout` (seconds for each operation, connecting among them; default: none, and the
+-- option connect_timeout of libpq for each host)
+-- @return a log; or nil and an error of kind "connect" or "timeout"
+function forgelog.connect(conninfo, opts)
+  local conn = connection.new(settings_of(conninfo, opts))
+  local ok, err = conn:reconnect()
+  if ok then return on(conn) end
+  conn:close()
+  return nil, err
+end
+
+-- The same without the connection, which `reconnect` of its field `connection` makes: for the
+-- consumer, whose steps do not wait for that to its end.
+function forgelog.unconnected(conninfo, opts)
+  return on(connection.new(settings_of(conninfo, opts)))
 end
 
 --- Closes the connection; closing twice is no error.

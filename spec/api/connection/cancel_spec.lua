@@ -1,6 +1,8 @@
 -- A statement over its time is cancelled on the server, and only that statement.
+local command = require "support.command"
 local logs = require "support.logs"
-local sql = require "forgelog.connection.sql"
+local outage = require "support.outage"
+local pooler = require "support.pooler"
 local support = require "support"
 
 local must = logs.must
@@ -32,20 +34,105 @@ describe("a statement over its time", function()
     log:close()
   end)
 
-  it("is cancelled by its text: another one of the same process is left alone", function()
-    local log = logs.connect(db)
-    local theirs = "SELECT pg_sleep(30) /* theirs */"
-    local other = support.start(("exec psql -XAtq -d '%s' -c '%s'"):format(db, theirs))
-    support.wait_until(function() return running("/* theirs */") == 1 end, "the other statement")
-    local pid = must(watcher, "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
-      .. " AND strpos(query, '/* theirs */') > 0 AND pid <> pg_backend_pid()")[1].pid
-    local cancelled = must(log, sql.text("connection.cancel"), pid, "SELECT pg_sleep(30)")
-    assert.equal(0, #cancelled)
-    cancelled = must(log, sql.text("connection.cancel"), pid, nil)
-    assert.equal(0, #cancelled)
-    assert.equal(1, running("/* theirs */"))
-    other:kill()
-    other:wait()
+  it("ends nothing else of its connection", function()
+    local log = logs.connect(db, { timeout = 0.05 })
+    local cancelled, done = 0, 0
+    for i = 1, 60 do -- statements that end at about their time, so that cancelling comes too late
+      local rows, err = log:query(("SELECT pg_sleep(%f)"):format(0.04 + i % 20 * 0.001))
+      if not rows then
+        assert.equal("timeout", err.kind)
+        cancelled = cancelled + 1
+      else
+        done = done + 1
+      end
+      rows, err = log:limited(5):query("SELECT 1 AS n, pg_sleep(0.005)")
+      assert(rows, tostring(err))
+    end
+    support.note("%d cancelled, %d done", cancelled, done)
+    assert.is_true(cancelled > 0 and done > 0)
     log:close()
+  end)
+
+  it("ends on the server behind a pooler, where its process is another one", function()
+    local pool = pooler.start(db)
+    local log = logs.connect(pool.conninfo, { timeout = 0.2 })
+    local started = logs.now()
+    local rows, err = log:query("SELECT pg_sleep(30) /* pooled */")
+    assert.is_nil(rows)
+    assert.equal("timeout", err.kind)
+    assert.is_true(logs.now() - started < logs.at_most(0.3))
+    support.wait_until(function() return running("/* pooled */") == 0 end, "its end")
+    log:close()
+    pool:stop()
+  end)
+end)
+
+describe("a time limit on a server that has died", function()
+  local server, db, log
+  before_each(function()
+    server = support.server()
+    db, log = logs.installed(server.conninfo)
+    log:close()
+  end)
+  after_each(function()
+    log:close()
+    server:stop()
+  end)
+
+  it("holds: a statement, a drain, a trim, a feed, each in the middle", function()
+    local late = {}
+    local function check(what, seconds, call)
+      log = logs.connect_within(db, seconds)
+      local resume = call(log)
+      local err
+      local took = outage.during(server, function() err = resume() end)
+      assert.equal("timeout", err.kind, what)
+      if took < seconds or took > logs.at_most(seconds + 0.1) then
+        late[#late + 1] = ("%s: %.3f s instead of %.3f"):format(what, took, seconds)
+      end
+      log:close()
+    end
+    check("a statement", 0.3, function()
+      return function() return select(2, log:query("SELECT 1")) end
+    end)
+    check("a drain", 0.3, function()
+      return function() return logs.drain_error(log) end
+    end)
+    check("a trim", 0.3, function()
+      return function() return select(2, log:trim(os.time())) end
+    end)
+    check("a feed", 0.4, function()
+      local feed = log:follow(0, { silence = 5 })
+      assert.equal("timeout", select(2, feed:next(0)).kind)
+      return function() return select(2, feed:next(0.4)) end
+    end)
+    assert.same({}, late)
+  end)
+
+  -- Seconds that the command takes to end after a signal.
+  local function ends_after(program, what)
+    local started = logs.now()
+    program:kill("INT")
+    program:wait()
+    local took = logs.now() - started
+    support.note("%s ended %.3f s after the signal", what, took)
+    assert.is_true(took < logs.at_most(0.1 + 0.1), took) -- 0.1 for the process's own end
+  end
+
+  it("holds for a signal to the command, while it connects and while it follows", function()
+    log = logs.connect(db)
+    local following = support.start("exec " .. command.line(db, "follow"))
+    support.wait_until(function()
+      return must(log, "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'ClientRead'"
+        .. " AND application_name = 'forgelog' AND pid <> pg_backend_pid()")[1].n > 0
+    end, "the follower")
+    outage.begin(server)
+    local connecting = support.start("exec " .. command.line(db, "drain"))
+    support.wait_until(function()
+      return (support.run(("ls -l /proc/%s/fd | grep -q socket"):format(connecting.pid)))
+    end, "the socket of the drain")
+    ends_after(connecting, "a drain that connects")
+    ends_after(following, "a follow")
+    outage.finish(server)
   end)
 end)

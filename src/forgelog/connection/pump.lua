@@ -1,22 +1,31 @@
 --- The one loop that waits: the core says what for, the waiter waits, the core steps again. A
 -- private part of forgelog.connection.
 --
--- It works on the state that all views of a connection share: `handle` (of the core),
--- `new_handle()` (makes another one with the same settings), `waiter`, `settings`, `lost` (the
--- error that ended the connection), `life` (whose `closed` its owner sets by closing), `owner` (the
--- coroutine whose operation is under way), `located` (since it was connected), `statement` (the
--- text that runs; nil for one of the core's own), `follower` (the feed on it).
+-- It works on the state that all views of a connection share: `handle` (of the core), `waiter`,
+-- `settings`, `lost` (the error that ended the connection), `life` (whose `closed` its owner sets
+-- by closing), `owner` (the coroutine whose operation is under way), `located` (since it was
+-- connected), `connecting` (see forgelog.connection.connect), `connecting_took` (seconds that the
+-- server took to let it in), `follower` (the feed on it), `unfinished` (the operation that somebody
+-- has left under way, to go on with it later) and `ends` (when that one is late).
 -- @module forgelog.connection.pump
-local cancel = require "forgelog.connection.cancel"
 local core = require "forgelog.core"
 
 local pump = {}
 
--- How long cancelling a statement may take before its connection is dropped.
-local CANCEL_SECONDS = 2
+-- Seconds that may pass beyond a time limit, in which the server is asked to cancel and answers.
+-- Where connecting to it took longer, it is as long as that, since it takes the same round trips.
+local GRACE, GRACE_MOST = 0.08, 1
 
--- Steps a handle until the operation has ended or the time is over: "done", "failed" or "late".
-local function step(handle, waiter, deadline)
+local function grace(state)
+  return math.min(math.max(GRACE, state.connecting_took or 0), GRACE_MOST)
+end
+
+--- Steps a handle until the operation has ended or the time is over.
+-- @param handle of the core
+-- @param waiter that waits
+-- @number[opt] deadline by the waiter's clock; nil: as long as it takes
+-- @return "done", "failed" or "late"
+function pump.step(handle, waiter, deadline)
   local step_state = handle:step()
   while step_state == "read" or step_state == "write" do
     local left = deadline and deadline - waiter.now()
@@ -27,6 +36,27 @@ local function step(handle, waiter, deadline)
   return step_state
 end
 
+--- Ends the wait for a job of the core, whether it is done or not.
+function pump.close_job(state, job)
+  if state.waiter.cancel then state.waiter.cancel(job:pollfd()) end
+  job:close()
+end
+
+-- Waits until a job of the core is done, or the time is over. Returns whether it is done.
+local function await(job, waiter, deadline)
+  while not job:done() do
+    local left = deadline - waiter.now()
+    if left <= 0 then return false end
+    waiter.wait(job:pollfd(), "r", left)
+  end
+  return true
+end
+
+--- What is returned where an operation goes on, but nobody waits for it any longer.
+function pump.unfinished()
+  return core.error("timeout", "the server has not answered yet", nil, { code = "unfinished" })
+end
+
 --- The error of what failed last. Where that ended the connection, it is kept.
 function pump.failure(state)
   if state.life.closed then return core.error("closed", "the log was closed") end
@@ -35,50 +65,76 @@ function pump.failure(state)
   return err
 end
 
---- Cancels what is under way, and waits until it has ended.
+--- Drops the connection.
+function pump.disconnect(state)
+  local fd = state.handle:pollfd()
+  if fd >= 0 and state.waiter.cancel then state.waiter.cancel(fd) end
+  state.handle:disconnect()
+end
+
+--- Cancels what is under way, and waits a moment until it has ended. A request that is still on its
+-- way then might end the statement after it: so it counts as late.
 -- @param state of the connection
--- @number seconds longest time for that
 -- @return how it has ended: "done", "failed" or "late"; nil where nothing was under way
-function pump.cancel(state, seconds)
+function pump.cancel(state)
   local handle, waiter = state.handle, state.waiter
   if handle:state() ~= "busy" then return nil end
-  local deadline = waiter.now() + seconds
-  local function ends(helper) return step(helper, waiter, deadline) == "done" end
-  cancel(state.new_handle(), ends, handle:fact("backend"), state.statement)
-  return step(handle, waiter, deadline)
+  local deadline = waiter.now() + grace(state)
+  local job = handle:cancel()
+  if not job then return "late" end
+  local ended = pump.step(handle, waiter, deadline)
+  local asked = await(job, waiter, deadline)
+  pump.close_job(state, job)
+  return asked and ended or "late"
 end
 
 -- What took too long is cancelled; where that does not succeed in time, the connection is dropped.
 local function end_late(state, seconds)
   local handle = state.handle
   local message = ("no answer within %s seconds"):format(core.number_text(seconds))
-  local ended = pump.cancel(state, CANCEL_SECONDS)
-  if ended then
-    if ended == "done" then return true end
-    if ended == "failed" and handle:state() == "idle" then
-      return nil, core.error("timeout", message .. "; the statement was cancelled", "57014")
-    end
+  local ended = pump.cancel(state)
+  if ended == "done" then return true end
+  if ended == "failed" and handle:state() == "idle" then
+    return nil, core.error("timeout", message .. "; the statement was cancelled", "57014")
   end
-  handle:disconnect()
+  pump.disconnect(state)
   state.lost = core.error("timeout", message .. "; the connection was dropped")
   return nil, state.lost
 end
 
 local function me() return coroutine.running() or "main" end
 
+--- Runs an operation as the one that is under way on the connection.
+-- @param state of the connection
+-- @func run called with the further arguments; returns true, or nil and an error
+-- @param ... further arguments for it
+-- @return what it returns; or nil and an error where the connection's owner has closed it meanwhile
+function pump.own(state, run, ...)
+  state.owner = me()
+  local ok, err = run(...)
+  if state.life.closed then return nil, pump.failure(state) end
+  state.owner = nil
+  return ok, err
+end
+
+local function until_ended(state, limits, deadline)
+  local stop_at = math.min(deadline or math.huge, limits.stop_at or math.huge)
+  local ended = pump.step(state.handle, state.waiter, stop_at < math.huge and stop_at or nil)
+  if ended == "done" then return true end
+  if ended == "failed" or state.life.closed then return nil, pump.failure(state) end
+  if stop_at ~= deadline then return nil, pump.unfinished() end
+  return end_late(state, limits.seconds)
+end
+
 --- Steps what was begun until it has ended.
 -- @param state of the connection
--- @number[opt] seconds longest time; nil: as long as it takes
--- @return true; or nil and the error
-function pump.finish(state, seconds)
-  state.owner = me()
-  local ended = step(state.handle, state.waiter, seconds and state.waiter.now() + seconds)
-  if state.life.closed then return nil, pump.failure(state) end
-  local ok, err = ended == "done", nil
-  if ended == "late" then ok, err = end_late(state, seconds) end
-  state.owner = nil
-  if ok then return true end
-  return nil, err or pump.failure(state)
+-- @param limits `seconds`: longest time for the operation (nil: none); `stop_at`: time by the
+-- waiter's clock until which somebody waits for it now (nil: the end)
+-- @number[opt] deadline when it is late; default: by `limits.seconds` from now on
+-- @return true; or nil and the error, whose code is "unfinished" where it goes on
+function pump.finish(state, limits, deadline)
+  deadline = deadline or limits.seconds and state.waiter.now() + limits.seconds
+  return pump.own(state, until_ended, state, limits, deadline)
 end
 
 -- True if another live coroutine is using this connection. A coroutine that failed half-way is
@@ -100,25 +156,38 @@ function pump.obstacle(state)
   end
 end
 
+-- Ends what is under way: true where something else may be begun. Where it is what is about to be
+-- begun, left unfinished before, its end is that of the new one.
+local function end_pending(state, limits, deadline, what)
+  local resumes = what ~= nil and state.unfinished == what
+  local ok, err = pump.finish(state, limits, resumes and state.ends or deadline)
+  if ok or err.code ~= "unfinished" then state.unfinished = nil end
+  if resumes or not ok and (state.lost or err.code == "unfinished") then return false, ok, err end
+  return true
+end
+
 --- Begins something and steps it until it has ended. Rows that a reader asked for ahead come in
 -- first; should that fail, they are asked for again, and the error comes when it is their turn.
 -- @param state of the connection
--- @number[opt] seconds longest time; nil: as long as it takes
--- @string[opt] statement its text; nil for one of the core's own
+-- @param limits as of `finish`
+-- @param what tells the operation from others: where it is the one that was left unfinished, it is
+-- gone on with
 -- @func begin called with the handle and the further arguments; false: it has failed already
 -- @param ... further arguments for it
--- @return true; or nil and the error
-function pump.perform(state, seconds, statement, begin, ...)
+-- @return true; or nil and the error, as of `finish`
+function pump.perform(state, limits, what, begin, ...)
   local err = pump.obstacle(state)
   if err then return nil, err end
+  local deadline = limits.seconds and state.waiter.now() + limits.seconds
   if state.handle:state() == "busy" then
-    local ok
-    ok, err = pump.finish(state, seconds)
-    if not ok and state.lost then return nil, err end
+    local free, ok, why = end_pending(state, limits, deadline, what)
+    if not free then return ok, why end
   end
-  state.statement = statement
   if not begin(state.handle, ...) then return nil, pump.failure(state) end
-  return pump.finish(state, seconds)
+  local ok
+  ok, err = pump.finish(state, limits, deadline)
+  if not ok and err.code == "unfinished" then state.unfinished, state.ends = what, deadline end
+  return ok, err
 end
 
 return pump

@@ -11,6 +11,7 @@ local forgelog = require "forgelog"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
+local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose session ends anyway
 
 local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
@@ -20,10 +21,10 @@ local states = {
   },
 }
 
-local function close_feed(self)
+local function close_feed(self, seconds)
   if not self._feed then return end
   self._reconnects = self._reconnects + self._feed:stats().reconnects
-  self._feed:close()
+  self._feed:close(seconds)
   self._feed = nil
 end
 
@@ -52,20 +53,21 @@ end
 
 --- Closes what the consumer has open.
 function states.drop(self)
-  close_feed(self)
+  close_feed(self, FAREWELL)
   if self._checkpoint then self._last_saved = self._checkpoint:saved() end
   if self._log then self._log:close() end
-  self._log, self._changes, self._checkpoint = nil, nil, nil
+  self._log, self._changes, self._checkpoint, self._connecting = nil, nil, nil, nil
 end
 
 local function silence(options) return options.silence or options.timeout or SILENCE end
 
-local function connect(self)
-  local options = self._options
-  local log, err = forgelog.connect(options.conninfo, {
-    schema = options.schema, wait = self._waiter, timeout = options.timeout or silence(options),
-  })
-  if not log then return nil, err end
+-- Connects, or goes on with that, for as long as somebody waits now.
+local function connect(self, timeout)
+  local options, log = self._options, self._log
+  local conn = log.connection:limited(options.timeout or silence(options))
+  conn:wait_until(timeout and self._waiter.now() + timeout)
+  local ok, err = conn:reconnect()
+  if not ok then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
   self._checkpoint = make_checkpoint {
     log = log:limited(silence(options)),
@@ -79,9 +81,15 @@ local function connect(self)
 end
 
 -- The first connection, the claim, and the position to begin from.
-function states.open(self)
-  states.drop(self)
-  local ok, err = connect(self)
+function states.open(self, timeout)
+  local options = self._options
+  if not self._connecting then
+    states.drop(self)
+    self._log = forgelog.unconnected(options.conninfo,
+      { schema = options.schema, wait = self._waiter })
+  end
+  local ok, err = connect(self, timeout)
+  self._connecting = not ok and err.code == "unfinished"
   if not ok then return nil, err end
   local saved = self._checkpoint:saved()
   if saved then return follow(self, saved) end

@@ -43,28 +43,9 @@ local function looking(pause)
   end
 end
 
-local function needs_lookup(host)
-  local is_path, is_address = host:find("^[/@]"), host:find("^[%d.]+$") or host:find(":", 1, true)
-  return host ~= "localhost" and not is_path and not is_address
-end
-
--- libpq looks up host names in a way that blocks the worker.
-local function connecting(conn)
-  if conn:option("hostaddr") then return end
-  for host in (conn:option("host") or ""):gmatch("[^,]+") do
-    if needs_lookup(host) then
-      ngx.log(ngx.WARN, "forgelog: looking up ", host,
-        " blocks the worker; give hostaddr or a Unix socket")
-    end
-  end
-end
-
 local function waiter(pause)
   local function cancel(fd) waiting[fd] = nil end
-  return {
-    name = "openresty", wait = looking(pause), now = core.now, cancel = cancel,
-    connecting = connecting,
-  }
+  return { name = "openresty", wait = looking(pause), now = core.now, cancel = cancel }
 end
 
 local openresty = waiter(function(moment) ngx.sleep(moment) end)

@@ -10,7 +10,6 @@ local terminal = require "forgelog.cli.lib.terminal"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 local EPIPE = 32
-local CANCEL_SECONDS = 1
 
 local Context = {}
 Context.__index = Context
@@ -32,7 +31,7 @@ function Context:disconnect()
   if not log then return end
   if core.caught() then
     self.waiter.shield(true, true)
-    pcall(log.connection.cancel, log.connection, CANCEL_SECONDS)
+    pcall(log.connection.cancel, log.connection)
     self:unshield()
   end
   log:close()
