@@ -210,14 +210,11 @@ static bool ready(const struct fl_pgconn *pg) {
 
 /* Whether the user has named an encoding: in conninfo, service, PGCLIENTENCODING or options. */
 static bool names_encoding(const struct fl_pgconn *pg) {
-  PQconninfoOption *options = PQconninfo(pg->conn), *each;
-  bool named = false;
-  for (each = options; each && each->keyword; each++) {
-    if (!each->val || !each->val[0]) continue;
-    named = named || strcmp(each->keyword, "client_encoding") == 0 ||
-            (strcmp(each->keyword, "options") == 0 && strstr(each->val, "client_encoding"));
-  }
-  PQconninfoFree(options);
+  PQconninfoOption *given = PQconninfo(pg->conn);
+  const char *options = given ? value_of(given, "options") : NULL;
+  bool named = given && (value_of(given, "client_encoding") ||
+                         (options && strstr(options, "client_encoding")));
+  PQconninfoFree(given);
   return named;
 }
 
