@@ -21,7 +21,8 @@ describe("diagnose", function()
       made[finding.check] = true
     end
     for _, name in ipairs({ "server", "standby", "locks", "synchronous_commit",
-      "replication_role", "fsync", "autovacuum", "log", "install", "guard", "state", "sequence",
+      "replication_role", "fsync", "encoding",
+      "autovacuum", "log", "install", "guard", "state", "sequence",
       "tables", "partitions", "role", "visibility", "owner", "grants", "writers",
       "pooler", "trimmer", "consumers" }) do
       assert.is_true(made[name], name)

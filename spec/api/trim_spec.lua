@@ -196,6 +196,7 @@ prefixes("our log", logs.installed)
 prefixes("the framework's plain log", logs.framework)
 
 trims("our log", logs.installed)
+trims("our log, in sessions of other settings", logs.peculiar)
 trims("the framework's plain log", logs.framework)
 
 -- A pooler gives every transaction another server connection: a session's lock would stay behind.

@@ -36,6 +36,14 @@ local function trim(arguments, conninfo)
 end
 
 describe("forgelog trim", function()
+  it("goes by the server's clock, with however few digits sessions print it", function()
+    assert(log:query(("ALTER DATABASE %s SET extra_float_digits = -15"):format(
+      db:match("dbname=(%S+)"))))
+    local status, output = trim("--older-than 1d --min-rows 0")
+    assert.equal(0, status)
+    assert.matches("^deleted 30 changes older than 1d, seq 1 to 30, in %d+%.%d s; ", output)
+  end)
+
   it("says what it deleted, what remains, and who is left behind, a dry run before it", function()
     local status, output, errors = trim("--older-than 1d --min-rows 0 --dry-run")
     assert.equal(0, status)

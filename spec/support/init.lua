@@ -110,10 +110,12 @@ local function file_copy() return is_old() and "" or " STRATEGY file_copy" end
 --- Creates an empty database on the shared server (or on the one given); returns its conninfo.
 -- @string[opt] conninfo
 -- @string[opt="template0"] template the database that it is a copy of
-function support.database(conninfo, template)
+-- @string[opt="UTF8"] encoding
+function support.database(conninfo, template, encoding)
   local name = "forgelog_" .. process.unique()
-  administer(("CREATE DATABASE %s TEMPLATE %s%s"):format(name, template or "template0",
-    file_copy()), conninfo)
+  local encoded = encoding and (" ENCODING '%s' LOCALE 'C'"):format(encoding) or ""
+  administer(("CREATE DATABASE %s TEMPLATE %s%s%s"):format(name, template or "template0",
+    encoded, file_copy()), conninfo)
   local fresh = (conninfo or support.conninfo()):gsub("dbname=%S+", "dbname=" .. name)
   made[fresh] = { name = name, conninfo = conninfo }
   if is_old() then support.psql("REVOKE CREATE ON SCHEMA public FROM PUBLIC", fresh) end

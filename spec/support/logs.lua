@@ -100,6 +100,19 @@ function logs.installed(conninfo, tables)
   return db, logs.connect(db)
 end
 
+--- The database and the log of `logs.installed`, where sessions have settings that print times and
+-- numbers in another way: IST is India's time there, and reads as Israel's.
+function logs.peculiar()
+  local db, log = logs.installed()
+  for _, setting in ipairs({ "DateStyle = 'SQL, DMY'", "TimeZone = 'Asia/Calcutta'",
+    "IntervalStyle = sql_standard", "extra_float_digits = -15", "bytea_output = escape",
+    "standard_conforming_strings = off", "escape_string_warning = off" }) do
+    logs.must(log, ("ALTER DATABASE %s SET %s"):format(db:match("dbname=(%S+)"), setting))
+  end
+  log:close()
+  return db, logs.connect(db)
+end
+
 --- A database with the framework's plain log, and a table item with its row trigger.
 function logs.framework(conninfo)
   local db = support.database(conninfo)
@@ -129,7 +142,7 @@ end
 
 --- The server's clock, in Unix time.
 function logs.server_time(log)
-  return logs.must(log, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now")[1].now
+  return tonumber(logs.must(log, "SELECT extract(epoch FROM clock_timestamp()) AS now")[1].now)
 end
 
 --- The process id of the server's side of a log's connection.

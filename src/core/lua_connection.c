@@ -6,8 +6,8 @@
 #include "lua_job.h"
 #include "lua_reader.h"
 #include "lua_values.h"
+#include "number.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,36 +85,18 @@ static int connection_disconnect(lua_State *L) {
 
 /* ---- statements ---- */
 
-static void push_float(lua_State *L, double number) {
-  char text[40];
-  if (number != number)
-    lua_pushliteral(L, "NaN");
-  else if (isinf(number))
-    lua_pushstring(L, number > 0 ? "Infinity" : "-Infinity");
-  else {
-    snprintf(text, sizeof text, "%.17g", number);
-    lua_pushstring(L, text);
-  }
-}
-
-/* Whether a number is whole, and small enough for an integer: a Lua without integers has
-   doubles. */
-static bool is_whole(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 503
-  return lua_isinteger(L, index);
+#define IS_INTEGER(L, index) lua_isinteger(L, index)
 #else
-  lua_Number number = lua_tonumber(L, index);
-  return number == number && fabs(number) <= 9.0e18 && lua_isinteger(L, index);
+#define IS_INTEGER(L, index) 0 /* a Lua without integers has doubles */
 #endif
-}
 
 static void push_number(lua_State *L, int index) {
-  char text[24];
-  if (!is_whole(L, index)) {
-    push_float(L, lua_tonumber(L, index));
-    return;
-  }
-  snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index));
+  char text[FL_NUMBER_ROOM];
+  if (IS_INTEGER(L, index))
+    snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index));
+  else
+    fl_number_text(text, lua_tonumber(L, index));
   lua_pushstring(L, text);
 }
 
@@ -182,11 +164,12 @@ static int connection_error(lua_State *L) {
   return 1;
 }
 
-/* rows(): the rows of the last statement, and how many it wrote where the command says so. */
+/* rows(numeric): the rows of the last statement, numerics as numbers where told so, and how many it
+   wrote where the command says so. */
 static int connection_rows(lua_State *L) {
   const struct fl_pgconn *pg = &check(L)->pg;
   int64_t affected = fl_result_affected(pg);
-  fl_push_rows(L, pg);
+  fl_push_rows(L, pg, lua_toboolean(L, 2));
   if (affected < 0) return 1;
   fl_pushinteger(L, affected);
   return 2;

@@ -3,6 +3,7 @@
 
 #include "compat.h"
 #include "kept.h"
+#include "number.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +17,28 @@ const char *fl_check_text(lua_State *L, int index) {
   const char *text = luaL_checklstring(L, index, &length);
   luaL_argcheck(L, strlen(text) == length, index, "text with a zero byte");
   return text;
+}
+
+/* ---- numbers ---- */
+
+int fl_core_number_text(lua_State *L) {
+  char text[FL_NUMBER_ROOM];
+  double number = luaL_checknumber(L, 1);
+  if (lua_gettop(L) < 2)
+    fl_number_text(text, number);
+  else
+    fl_number_fixed(text, number, (int)luaL_checkinteger(L, 2));
+  lua_pushstring(L, text);
+  return 1;
+}
+
+int fl_core_parse_number(lua_State *L) {
+  double number;
+  if (fl_number_parse(fl_check_text(L, 1), &number))
+    lua_pushnumber(L, number);
+  else
+    lua_pushnil(L);
+  return 1;
 }
 
 /* ---- errors ---- */
@@ -122,16 +145,25 @@ void fl_push_bigint(lua_State *L, int64_t value) {
   lua_pushstring(L, digits);
 }
 
+/* What is no number to C stays the text that it is. */
+static void push_float(lua_State *L, const char *text) {
+  double number;
+  if (fl_number_parse(text, &number))
+    lua_pushnumber(L, number);
+  else
+    lua_pushstring(L, text);
+}
+
 static void push_value(lua_State *L, const char *text, size_t length, enum fl_type type) {
   switch (type) {
     case FL_TYPE_INTEGER: fl_push_bigint(L, strtoll(text, NULL, 10)); break;
-    case FL_TYPE_FLOAT: lua_pushnumber(L, strtod(text, NULL)); break;
+    case FL_TYPE_FLOAT: push_float(L, text); break;
     case FL_TYPE_BOOLEAN: lua_pushboolean(L, text[0] == 't'); break;
     default: lua_pushlstring(L, text, length);
   }
 }
 
-static void push_row(lua_State *L, const struct fl_pgconn *pg, int row, int columns) {
+static void push_row(lua_State *L, const struct fl_pgconn *pg, int row, int columns, bool numeric) {
   int column;
   lua_createtable(L, 0, columns);
   for (column = 0; column < columns; column++) {
@@ -139,16 +171,17 @@ static void push_row(lua_State *L, const struct fl_pgconn *pg, int row, int colu
     const char *text = fl_pgconn_value(pg, row, column, &length);
     struct fl_column about = fl_result_column(pg, column);
     if (!text) continue;
+    if (numeric && about.type == FL_TYPE_NUMERIC) about.type = FL_TYPE_FLOAT;
     push_value(L, text, length, about.type);
     lua_setfield(L, -2, about.name);
   }
 }
 
-void fl_push_rows(lua_State *L, const struct fl_pgconn *pg) {
+void fl_push_rows(lua_State *L, const struct fl_pgconn *pg, bool numeric) {
   int row, rows = fl_pgconn_rows(pg), columns = fl_pgconn_columns(pg);
   lua_createtable(L, rows, 0);
   for (row = 0; row < rows; row++) {
-    push_row(L, pg, row, columns);
+    push_row(L, pg, row, columns, numeric);
     lua_rawseti(L, -2, row + 1);
   }
 }

@@ -7,6 +7,13 @@
 
 #include <lua.h>
 
+/* core.number_text(number [, places]): the shortest text that reads back as the same number, or
+   with that many digits behind the point; the decimal point is one in every locale. */
+int fl_core_number_text(lua_State *L);
+
+/* core.parse_number(text): the number; nil: the text is no decimal number. */
+int fl_core_parse_number(lua_State *L);
+
 /* Makes the metatable of error tables. */
 void fl_setup_errors(lua_State *L);
 
@@ -22,8 +29,9 @@ void fl_push_seq(lua_State *L, int64_t seq);
 /* An integer; as text where this Lua would round it. */
 void fl_push_bigint(lua_State *L, int64_t value);
 
-/* The rows of the last statement as a list of tables by column name. */
-void fl_push_rows(lua_State *L, const struct fl_pgconn *pg);
+/* The rows of the last statement as a list of tables by column name. numeric: values of that type
+   as numbers, and not as the text that holds all their digits. */
+void fl_push_rows(lua_State *L, const struct fl_pgconn *pg, bool numeric);
 
 /* The names of the fields of a change, as a list. */
 void fl_push_fields(lua_State *L);

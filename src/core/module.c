@@ -9,6 +9,8 @@
 static const luaL_Reg functions[] = {{"connection", fl_core_connection},
                                      {"error", fl_core_error},
                                      {"lookup", fl_core_lookup},
+                                     {"number_text", fl_core_number_text},
+                                     {"parse_number", fl_core_parse_number},
                                      {"parse_position", fl_core_parse_position},
                                      {"position_text", fl_core_position_text},
                                     {"place", fl_core_place},

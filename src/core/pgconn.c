@@ -2,6 +2,7 @@
    libpq. */
 #include "pgconn.h"
 
+#include "encoding.h"
 #include "job.h"
 
 #include <libpq-fe.h>
@@ -26,6 +27,7 @@ void fl_pgconn_close(struct fl_pgconn *pg) {
   pg->conn = NULL;
   pg->copies = false;
   pg->copy = NULL;
+  pg->choosing = false;
   pg->state = FL_PGCONN_CLOSED;
 }
 
@@ -63,7 +65,7 @@ static void hear_last_words(struct fl_pgconn *pg) {
 
 static enum fl_step lost(struct fl_pgconn *pg) {
   struct fl_error said = pg->error;
-  fl_fail_text(&pg->error, FL_ERR_LOST, said.sqlstate,
+  fl_fail_text(&pg->error, pg->choosing ? FL_ERR_CONNECT : FL_ERR_LOST, said.sqlstate,
                said.kind ? said.message : PQerrorMessage(pg->conn));
   fl_pgconn_close(pg);
   return FL_STEP_FAILED;
@@ -206,6 +208,28 @@ static bool ready(const struct fl_pgconn *pg) {
   return poll(&waited, 1, 0) > 0;
 }
 
+/* Whether the user has named an encoding: in conninfo, service, PGCLIENTENCODING or options. */
+static bool names_encoding(const struct fl_pgconn *pg) {
+  PQconninfoOption *given = PQconninfo(pg->conn);
+  const char *options = given ? value_of(given, "options") : NULL;
+  bool named = given && (value_of(given, "client_encoding") ||
+                         (options && strstr(options, "client_encoding")));
+  PQconninfoFree(given);
+  return named;
+}
+
+/* Where nobody has named another encoding, a new connection asks for the one that is best. Where
+   the server cannot convert to it, the encoding stays as it was. */
+static enum fl_step choose_encoding(struct fl_pgconn *pg) {
+  const char *client = PQparameterStatus(pg->conn, "client_encoding");
+  const char *wanted = fl_encoding_wanted(PQparameterStatus(pg->conn, "server_encoding"));
+  char sql[40];
+  if (!client || strcmp(client, wanted) == 0 || names_encoding(pg)) return FL_STEP_DONE;
+  snprintf(sql, sizeof sql, "SET client_encoding TO '%s'", wanted);
+  pg->choosing = fl_pgconn_send(pg, sql, 0, NULL, NULL);
+  return pg->choosing ? fl_pgconn_step(pg) : FL_STEP_FAILED;
+}
+
 /* PQconnectPoll must not be called before the socket is ready: it would take a connection that is
    still under way for made, and wait inside libpq, or give up hosts that it has not tried yet. A
    step that comes early goes on waiting. */
@@ -220,7 +244,7 @@ static enum fl_step step_connect(struct fl_pgconn *pg) {
   PQsetErrorVerbosity(pg->conn, PQERRORS_DEFAULT);
   if (PQsetnonblocking(pg->conn, 1) != 0) return lost(pg);
   pg->state = FL_PGCONN_IDLE;
-  return FL_STEP_DONE;
+  return choose_encoding(pg);
 }
 
 bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
@@ -251,15 +275,27 @@ static void append_part(char *message, size_t size, const char *label, const cha
   if (part) snprintf(message + length, size - length, "%s%s", label, part);
 }
 
+static void append_encoding(const struct fl_pgconn *pg, char *text, size_t size,
+                            const char *sqlstate) {
+  const char *client = PQparameterStatus(pg->conn, "client_encoding");
+  const char *server = PQparameterStatus(pg->conn, "server_encoding");
+  const char *hint = fl_encoding_hint(sqlstate, server, client);
+  if (!hint) return;
+  append_part(text, size, "; hint: the connection's client_encoding is ", client);
+  append_part(text, size, "; ", hint);
+}
+
 /* Only the first error counts: later statements of the same text failed because of it. */
 static void server_refused(struct fl_pgconn *pg, const PGresult *result) {
   char text[sizeof pg->error.message];
   const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   if (pg->error.kind != FL_ERR_NONE) return;
   snprintf(text, sizeof text, "%s", primary ? primary : PQresultErrorMessage(result));
   append_part(text, sizeof text, "; ", PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
   append_part(text, sizeof text, "; hint: ", PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
-  fl_fail_text(&pg->error, FL_ERR_QUERY, PQresultErrorField(result, PG_DIAG_SQLSTATE), text);
+  append_encoding(pg, text, sizeof text, sqlstate);
+  fl_fail_text(&pg->error, FL_ERR_QUERY, sqlstate, text);
 }
 
 static void refuse_copy(struct fl_pgconn *pg, const char *direction) {
@@ -293,8 +329,9 @@ static enum fl_step finish(struct fl_pgconn *pg) {
     fl_fail(&pg->error, FL_ERR_QUERY, "53200", "out of memory while receiving a result");
     return lost(pg);
   }
+  if (pg->choosing) fl_clear(&pg->error);
   pg->state = FL_PGCONN_IDLE;
-  pg->copies = false;
+  pg->choosing = pg->copies = false;
   pg->copy = NULL;
   return pg->error.kind == FL_ERR_NONE ? FL_STEP_DONE : FL_STEP_FAILED;
 }

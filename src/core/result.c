@@ -4,7 +4,16 @@
 #include <stdlib.h>
 
 /* Type oids of the catalog's bootstrap data; they never change. */
-enum { BOOL = 16, INT8 = 20, INT2 = 21, INT4 = 23, OID = 26, FLOAT4 = 700, FLOAT8 = 701 };
+enum {
+  BOOL = 16,
+  INT8 = 20,
+  INT2 = 21,
+  INT4 = 23,
+  OID = 26,
+  FLOAT4 = 700,
+  FLOAT8 = 701,
+  NUMERIC = 1700
+};
 
 static enum fl_type type_of(unsigned oid) {
   switch (oid) {
@@ -14,6 +23,7 @@ static enum fl_type type_of(unsigned oid) {
     case OID: return FL_TYPE_INTEGER;
     case FLOAT4:
     case FLOAT8: return FL_TYPE_FLOAT;
+    case NUMERIC: return FL_TYPE_NUMERIC;
     case BOOL: return FL_TYPE_BOOLEAN;
     default: return FL_TYPE_TEXT;
   }

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum fl_type { FL_TYPE_TEXT, FL_TYPE_INTEGER, FL_TYPE_FLOAT, FL_TYPE_BOOLEAN };
+enum fl_type { FL_TYPE_TEXT, FL_TYPE_INTEGER, FL_TYPE_FLOAT, FL_TYPE_NUMERIC, FL_TYPE_BOOLEAN };
 
 struct fl_column {
   const char *name;

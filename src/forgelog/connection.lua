@@ -8,8 +8,7 @@ local pump = require "forgelog.connection.pump"
 local sql = require "forgelog.connection.sql"
 
 local connection = {
-  -- Makes the handle of each new connection. Specs replace it to look at every statement before it
-  -- is sent.
+  -- Makes the handle of each new connection. Specs replace it to see every statement that is sent.
   new_handle = core.connection,
 }
 
@@ -126,19 +125,20 @@ local function begin(handle, operation) return handle:begin(operation) end
 
 local function fetch(_, reader, most) return reader:fetch(most) end
 
+local function ask(self, numeric, text, ...)
+  local ok, err = perform(self, text, query, text, ...)
+  if not ok then return nil, err end
+  return self._state.handle:rows(numeric)
+end
+
 --- Runs a statement with parameters $1.., or several statements without.
 -- @string text the SQL
 -- @param ... parameters: nil, booleans, numbers, strings
--- @return the rows as tables, and how many were written where the command says so; or nil and an
--- error
-function Connection:query(text, ...)
-  local ok, err = perform(self, text, query, text, ...)
-  if not ok then return nil, err end
-  return self._state.handle:rows()
-end
+-- @return the rows as tables; where the command says so, how many it wrote; or nil and an error
+function Connection:query(text, ...) return ask(self, false, text, ...) end
 
 --- Runs the statement of a file of SQL; it locates the log first where the statement needs its
--- schema.
+-- schema. Its numerics are numbers: times, whose floats a session may print with few digits.
 -- @string name such as "trim.batch", for sql/trim/batch.sql
 -- @param ... parameters, as of `query`
 -- @return as of `query`
@@ -151,7 +151,7 @@ function Connection:run(name, ...)
     end
     schema = self:fact("schema")
   end
-  return self:query(sql.statement(name, schema), ...)
+  return ask(self, true, sql.statement(name, schema), ...)
 end
 
 --- The same for a schema in which there need not be a log, nor the schema itself.
@@ -160,7 +160,7 @@ end
 -- @param ... parameters, as of `query`
 -- @return as of `query`
 function Connection:run_in(schema, name, ...)
-  return self:query(sql.statement(name, sql.identifier(schema)), ...)
+  return ask(self, true, sql.statement(name, sql.identifier(schema)), ...)
 end
 
 --- Finds the log, as it is now.

@@ -8,6 +8,7 @@
 -- @module forgelog
 local check = require "forgelog.connection.options"
 local connection = require "forgelog.connection"
+local core = require "forgelog.core"
 local drain = require "forgelog.drain"
 local find_waiter = require "forgelog.wait"
 local seqs = require "forgelog.seqs"
@@ -50,7 +51,8 @@ local function conninfo_text(conninfo)
   end
   local parts = {}
   for keyword, value in pairs(conninfo) do
-    parts[#parts + 1] = ("%s='%s'"):format(keyword, (tostring(value):gsub("[\\']", "\\%0")))
+    local text = type(value) == "number" and core.number_text(value) or tostring(value)
+    parts[#parts + 1] = ("%s='%s'"):format(keyword, (text:gsub("[\\']", "\\%0")))
   end
   return table.concat(parts, " ")
 end

@@ -1,8 +1,10 @@
 --- The state of a log for Prometheus, in its text exposition format 0.0.4: for an HTTP endpoint, or
 -- for a file that node_exporter's textfile collector reads.
 -- @module forgelog.metrics
+local core = require "forgelog.core"
 local status_of = require "forgelog.status"
 local units = require "forgelog.units"
+local utf8 = require "forgelog.utf8"
 
 -- Why a consumer must resync: each reason is a series of its own that is always there, 0 or 1, so
 -- that an alert neither begins nor ends with a series that comes or goes.
@@ -124,14 +126,6 @@ local FAMILIES = {
     healthy_tables },
 }
 
--- The shortest text that reads as the same number, with a point whatever the locale.
-local function float(value)
-  for digits = 15, 17 do
-    local text = ("%." .. digits .. "g"):format(value)
-    if tonumber(text) == value then return (text:gsub("[^%w+%-]+", ".")) end
-  end
-end
-
 local kind_of = math.type or function() end -- luacheck: ignore 143
 
 -- A value as text: whole numbers exact, true 1, false 0; nil for what is no finite number. Numbers
@@ -141,40 +135,17 @@ local function number(value)
   if type(value) == "string" then return value:match("^%-?%d+$") end
   if type(value) ~= "number" or value ~= value or math.abs(value) == math.huge then return nil end
   if kind_of(value) == "integer" then return ("%d"):format(value) end
-  local is_whole = value == math.floor(value) and math.abs(value) <= 2 ^ 53
-  return is_whole and ("%.0f"):format(value) or float(value)
-end
-
--- The sequences of bytes that UTF-8 has above ASCII: T is a byte that goes on with a character.
-local SEQUENCES = {
-  "^[\194-\223]T", "^\224[\160-\191]T", "^[\225-\236\238\239]TT", "^\237[\128-\159]T",
-  "^\240[\144-\191]TT", "^[\241-\243]TTT", "^\244[\128-\143]TT",
-}
-for i, pattern in ipairs(SEQUENCES) do SEQUENCES[i] = pattern:gsub("T", "[\128-\191]") end
-
-local function sequence(text, from)
-  for _, pattern in ipairs(SEQUENCES) do
-    local found = text:match(pattern, from)
-    if found then return found end
-  end
+  return core.number_text(value)
 end
 
 -- Names in a database of another encoding: each byte that is no UTF-8 as \xHH, since one such byte
 -- spoils a whole scrape.
-local function clean(text)
-  local parts, at = {}, 1
-  while at <= #text do
-    local part = text:match("^[\1-\127]+", at) or sequence(text, at)
-    parts[#parts + 1] = part or ("\\x%02X"):format(text:byte(at))
-    at = at + (part and #part or 1)
-  end
-  return table.concat(parts)
-end
+local function hex(byte) return ("\\x%02X"):format(byte) end
 
 local ESCAPES = { ["\\"] = "\\\\", ["\n"] = "\\n", ['"'] = '\\"' }
 
 local function label(name, text)
-  return ('%s="%s"'):format(name, (clean(text):gsub('[\\\n"]', ESCAPES)))
+  return ('%s="%s"'):format(name, (utf8.mend(text, hex):gsub('[\\\n"]', ESCAPES)))
 end
 
 -- The labels of a sample in braces: whose log it is, and what the family adds.

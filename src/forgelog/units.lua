@@ -1,5 +1,6 @@
 --- Durations, numbers and sizes as people type and read them; words of a shell command.
 -- @module forgelog.units
+local core = require "forgelog.core"
 
 local units = {}
 
@@ -7,19 +8,20 @@ local SECONDS = { ms = 0.001, s = 1, m = 60, min = 60, h = 3600, d = 86400, w = 
 
 --- Seconds from "90", "90s", "15m", "1h30m", "7d"; nil where the text is none of these.
 function units.seconds(text)
-  if tonumber(text) and text:match("^[%d.]+$") then return tonumber(text) end
+  if text:find("^[%d.]+$") then return core.parse_number(text) end
   local total, rest = 0, text
   while rest ~= "" do
-    local number, unit, after = rest:match("^([%d.]+)(%a+)(.*)$")
-    if not (tonumber(number) and SECONDS[unit]) then return nil end
-    total, rest = total + tonumber(number) * SECONDS[unit], after
+    local digits, unit, after = rest:match("^([%d.]+)(%a+)(.*)$")
+    local number = digits and core.parse_number(digits)
+    if not (number and SECONDS[unit]) then return nil end
+    total, rest = total + number * SECONDS[unit], after
   end
   return text ~= "" and total or nil
 end
 
 --- Seconds as text of at most two units: "0.3 s", "4 min", "2 h 5 min", "3 d 1 h".
 function units.duration(seconds)
-  if seconds < 10 then return ("%.1f s"):format(seconds) end
+  if seconds < 10 then return core.number_text(seconds, 1) .. " s" end
   local whole = math.floor(seconds + 0.5)
   if whole < 100 then return ("%d s"):format(whole) end
   local days, hours = math.floor(whole / 86400), math.floor(whole / 3600) % 24
@@ -42,7 +44,7 @@ function units.bytes(bytes)
   local size, unit = bytes, 1
   local names = { "B", "kB", "MB", "GB", "TB" }
   while size >= 1024 and unit < #names do size, unit = size / 1024, unit + 1 end
-  return (unit == 1 and "%d %s" or "%.1f %s"):format(size, names[unit])
+  return core.number_text(size, unit == 1 and 0 or 1) .. " " .. names[unit]
 end
 
 --- How many of something.

@@ -1,44 +1,40 @@
--- cli/lib/json.lua: JSON by dkjson, else by cjson, else an error that says what to install.
+-- cli/lib/json.lua: what the command prints as JSON is valid JSON, exact, and steady in its order.
 local command = require "support.command"
 local dkjson = require "dkjson"
+local json = require "forgelog.cli.lib.json"
 local support = require "support"
 
 describe("JSON", function()
-  local db, log
-  setup(function()
-    db, log = command.database { orders = "id bigint PRIMARY KEY", customers = "id int" }
-  end)
-  teardown(function()
+  it("begins with the keys that tell what it is about", function()
+    local db, log = command.database { orders = "id bigint PRIMARY KEY", customers = "id int" }
+    local begins = '{"name":"%s","schema":"public",'
+    command.says(db, "^%[" .. begins:format("customers") .. ".*" .. begins:format("orders"),
+      "watched --json")
     log:close()
     support.drop(db)
   end)
 
-  -- A folder with modules that fail to load; returns the variable that puts it first in Lua's path.
-  local function without(...)
-    local folder = support.path("lua")
-    assert(support.run("mkdir " .. folder))
-    for _, name in ipairs({ ... }) do
-      support.write(("%s/%s.lua"):format(folder, name), "error 'this module is hidden'")
-    end
-    return ("LUA_PATH='%s/?.lua;;'"):format(folder)
-  end
-
-  it("begins with the keys that tell what it is about", function()
-    local begins = '{"name":"%s","schema":"public",'
-    command.says(db, "^%[" .. begins:format("customers") .. ".*" .. begins:format("orders"),
-      "watched --json")
+  it("has its other keys in order, and lists for empty tables", function()
+    assert.equal('{"name":1,"seq":2,"message":3,"a":{"b":[],"c":[false,true]},"z":"x"}',
+      json.encode({ z = "x", a = { c = { false, true }, b = {} }, message = 3, seq = 2, name = 1 }))
+    assert.equal("null", json.encode(nil))
   end)
 
-  it("is the same by cjson", function()
-    local expected = dkjson.decode((command.says(db, "", "watched --json")))
-    local status, output, errors = command.run(db, "watched --json", without("dkjson"))
-    assert.equal(0, status, errors)
-    assert.same(expected, (dkjson.decode(output)))
+  it("holds numbers exactly, and null for what JSON has no number for", function()
+    assert.equal("[9007199254740991,-1,0.1,19.99,0.3333333333333333,1000000000000000000,1e-07]",
+      json.encode({ 9007199254740991, -1, 0.1, 19.99, 1 / 3, 1e18, 1e-7 }))
+    assert.equal("[null,null,null]", json.encode({ 1 / 0, -1 / 0, 0 / 0 }))
+    local largest = rawget(math, "maxinteger")
+    if largest then assert.equal("[9223372036854775807]", json.encode({ largest })) end
   end)
 
-  it("needs one of the two", function()
-    local status, output, errors = command.run(db, "watched --json", without("dkjson", "cjson"))
-    assert.same({ 1, "" }, { status, output })
-    assert.matches("^forgelog: JSON needs the Lua module dkjson or cjson: [^\n]+\n$", errors)
+  it("holds every character, and none that a terminal would obey", function()
+    local characters = {}
+    for code = 1, 127 do characters[code] = string.char(code) end
+    characters[#characters + 1] = "\194\155 \195\164 \226\130\172 \240\159\152\128 \239\191\191"
+    local text = table.concat(characters)
+    local encoded = json.encode(text)
+    assert.equal(text, (dkjson.decode(encoded)))
+    assert.is_nil(encoded:find("[%c\127]") or encoded:find("\194\155"))
   end)
 end)

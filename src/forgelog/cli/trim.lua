@@ -145,7 +145,8 @@ local function say_done(context, log, done, why, started)
   if why == "busy" then
     context.out(text, ": another session is trimming\n")
   else
-    context.out(text, (", in %.1f s; %s\n"):format(now(log) - started, remaining(log)))
+    local took = core.number_text(now(log) - started, 1)
+    context.out(text, (", in %s s; %s\n"):format(took, remaining(log)))
   end
   context.flush()
 end

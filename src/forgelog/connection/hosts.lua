@@ -30,7 +30,7 @@ end
 function hosts.list(handle)
   local names, numbers = handle:option("host"), handle:option("hostaddr")
   local ports = split(handle:option("port") or "")
-  if ports[1] == "" then return {} end
+  if #ports == 1 and ports[1] == "" then return {} end
   names, numbers = names and split(names), numbers and split(numbers)
   local count = math.max(#(names or numbers or { "" }), 1)
   local fits = #(numbers or names or { "" }) == count and (#ports == 1 or #ports == count)

@@ -109,6 +109,12 @@ end
 
 local carried = { ["nil"] = true, boolean = true, number = true, string = true }
 
+-- What to pass in place of a value that is no parameter, by its type.
+local INSTEAD = {
+  table = "; an array is passed as text, such as '{1,2}', and cast: $%d::int[]",
+  cdata = "; a 64-bit integer is passed as text: (\"%%d\"):format(n)",
+}
+
 --- The SQL and the parameters of a statement.
 function options.statement(where, sql, ...)
   if type(sql) ~= "string" then options.misuse(where, "sql must be a string, got " .. type(sql)) end
@@ -117,7 +123,8 @@ function options.statement(where, sql, ...)
     local value = select(i, ...)
     if not carried[type(value)] then
       local message = "parameter $%d must be nil, a boolean, a number or a string, got %s"
-      options.misuse(where, message:format(i, type(value)))
+      local instead = (INSTEAD[type(value)] or ""):format(i)
+      options.misuse(where, message:format(i, type(value)) .. instead)
     end
     if type(value) == "string" and value:find("\0", 1, true) then
       local message = "parameter $%d has a zero byte, which PostgreSQL's text cannot hold"

@@ -91,7 +91,7 @@ end
 -- What took too long is cancelled; where that does not succeed in time, the connection is dropped.
 local function end_late(state, seconds)
   local handle = state.handle
-  local message = ("no answer within %g seconds"):format(seconds)
+  local message = ("no answer within %s seconds"):format(core.number_text(seconds))
   local ended = pump.cancel(state)
   if ended == "done" then return true end
   if ended == "failed" and handle:state() == "idle" then

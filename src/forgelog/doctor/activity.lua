@@ -1,5 +1,6 @@
 --- Checks of what goes on: who writes, who trims, and what stands between.
 -- @module forgelog.doctor.activity
+local core = require "forgelog.core"
 local sql = require "forgelog.connection.sql"
 local units = require "forgelog.units"
 
@@ -143,7 +144,7 @@ local function argument(seconds)
       return ("%.0f%s"):format(seconds / unit[1], unit[2])
     end
   end
-  return ("%gs"):format(seconds)
+  return core.number_text(seconds) .. "s"
 end
 
 local function trimmer(run)

@@ -99,6 +99,23 @@ local function timeline(run)
     .. "cannot be told from one that did not", grant:format(run.server.role))
 end
 
+-- Whether all text can be read and printed.
+local function encoding(run)
+  local server = run.server
+  local speaks = server.client_encoding
+  if server.encoding == "SQL_ASCII" then
+    return run:warning("sql_ascii", "the database is in SQL_ASCII, which holds bytes of any "
+      .. "encoding: names and values come as they were written, and may be no UTF-8",
+      "dump it and restore it into a database in UTF8, once all of its text is in one encoding")
+  elseif speaks ~= "UTF8" then
+    local message = "this connection speaks %s: text that this cannot hold makes statements fail"
+    return run:warning("client_encoding", message:format(speaks),
+      "unset PGCLIENTENCODING and client_encoding, so that connections speak UTF8")
+  end
+  local of_database = server.encoding ~= "UTF8" and ", the database " .. server.encoding or ""
+  run:ok("this connection speaks UTF8" .. of_database)
+end
+
 local function fsync(run)
   if run.server.fsync then return run:ok("fsync is on") end
   run:note("fsync_off", "fsync is off: nothing outlives a crash of the machine for certain, the "
@@ -108,5 +125,5 @@ end
 return {
   { "server", version }, { "standby", standby }, { "locks", locks },
   { "synchronous_commit", synchronous_commit }, { "replication_role", replication_role },
-  { "fsync", fsync }, { "timeline", timeline, needs_log = true },
+  { "fsync", fsync }, { "encoding", encoding }, { "timeline", timeline, needs_log = true },
 }

@@ -20,7 +20,7 @@ end
 
 -- A value in a URI.
 local function percent(value)
-  return (value:gsub("[^%w%-._~]", function(byte) return ("%%%02X"):format(byte:byte()) end))
+  return (value:gsub("[^A-Za-z0-9%-._~]", function(byte) return ("%%%02X"):format(byte:byte()) end))
 end
 
 -- A value in a connection string.

@@ -114,7 +114,7 @@ end
 
 local function unchanged(value) return value end
 
-local function micros(seconds) return seconds and ("%.6f"):format(seconds) or "null" end
+local function micros(seconds) return seconds and core.number_text(seconds, 6) or "null" end
 
 -- How a later field is written in JSON; as json.encode does where nothing else is said.
 local AS_JSON = { txid = digits, key_cols = digits, old = object, new = object }

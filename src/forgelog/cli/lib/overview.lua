@@ -1,5 +1,6 @@
 --- A status as text for people: the log and its writers, the consumers, the watched tables.
 -- @module forgelog.cli.lib.overview
+local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
 local terminal = require "forgelog.cli.lib.terminal"
 local units = require "forgelog.units"
@@ -46,7 +47,7 @@ local function add_log(context, now, lines, spark)
     now.min_seq and ("seq %d to %d"):format(now.min_seq, now.max_seq) or "the log is empty",
     now.trimmed_to and now.trimmed_to > 0 and (", trimmed to %d"):format(now.trimmed_to) or "")
   if now.oldest_age then line("oldest", "%s old", units.duration(now.oldest_age)) end
-  line("writes", "%.1f a second%s%s", now.write_rate, now.retention
+  line("writes", "%s a second%s%s", core.number_text(now.write_rate, 1), now.retention
     and ("; at that rate the log holds %s"):format(units.duration(now.retention)) or "", spark)
   if now.horizon then
     line("horizon", "%d; %s above it", now.horizon, units.many(now.above_horizon, "change"))

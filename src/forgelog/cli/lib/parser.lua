@@ -8,8 +8,9 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local function whole(least)
   return function(text)
-    local number = tonumber(text)
-    if number and number >= least and number == math.floor(number) then return number end
+    local number = core.parse_number(text)
+    local is_whole = number and number >= least and number == math.floor(number)
+    if is_whole then return math.floor(number) end
     return nil, ("'%s' is no whole number, %d or more"):format(text, least)
   end
 end
@@ -41,8 +42,13 @@ end
 
 local OPS = { INSERT = true, UPDATE = true, DELETE = true, TRUNCATE = true, RELOAD = true }
 
+-- Not by string.upper, which makes other letters of these in a Turkish locale.
+local function in_capitals(text)
+  return (text:gsub("[a-z]", function(letter) return string.char(letter:byte() - 32) end))
+end
+
 local function ops(text)
-  local names = list(text:upper())
+  local names = list(in_capitals(text))
   for _, name in ipairs(names) do
     if not OPS[name] then
       return nil, ("--op: '%s' is none of insert, update, delete, truncate, reload"):format(text)

@@ -25,7 +25,7 @@ function terminal.safe(text)
   local function hex(bytes)
     return (bytes:gsub(".", function(byte) return ("\\x%02x"):format(byte:byte()) end))
   end
-  return (text:gsub("[%c\127]", hex):gsub("\194[\128-\159]", hex))
+  return (text:gsub("[\1-\31\127]", hex):gsub("\194[\128-\159]", hex))
 end
 
 local function utf8_locale()

@@ -6,7 +6,7 @@
 -- the guard triggers may not), subscription text (which writes to the log), has_state,
 -- has_consumers, missing_columns text (of the first edition's), missing_functions text,
 -- missing_guards text, interfering text (what may keep a row out of the log), sequence text
--- (quoted), increment, cache, cycles, used float8 (the share of its numbers that the sequence has
+-- (quoted), increment, cache, cycles, used numeric (the share of its numbers that the sequence has
 -- given); what this role may do: may_use_schema, may_read (these columns), may_read_state,
 -- may_delete, may_read_consumers, may_save; locked_by int (pid of a session that has locked the log
 -- or waits to), idle_trimmer int (pid of a session that idles with the trimmer's lock); live_rows,
@@ -47,7 +47,7 @@ SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exi
        ) AS interfering,
        pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(sc.relname) AS sequence,
        q.seqincrement AS increment, q.seqcache AS cache, q.seqcycle AS cycles,
-       last_given.value / q.seqmax::float8 AS used,
+       last_given.value / q.seqmax::numeric AS used,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS may_use_schema,
        (SELECT pg_catalog.bool_and(pg_catalog.has_column_privilege(c.oid, x.attnum, 'SELECT'))
           FROM pg_catalog.pg_attribute x

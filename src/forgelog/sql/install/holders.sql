@@ -2,10 +2,10 @@
 -- Parameters: $1 bigint (the table's oid), $2 boolean (readers hold it too), $3 boolean (the script
 -- works on this table alone).
 -- Columns: pid int (NULL: a prepared transaction), application, usename and state text ('' where
--- they are hidden from this role), seconds float8 (since its transaction began; NULL: hidden).
+-- they are hidden from this role), seconds numeric (since its transaction began; NULL: hidden).
 SELECT DISTINCT l.pid, coalesce(a.application_name, '') AS application,
        coalesce(a.usename, '') AS usename, coalesce(a.state, '') AS state,
-       extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8 AS seconds
+       extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start) AS seconds
   FROM pg_catalog.pg_locks l
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
  WHERE l.granted AND l.database = @this_database@

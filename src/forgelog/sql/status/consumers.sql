@@ -1,8 +1,8 @@
 -- The consumers that keep their position in the table store, and which session runs each.
 -- Parameters: none.
--- Columns: name text, position text, updated_at float8 (Unix seconds), pid int and application_name
--- text (NULL: no session holds its name).
-SELECT c.name, c.position, extract(epoch FROM c.updated_at)::float8 AS updated_at,
+-- Columns: name text, position text, updated_at numeric (Unix seconds), pid int and
+-- application_name text (NULL: no session holds its name).
+SELECT c.name, c.position, extract(epoch FROM c.updated_at) AS updated_at,
        l.pid, a.application_name
   FROM @consumers@ c
   LEFT JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2

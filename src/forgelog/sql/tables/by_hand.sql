@@ -3,7 +3,7 @@
 -- Columns: oid bigint (of the table), trigger text, args text (hex, each ended by a zero byte),
 -- tables text (the oids of the table and its partitions as an SQL array), fresh boolean (the
 -- function has statements made for the table as it is now).
-SELECT t.tgrelid::bigint AS oid, t.tgname AS "trigger", pg_catalog.encode(t.tgargs, 'hex') AS args,
+SELECT t.tgrelid::bigint AS oid, t.tgname AS "trigger", @trigger_arguments@ AS args,
        all_of.tables,
        pg_catalog.strpos(p.prosrc, pg_catalog.quote_literal(now.shape)) > 0
          AND pg_catalog.strpos(p.prosrc, pg_catalog.quote_literal(all_of.tables)) > 0

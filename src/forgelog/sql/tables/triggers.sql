@@ -11,7 +11,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS "table", @table_n
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted,
        t.tgname AS "trigger", w.kind, p.proname AS calls,
        t.tgenabled IN ('O', 'A') AS enabled, t.tgenabled = 'A' AS always,
-       pg_catalog.encode(t.tgargs, 'hex') AS args,
+       @trigger_arguments@ AS args,
        t.tgtype <> w.type OR t.tgqual IS NOT NULL OR pg_catalog.cardinality(t.tgattr::int2[]) > 0
          OR t.tgoldtable::text IS DISTINCT FROM w.old_table
          OR t.tgnewtable::text IS DISTINCT FROM w.new_table AS altered,
