@@ -64,12 +64,18 @@ describe("a consumer", function()
       assert.is_nil(count)
       assert.equal(i, seen.errors[i].attempt)
       assert.equal(seen.errors[i].err, err)
+      assert.same({ "handler_failed", true, true, 1, 3, 3 }, { err.code, err.retryable,
+        one:passes(err), err.first_seq, err.last_seq, err.changes })
       assert.is_nil(one:stats().position) -- it waits for the handler
     end
-    assert.matches("not today", seen.errors[1].err.message, 1, true)
-    assert.equal("of ours", seen.errors[2].err.message)
+    assert.matches("^the handler, with 3 changes %(seq 1 to 3%), raised: .*not today$",
+      seen.errors[1].err.message)
+    assert.matches("of ours", seen.errors[2].err.message, 1, true)
     assert.is_true(seen.errors[3].err.theirs)
-    assert.equal("timeout", select(2, one:step(0.01)).kind) -- the next try is not due
+    local _, waits = one:step(0.01) -- the next try is not due
+    assert.same({ "timeout", "retry", true, seen.errors[4].err }, { waits.kind, waits.code,
+      waits.retryable, waits.last_error })
+    assert.matches("^waiting for the next try: the handler, .* raised: nil$", waits.message)
     assert.equal(3, one:step(5))
     assert.same({ "1-3", "1-3", "1-3", "1-3", "1-3" }, tries)
     assert.is_true(times[4] - times[3] > 0.09 and times[5] - times[4] > 0.19)
@@ -128,7 +134,9 @@ describe("a consumer", function()
       if #reasons == 1 then error("the tables are locked") end
       at:add(2) -- committed while it reads: must not be lost
     end }
-    assert.matches("the tables are locked", select(2, anew:step(5)).message, 1, true)
+    local _, failed = anew:step(5)
+    assert.matches("^the resync %(start%) raised: .*the tables are locked$", failed.message)
+    assert.same({ "handler_failed", true }, { failed.code, failed.retryable })
     assert.equal(0, anew:step(5))
     assert.equal(2, settle(anew))
     assert.same({ "start", "start" }, reasons)

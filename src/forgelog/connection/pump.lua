@@ -5,7 +5,8 @@
 -- `new_handle()` (makes another one with the same settings), `waiter`, `settings`, `lost` (the
 -- error that ended the connection), `life` (whose `closed` its owner sets by closing), `owner` (the
 -- coroutine whose operation is under way), `located` (since it was connected), `statement` (the
--- text that runs; nil for one of the core's own), `follower` (the feed on it).
+-- text that runs; nil for one of the core's own), `follower` (the feed on it), `answered` (when an
+-- operation ended well).
 -- @module forgelog.connection.pump
 local cancel = require "forgelog.connection.cancel"
 local core = require "forgelog.core"
@@ -77,7 +78,10 @@ function pump.finish(state, seconds)
   local ok, err = ended == "done", nil
   if ended == "late" then ok, err = end_late(state, seconds) end
   state.owner = nil
-  if ok then return true end
+  if ok then
+    state.answered = state.waiter.now()
+    return true
+  end
   return nil, err or pump.failure(state)
 end
 

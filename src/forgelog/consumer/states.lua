@@ -6,7 +6,11 @@
 --     resync  reads everything again, or sets the position     -> take
 --     take    waits for changes                                -> handle, resync, open
 --     handle  the handler works, and the position is saved     -> take, open
+--
+-- A connection that is gone is replaced in each state, and what was done before stays done.
 -- @module forgelog.consumer.states
+local claim = require "forgelog.consumer.claim"
+local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
 
@@ -27,13 +31,17 @@ local function close_feed(self)
   self._feed = nil
 end
 
--- Before anything is delivered from a new connection: the batch at hand is done where its COMMIT
--- had taken place, and not ours any more where another consumer of the name has gone on.
-local function on_reconnect(self)
-  local ok, result = self._checkpoint:resume()
-  if not ok then return nil, result end
-  if result then self._changes = nil end
-  return true
+-- Has a connection that stands, and by which the name is claimed: before a handler is called, or
+-- what it has done is saved.
+local function connected(self, timeout)
+  local checkpoint, conn = self._checkpoint, self._log.connection
+  if not conn:lost() then
+    local ok, err = claim.prove(conn)
+    if not ok and not conn:lost() then return nil, err end
+  end
+  if self._feed then return self._feed:connected(timeout) end
+  if conn:lost() then self._reconnects = self._reconnects + 1 end
+  return checkpoint:reconnect()
 end
 
 local function follow(self, position)
@@ -46,7 +54,7 @@ local function follow(self, position)
   end
   self._checkpoint:rest()
   self._feed = self._log:follow(position, chosen)
-  self._feed:on_reconnect(function() return on_reconnect(self) end)
+  self._feed:on_reconnect(function() return self._checkpoint:resume() end)
   return "take"
 end
 
@@ -55,7 +63,7 @@ function states.drop(self)
   close_feed(self)
   if self._checkpoint then self._last_saved = self._checkpoint:saved() end
   if self._log then self._log:close() end
-  self._log, self._changes, self._checkpoint = nil, nil, nil
+  self._log, self._changes, self._checkpoint, self._resyncing = nil, nil, nil, nil
 end
 
 local function silence(options) return options.silence or options.timeout or SILENCE end
@@ -67,11 +75,13 @@ local function connect(self)
   })
   if not log then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
+  local claims = options.name ~= nil and options.listen ~= false
+  self._claim = self._claim or claims and claim.new(options.name) or nil
   self._checkpoint = make_checkpoint {
     log = log:limited(silence(options)),
     store = self._store,
     name = options.name,
-    claims = options.name ~= nil and options.listen ~= false,
+    claim = self._claim,
     refuse = self._refuse,
     transaction = options.transaction,
   }
@@ -95,49 +105,50 @@ local function nothing() end
 -- The new position is taken first: what commits while the tables are read comes again rather than
 -- never.
 function states.resync(self)
-  local options, lost = self._options, self._log.connection:lost()
-  if lost then
-    self._state = "open"
-    return nil, lost
+  local options, checkpoint = self._options, self._checkpoint
+  local ok, err = connected(self)
+  if not ok then return nil, err end
+  if checkpoint:superseded() then return "open" end
+  local position, raised
+  if not checkpoint:unsaved() then
+    position, err = self._log:limited(silence(options)):position({ settle = options.settle })
+    if not position then return nil, err end
   end
-  if self._checkpoint:superseded() then return "open" end
-  local ok
-  local position, err = self._log:limited(silence(options)):position({ settle = options.settle })
-  if not position then return nil, err end
+  self._resyncing = self._resyncing or os.time()
   local work = self._reason and options.on_resync or nothing
-  ok, err = self._checkpoint:commit(position, work, self._reason, self._log)
+  ok, err, raised = checkpoint:commit(position, work, self._reason, self._log)
+  if raised then err = failure.raised(("the resync (%s)"):format(self._reason), err) end
   if not ok then return nil, err end
   if self._reason then self._resyncs = self._resyncs + 1 end
-  return follow(self, position), 0
+  self._resyncing = nil
+  return follow(self, checkpoint:saved()), 0
 end
 
 function states.take(self, timeout, most)
   local options = self._options
   local changes, err = self._feed:batch(most or options.batch, timeout)
-  self._changes = changes
+  self._changes, self._position = changes, self._feed:position()
   if self._checkpoint:superseded() then return "open" end
   if changes then return "handle" end
   if err.code == "no_change" and not self._log.connection:lost() then
-    local ok, why = self._checkpoint:heartbeat(self._feed:position())
+    local ok, why = self._checkpoint:heartbeat(self._position)
     return nil, ok and err or why
   end
   if err.kind ~= "gap" or not options.on_resync then return nil, err end
   self._reason, self._last_error = err.reason, err
+  close_feed(self)
   return "resync"
 end
 
 -- A batch stays until its handler has returned and its position is saved.
 function states.handle(self, timeout)
-  local ok, err
-  if self._log.connection:lost() then
-    ok, err = self._feed:connected(timeout)
-    if not ok then return nil, err end
-  end
-  if self._checkpoint:superseded() then return "open" end
-  local changes = self._changes
-  if not changes then return "take" end -- its COMMIT had taken place
-  local position = self._feed:position()
-  ok, err = self._checkpoint:commit(position, self._options.on_changes, changes, self._log)
+  local checkpoint, changes = self._checkpoint, self._changes
+  local ok, err = connected(self, timeout)
+  if not ok then return nil, err end
+  if checkpoint:superseded() then return "open" end
+  local raised
+  ok, err, raised = checkpoint:commit(self._position, self._options.on_changes, changes, self._log)
+  if raised then err = failure.of_handler(err, changes) end
   if not ok then return nil, err end
   self._changes, self._last = nil, changes[#changes]
   self._delivered = self._delivered + #changes
