@@ -42,11 +42,41 @@ describe("a consumer", function()
   it("knows its lag while it is behind", function()
     at:add(20)
     must(at.log, "UPDATE forge_change_log SET created_at = now() - interval '1 minute'")
-    local one = at:make { batch = 10 }
+    local within = {}
+    local one
+    one = at:make { batch = 10, on_changes = function(changes)
+      within[#within + 1] = one:stats()
+      if #within == 1 then error("stuck") end
+      assert(changes[1])
+    end }
+    local function behind(changes, stats)
+      assert.equal(changes, stats.lag_changes)
+      local seconds = stats.lag_seconds
+      assert.is_true(seconds >= 59 and seconds < 80, tostring(seconds))
+    end
+    assert.is_nil((one:step(5)))
+    behind(20, within[1]) -- the batch at hand counts
+    behind(20, one:stats()) -- and while it waits for the next try
     assert.equal(10, one:step(5))
-    local stats = one:stats()
-    assert.equal(10, stats.lag_changes)
-    assert.is_true(stats.lag_seconds >= 59 and stats.lag_seconds < 80, tostring(stats.lag_seconds))
+    behind(20, within[2])
+    behind(10, one:stats())
+    assert.equal(10, settle(one))
+    assert.same({ 0, 0 }, { one:stats().lag_changes, one:stats().lag_seconds })
+  end)
+
+  it("tells the age of a resync as its lag, and no lag once it has caught up", function()
+    local real, during, one = os.time, nil, nil
+    one = at:make { on_resync = function()
+      os.time = function() return real() + 60 end -- luacheck: ignore 122
+      during = one:stats().lag_seconds
+      os.time = real -- luacheck: ignore 122
+    end }
+    assert.equal(0, one:step(5))
+    assert.is_true(during >= 60 and during < 80, tostring(during))
+    at:add(1)
+    must(at.log, "UPDATE forge_change_log SET created_at = now() - interval '1 hour'")
+    assert.equal(1, settle(one))
+    assert.equal(0, one:stats().lag_seconds)
   end)
 
   it("hands a batch out again, later each time, until its handler returns", function()

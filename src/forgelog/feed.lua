@@ -124,8 +124,9 @@ function Feed:position()
 end
 
 --- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),
--- `connected`, `last_error`;
--- and what it does at this moment, `state` and `bell`, in the words at the head of feed/states.lua.
+-- `connected`, `last_error`, `caught_up` (seconds since a look found nothing to read; nil: none
+-- has); and what it does at this moment, `state` and `bell`, in the words at the head of
+-- feed/states.lua.
 function Feed:stats()
   local reached = self._reader and self._reader:reached() or 0
   return {
@@ -133,6 +134,7 @@ function Feed:stats()
     behind = math.max(0, self._conn:fact("high_water") - reached),
     connected = not self._conn:lost(),
     last_error = self.last_error,
+    caught_up = self._caught_up and self._conn:now() - self._caught_up,
     state = self._state,
     bell = self._bell,
   }
