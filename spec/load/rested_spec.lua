@@ -233,7 +233,10 @@ describe("a handler during which the server starts anew", function()
     server = support.server()
     at = consumers.start(server.conninfo)
   end)
-  teardown(function() server:stop() end)
+  teardown(function()
+    for _, each in ipairs(at.made) do each:close() end
+    server:stop()
+  end)
 
   it("does its work once", function()
     at:add(3)
@@ -247,6 +250,30 @@ describe("a handler during which the server starts anew", function()
     assert.equal(1, works)
     assert.matches("^%d+:3$", one:stats().position)
     one:close()
-    at.log:close()
   end)
+
+  it("a loop of steps outlives, as it does a start without a server and another of its name",
+    function()
+      server:stop()
+      local one, codes = at:writer { position = consumer.table() }, {}
+      local function step()
+        local done, err = one:step(0.1)
+        if err then
+          assert.is_true(one:passes(err), tostring(err))
+          codes[err.code or err.kind] = true
+        end
+        return done
+      end
+      step()
+      assert.is_true(codes.connect)
+      server:start()
+      local other = at:writer { position = consumer.table() }
+      settle(other)
+      support.wait_until(function() step() return codes.name_taken end, "the other's name")
+      other:close()
+      support.wait_until(function() step() return codes.no_change end, "its turn")
+      local refused = at:writer { position = consumer.table(), exclusive = "refuse" }
+      local _, err = refused:step(5)
+      assert.same({ "name_taken", false }, { err.code, refused:passes(err) })
+    end)
 end)
