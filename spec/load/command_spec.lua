@@ -4,6 +4,7 @@ local command = require "support.command"
 local logs = require "support.logs"
 local pooler = require "support.pooler"
 local process = require "support.process"
+local relay = require "support.relay"
 local support = require "support"
 
 local db, log
@@ -114,6 +115,19 @@ describe("an --exec command that outlives the connection", function()
       end
     end
     assert.equal("7", command.saved(log, "n"))
+  end)
+
+  it("of drain does its work once although the network dropped the connection", function()
+    local between = relay.start(db)
+    insert(4)
+    local file = process.file("")
+    local drop = process.quote(("cat >>%s; kill -USR1 %s"):format(file, between.process.pid))
+    local status, _, errors = command.run(between.conninfo,
+      "drain --timeout 1s --batch 2 --name n --exec " .. drop)
+    between:stop()
+    assert.equal(0, status, errors)
+    assert.same({ 4, 0 }, { done(file) }, errors)
+    assert.equal("4", command.saved(log, "n"))
   end)
 
   it("of drain gives up within --timeout where the server stays away, and says so", function()

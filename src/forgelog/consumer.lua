@@ -26,7 +26,7 @@ local Consumer = {}
 Consumer.__index = Consumer
 
 local SLICE = 1 -- seconds after which a waiting run() looks whether it was stopped
-local GRACE = 2 -- seconds for saving, at the end, the position behind work that is done
+local GRACE = 2 -- seconds to wait for a connection, at the end, where work is done but not saved
 
 -- Codes of a wait that ended without changes, which is no failure.
 local WAITED = { no_change = true, not_connected = true }
@@ -161,8 +161,8 @@ end
 function Consumer:stop() self._stopping = true end
 
 --- Closes the connection; a later step opens it again and goes on from the saved position. Where
--- work is done whose position could not be saved yet, it tries that once more, for two seconds at
--- most.
+-- work is done whose position could not be saved yet, it tries that once more, and waits two
+-- seconds at most for a connection.
 function Consumer:close()
   if self._checkpoint and self._checkpoint:unsaved() then states[self._state](self, GRACE) end
   states.drop(self)

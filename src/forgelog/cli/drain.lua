@@ -9,7 +9,9 @@ local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
 
 local TRIES = 10 -- runs of the --exec command with one batch
-local PATIENCE = 60 -- seconds for connecting again, where --timeout does not say them
+-- Seconds for connecting again, and for the answer of a server that may be gone, where --timeout
+-- does not say them.
+local PATIENCE, SILENCE = 60, 15
 
 local must = errors.must
 
@@ -56,10 +58,15 @@ local function begin(context, log, options)
   return run
 end
 
+-- Raises where the connection, which may have rested beside an --exec command, is gone.
+local function prove(context, run)
+  must(claim.prove(run.log.connection:limited(context.options.timeout or SILENCE)))
+end
+
 -- Gives a batch to the sink. An --exec command that fails is given it again, later each time.
 local function deliver(context, run, batch)
   for attempt = 1, TRIES do
-    if run.claim then must(claim.prove(run.log.connection)) end
+    if run.claim then prove(context, run) end
     local ok, err = pcall(run.sink, batch)
     if ok then return end
     if not context.options.exec or attempt == TRIES or errors.ends(err) then error(err, 0) end
@@ -70,6 +77,7 @@ end
 
 local function save(context, run)
   if run.unsaved and run.position ~= run.saved then
+    if run.claim then prove(context, run) end
     must(context:unbroken(run.store.save, run.log, context.options.name, run.position, run.saved))
     run.saved = run.position
   end
@@ -97,6 +105,7 @@ local function drain(context, run)
     position = core.position_text(timeline, last)
     if #batch == options.batch then
       finish(context, run, batch, position)
+      prove(context, run)
       batch = {}
       run.progress(last - run.from)
       context.check_signal()

@@ -76,7 +76,7 @@ function Claim:release(conn) conn:run("consumer.release", self._name) end
 
 --- Has a connection that rested show that it stands, before work is begun: many a firewall or
 -- server ends one that rests.
--- @param conn the connection
+-- @param conn the connection, with a time limit: many a network drops one without a word
 -- @return true; or nil and an error
 function claim.prove(conn)
   if conn:rested() <= RESTED then return true end

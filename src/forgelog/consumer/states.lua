@@ -31,12 +31,14 @@ local function close_feed(self)
   self._feed = nil
 end
 
+local function silence(options) return options.silence or options.timeout or SILENCE end
+
 -- Has a connection that stands, and by which the name is claimed: before a handler is called, or
 -- what it has done is saved.
 local function connected(self, timeout)
   local checkpoint, conn = self._checkpoint, self._log.connection
   if not conn:lost() then
-    local ok, err = claim.prove(conn)
+    local ok, err = claim.prove(conn:limited(silence(self._options)))
     if not ok and not conn:lost() then return nil, err end
   end
   if self._feed then return self._feed:connected(timeout) end
@@ -65,8 +67,6 @@ function states.drop(self)
   if self._log then self._log:close() end
   self._log, self._changes, self._checkpoint, self._resyncing = nil, nil, nil, nil
 end
-
-local function silence(options) return options.silence or options.timeout or SILENCE end
 
 local function connect(self)
   local options = self._options
