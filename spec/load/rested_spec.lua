@@ -161,6 +161,29 @@ describe("a handler that outlives its connection", function()
     assert.equal(1, one:step(5))
   end)
 
+  it("does not work on while another has its name", function()
+    at:add(10)
+    local clock, works, other, one = ahead(), 0, at:writer { position = consumer.table() }, nil
+    one = at:writer { position = consumer.table(), wait = clock, on_changes = function()
+      works = works + 1
+      at:terminate(one)
+      consumers.handle(other, 10)
+      clock.by = clock.by + 5
+      error("the other has the name by now")
+    end }
+    local codes = {}
+    for _ = 1, 6 do
+      local _, err = one:step(0.1)
+      codes[#codes + 1] = (err.last_error or err).code
+      clock.by = clock.by + 1
+    end
+    support.note("%d call; then %s", works, table.concat(codes, ", "))
+    assert.same({ 1, "handler_failed", "name_taken" }, { works, codes[1], codes[6] })
+    other:close()
+    assert.equal(0, settle(one)) -- the other has done it
+    assert.equal(1, works)
+  end)
+
   it("saves at the end what could not be saved before", function()
     at:add(3)
     local works, one = 0, nil

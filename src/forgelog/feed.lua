@@ -31,13 +31,14 @@ local function on_failure(self, err)
 end
 
 local function timed_out(self)
-  local message = "no change within the time given"
+  local message, last_error = "no change within the time given", nil
   if self._state == "back_off" then
-    message = message .. "; not connected: " .. self.last_error.message
+    last_error = self.last_error
+    message = message .. "; not connected: " .. last_error.message
   end
   -- Before it has subscribed a feed does not know whether there was a change.
   local code = UNCONNECTED[self._state] and "not_connected" or "no_change"
-  return core.error("timeout", message, nil, { code = code })
+  return core.error("timeout", message, nil, { code = code, last_error = last_error })
 end
 
 -- One pass through the present state: changes and their number where there are some; or nil, and
