@@ -213,7 +213,7 @@ describe("a consumer whose connection the network drops without a word", functio
   it("ends its own session of before, which holds its name, and does its work once", function()
     at:add(3)
     local works, sessions = 0, nil
-    local one, seen = at:writer { position = consumer.table(), silence = 0.3,
+    local one, seen = at:writer { position = consumer.table(), silence = 0.6,
       conninfo = between.conninfo .. " application_name=consumer1",
       on_changes = function()
         works = works + 1
