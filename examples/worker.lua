@@ -48,7 +48,8 @@ end
 
 local due = os.time() + options.every
 while true do
-  worker:step(math.max(0.05, math.min(1, due - os.time())))
+  local done, err = worker:step(math.max(0.05, math.min(1, due - os.time())))
+  if not done and not worker:passes(err) then error(tostring(err), 0) end
   if os.time() >= due then
     trim()
     due = os.time() + options.every

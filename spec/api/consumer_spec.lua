@@ -42,11 +42,41 @@ describe("a consumer", function()
   it("knows its lag while it is behind", function()
     at:add(20)
     must(at.log, "UPDATE forge_change_log SET created_at = now() - interval '1 minute'")
-    local one = at:make { batch = 10 }
+    local within = {}
+    local one
+    one = at:make { batch = 10, on_changes = function(changes)
+      within[#within + 1] = one:stats()
+      if #within == 1 then error("stuck") end
+      assert(changes[1])
+    end }
+    local function behind(changes, stats)
+      assert.equal(changes, stats.lag_changes)
+      local seconds = stats.lag_seconds
+      assert.is_true(seconds >= 59 and seconds < 80, tostring(seconds))
+    end
+    assert.is_nil((one:step(5)))
+    behind(20, within[1]) -- the batch at hand counts
+    behind(20, one:stats()) -- and while it waits for the next try
     assert.equal(10, one:step(5))
-    local stats = one:stats()
-    assert.equal(10, stats.lag_changes)
-    assert.is_true(stats.lag_seconds >= 59 and stats.lag_seconds < 80, tostring(stats.lag_seconds))
+    behind(20, within[2])
+    behind(10, one:stats())
+    assert.equal(10, settle(one))
+    assert.same({ 0, 0 }, { one:stats().lag_changes, one:stats().lag_seconds })
+  end)
+
+  it("tells the age of a resync as its lag, and no lag once it has caught up", function()
+    local real, during, one = os.time, nil, nil
+    one = at:make { on_resync = function()
+      os.time = function() return real() + 60 end -- luacheck: ignore 122
+      during = one:stats().lag_seconds
+      os.time = real -- luacheck: ignore 122
+    end }
+    assert.equal(0, one:step(5))
+    assert.is_true(during >= 60 and during < 80, tostring(during))
+    at:add(1)
+    must(at.log, "UPDATE forge_change_log SET created_at = now() - interval '1 hour'")
+    assert.equal(1, settle(one))
+    assert.equal(0, one:stats().lag_seconds)
   end)
 
   it("hands a batch out again, later each time, until its handler returns", function()
@@ -64,12 +94,18 @@ describe("a consumer", function()
       assert.is_nil(count)
       assert.equal(i, seen.errors[i].attempt)
       assert.equal(seen.errors[i].err, err)
+      assert.same({ "handler_failed", true, true, 1, 3, 3 }, { err.code, err.retryable,
+        one:passes(err), err.first_seq, err.last_seq, err.changes })
       assert.is_nil(one:stats().position) -- it waits for the handler
     end
-    assert.matches("not today", seen.errors[1].err.message, 1, true)
-    assert.equal("of ours", seen.errors[2].err.message)
+    assert.matches("^the handler, with 3 changes %(seq 1 to 3%), raised: .*not today$",
+      seen.errors[1].err.message)
+    assert.matches("of ours", seen.errors[2].err.message, 1, true)
     assert.is_true(seen.errors[3].err.theirs)
-    assert.equal("timeout", select(2, one:step(0.01)).kind) -- the next try is not due
+    local _, waits = one:step(0.01) -- the next try is not due
+    assert.same({ "timeout", "retry", true, seen.errors[4].err }, { waits.kind, waits.code,
+      waits.retryable, waits.last_error })
+    assert.matches("^waiting for the next try: the handler, .* raised: nil$", waits.message)
     assert.equal(3, one:step(5))
     assert.same({ "1-3", "1-3", "1-3", "1-3", "1-3" }, tries)
     assert.is_true(times[4] - times[3] > 0.09 and times[5] - times[4] > 0.19)
@@ -128,7 +164,9 @@ describe("a consumer", function()
       if #reasons == 1 then error("the tables are locked") end
       at:add(2) -- committed while it reads: must not be lost
     end }
-    assert.matches("the tables are locked", select(2, anew:step(5)).message, 1, true)
+    local _, failed = anew:step(5)
+    assert.matches("^the resync %(start%) raised: .*the tables are locked$", failed.message)
+    assert.same({ "handler_failed", true }, { failed.code, failed.retryable })
     assert.equal(0, anew:step(5))
     assert.equal(2, settle(anew))
     assert.same({ "start", "start" }, reasons)

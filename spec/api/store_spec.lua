@@ -35,12 +35,15 @@ describe("a store of the user's own", function()
     assert.matches("refused", errors[2].err.message, 1, true)
     assert.equal("as ours do", errors[3].err.message)
     assert.equal(4, #errors)
+    for _, each in ipairs(errors) do
+      assert.same({ "not_saved", true }, { each.err.code, each.err.retryable })
+    end
     assert.matches("^%d+:20$", saved)
     one:close()
     at:add(1)
     one = at:writer { position = own }
     handle(one, 1)
-    assert.same({ n = 61, different = 21 }, at:effects()) -- five times the first batch
+    assert.same({ n = 21, different = 21 }, at:effects()) -- only the saving was tried again
     one:close()
     own.load = function() error("no disk") end
     assert.matches("no disk", select(2, at:writer({ position = own }):run()).message, 1, true)

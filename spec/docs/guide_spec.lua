@@ -22,7 +22,7 @@ local AT = { ["log:follow(position)"] = 6 } -- `position` of the pieces that hav
 local DEFAULT = 4
 
 -- Blocks that end only when they are told to.
-local ENDLESS = { "follow --since now", ":run()", "loop:loop()", "uv.run()" }
+local ENDLESS = { "follow --since now", ":run()", "while true", "loop:loop()", "uv.run()" }
 
 local UNBUFFERED = "io.stdout:setvbuf('line')\n" -- as on a terminal
 

@@ -4,6 +4,7 @@ local command = require "support.command"
 local logs = require "support.logs"
 local pooler = require "support.pooler"
 local process = require "support.process"
+local relay = require "support.relay"
 local support = require "support"
 
 local db, log
@@ -79,6 +80,93 @@ describe("forgelog drain", function()
     assert.equal("0 1 2", status .. " " .. command.seqs(output), errors)
     assert.equal("3", command.seqs((command.says(db, "", drain))))
     pool:stop()
+  end)
+end)
+
+describe("an --exec command that outlives the connection", function()
+  -- A shell command that adds its batch to a file, and then ends every session of forgelog.
+  local function outliving(file)
+    local own = log:query("SELECT pg_backend_pid() AS pid")[1].pid
+    local cut = ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> %d"
+      .. " AND application_name = 'forgelog' AND datname = current_database()"):format(own)
+    return process.quote(("cat >>%s; psql -XAtqc %s"):format(file, process.quote(cut)))
+  end
+
+  local function insert(count)
+    assert(log:query("INSERT INTO orders (n) SELECT g FROM generate_series(1, $1::int) g", count))
+  end
+
+  -- Runs and changes that the file of a command knows of.
+  local function done(file) return command.tally(support.read(file)) end
+
+  it("of drain does its work once, and the next drain has nothing to do", function()
+    insert(7)
+    for _, where in ipairs { "--name n", "--position-file " .. support.path("position"), "" } do
+      local file = process.file("")
+      local status, _, errors = command.run(db,
+        ("drain --batch 3 %s --exec %s"):format(where, outliving(file)))
+      local different, twice = done(file)
+      support.note("drain %s: %d changes done, %d of them twice", where, different, twice)
+      assert.same({ 0, 7, 0 }, { status, different, twice }, errors)
+      -- With a file the position is saved all the same, and nothing more is to be read.
+      assert.equal(where == "--name n", errors:find("; connecting again\n") ~= nil, errors)
+      if where ~= "" then
+        assert.equal("", command.says(db, "", "drain --format json " .. where))
+      end
+    end
+    assert.equal("7", command.saved(log, "n"))
+  end)
+
+  it("of drain does its work once although the network dropped the connection", function()
+    local between = relay.start(db)
+    insert(4)
+    local file = process.file("")
+    local drop = process.quote(("cat >>%s; kill -USR1 %s"):format(file, between.process.pid))
+    local status, _, errors = command.run(between.conninfo,
+      "drain --timeout 1s --batch 2 --name n --exec " .. drop)
+    between:stop()
+    assert.equal(0, status, errors)
+    assert.same({ 4, 0 }, { done(file) }, errors)
+    assert.equal("4", command.saved(log, "n"))
+  end)
+
+  it("of drain gives up within --timeout where the server stays away, and says so", function()
+    local server = support.server()
+    local away, own = logs.installed(server.conninfo, { orders = "id int PRIMARY KEY" })
+    assert(own:query("INSERT INTO orders VALUES (1)"))
+    own:close()
+    local file = process.file("")
+    local postmaster = server.dir .. "/data/postmaster.pid"
+    local kill = ("cat >>%s; kill -QUIT $(head -n 1 %s); while [ -e %s ]; do sleep 0.05; done")
+      :format(file, postmaster, postmaster)
+    local started = logs.now()
+    local status, _, errors = command.run(away,
+      "drain --name n --timeout 1s --exec " .. process.quote(kill))
+    local took = logs.now() - started
+    server:stop()
+    assert.equal(1, status, errors)
+    assert.matches("; connecting again\nforgelog: [^\n]*\n$", errors)
+    assert.equal(1, (done(file)))
+    assert.is_true(took < logs.at_most(5), took)
+  end)
+
+  it("of follow does its work once, and tells the batch of a command that failed", function()
+    insert(4)
+    local file = process.file("")
+    local following = command.start(db,
+      "follow --batch 2 --limit 4 --name n --exec " .. outliving(file))
+    local ok, _, errors = following:wait()
+    assert.is_true(ok, errors)
+    local different, twice = done(file)
+    support.note("follow: %d changes done, %d of them twice", different, twice)
+    assert.same({ 4, 0 }, { different, twice })
+    assert.equal("4", command.saved(log, "n"))
+    insert(2)
+    following = command.start(db, "follow --name n --exec 'exit 7'")
+    support.wait_until(function()
+      return following:errors():find("failed with status 7: exit 7 (2 changes, seq 5 to 6); "
+        .. "trying again\n", 1, true)
+    end, "the batch to be told")
   end)
 end)
 

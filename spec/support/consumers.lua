@@ -9,10 +9,11 @@ local consumers = {}
 consumers.__index = consumers
 
 --- A database with our log, the watched table item, and a table effect, for handlers to write to.
+-- @string[opt] server conninfo of another server than that of the suite
 -- @return an object with the fields `db` and `log`
-function consumers.start()
+function consumers.start(server)
   local self = setmetatable({ made = {}, names = {} }, consumers)
-  self.db, self.log = logs.installed()
+  self.db, self.log = logs.installed(server)
   logs.must(self.log, "CREATE TABLE effect (seq bigint)")
   return self
 end

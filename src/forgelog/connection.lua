@@ -120,9 +120,7 @@ local function perform(self, what, begin, ...)
 end
 
 local function query(handle, ...) return handle:query(...) end
-
 local function begin(handle, operation) return handle:begin(operation) end
-
 local function fetch(_, reader, most) return reader:fetch(most) end
 
 local function ask(self, numeric, text, ...)
@@ -157,11 +155,13 @@ end
 --- The same for a schema in which there need not be a log, nor the schema itself.
 -- @string schema its name
 -- @string name such as "install.facts", for sql/install/facts.sql
--- @param ... parameters, as of `query`
--- @return as of `query`
+-- @param ... parameters, as of `query`, and so is what it returns
 function Connection:run_in(schema, name, ...)
   return ask(self, true, sql.statement(name, sql.identifier(schema)), ...)
 end
+
+--- Seconds since the server answered: one that rested may be cut, and shows it only in use.
+function Connection:rested() return self:now() - (self._state.answered or 0) end
 
 --- Finds the log, as it is now.
 -- @return true; or nil and an error, code "no_log" where there is none

@@ -26,6 +26,10 @@ local Consumer = {}
 Consumer.__index = Consumer
 
 local SLICE = 1 -- seconds after which a waiting run() looks whether it was stopped
+local GRACE = 2 -- seconds to wait for a connection, at the end, where work is done but not saved
+
+-- Codes of a wait that ended without changes, which is no failure.
+local WAITED = { no_change = true, not_connected = true, no_answer = true, unfinished = true }
 
 local known = {
   conninfo = "any", name = "string", position = "any", on_changes = "function",
@@ -90,32 +94,37 @@ function consumer.new(options)
   return self
 end
 
--- Reports an error and sets when the next try is due. A wait that ended without changes is not an
--- error.
+-- Reports an error and sets when the next try is due.
 local function on_failure(self, err)
-  local waits = err.code == "unfinished" or err.kind == "timeout" and self._state == "take"
-  if waits then return nil, err end
+  if WAITED[err.code] then return nil, err end
   self._attempt, self._last_error = self._attempt + 1, err
   self._retry_at = self._waiter.now() + backoff.delay(self._attempt, self._options)
   if self._options.on_error then self._options.on_error(err, self._attempt) end
   return nil, err
 end
 
+local function not_yet(self)
+  local message = "waiting for the next try: " .. tostring(self._last_error.message)
+  return core.error("timeout", message, nil, { code = "retry", last_error = self._last_error })
+end
+
 --- One step: until a batch is handled, a resync is done, or the time is over. It connects where it
--- has to.
+-- has to. After an error another step tries again, later each time; whether it is of use, `passes`
+-- says.
 -- @number[opt] timeout seconds to wait; none: as long as it takes
 -- @int[opt] most most changes to handle; default: the option `batch`
--- @return the number of changes handled (0 for a resync), or nil and an error: kind "timeout" when
--- nothing came. After any error another step tries again, later each time.
+-- @return the number of changes handled (0 for a resync, or for a position to begin from); or nil
+-- and an error. Its `code` is "no_change" or "not_connected" when nothing came in time, "retry"
+-- when the next try is not due (`last_error` says why there is one), "handler_failed" (`raised`,
+-- `first_seq`, `last_seq`, `changes`), "not_saved" when only the position is to be saved yet, or
+-- "name_taken" (`pid`); other errors are those of the connection and of the feed
 function Consumer:step(timeout, most)
   local deadline = timeout and self._waiter.now() + timeout
   while true do
     local left = deadline and math.max(deadline - self._waiter.now(), 0)
     local wait = (self._retry_at or 0) - self._waiter.now()
     if wait > 0 then self._waiter.wait(nil, "", left and math.min(wait, left) or wait) end
-    if left and wait > left then
-      return nil, core.error("timeout", "waiting for the next try", nil, { code = "retry" })
-    end
+    if left and wait > left then return nil, not_yet(self) end
     local state, result = states[self._state](self, left, most)
     if not state then return on_failure(self, result) end
     self._state = state
@@ -126,14 +135,11 @@ function Consumer:step(timeout, most)
   end
 end
 
---- Whether run() would go on after an error of `step`: what passes by itself, and whatever befalls
--- a handler or a resync.
+--- Whether run() would go on after an error of `step`: after whatever befalls a handler or a
+-- resync, and what passes by itself. It is `err.retryable`.
 -- @param err the error
 -- @treturn bool
-function Consumer:passes(err)
-  return err.retryable or err.kind == "timeout"
-    or self._state == "handle" or self._state == "resync"
-end
+function Consumer:passes(err) return err.retryable == true end
 
 --- Steps until it is stopped, or until an error that does not pass by itself.
 -- @return true when it was stopped, or nil and the error
@@ -154,27 +160,48 @@ end
 -- a handler.
 function Consumer:stop() self._stopping = true end
 
---- Closes the connection; a later step opens it again and goes on from the saved position.
+--- Closes the connection; a later step opens it again and goes on from the saved position. Where
+-- work is done whose position could not be saved yet, it tries that once more, and waits two
+-- seconds at most for a connection.
 function Consumer:close()
+  if self._checkpoint and self._checkpoint:unsaved() then states[self._state](self, GRACE) end
   states.rest(self)
   states.drop(self)
   self._state = "open"
 end
 
---- What it has done: `handed_out` (changes), `position` (as saved), `lag_changes` (an upper bound)
--- and `lag_seconds`, `reconnects`, `resyncs`, `connected`, `last_error`.
+-- Seconds since the oldest change was committed that is not acknowledged, as far as is known. A
+-- change that is not here yet is younger than the last one that was, and than the last look that
+-- found none.
+local function lag_of(self, feed)
+  local changes, since = self._changes, nil
+  if changes then
+    since = math.huge
+    for _, change in ipairs(changes) do since = math.min(since, change.created_at or since) end
+  elseif self._resyncing then
+    since = self._resyncing
+  elseif (feed.behind or 0) > 0 and self._last then
+    since = self._last.created_at
+  end
+  local lag = since and since < math.huge and math.max(0, os.time() - since) or 0
+  return changes and lag or math.min(lag, feed.caught_up or math.huge)
+end
+
+--- What it has done and how it stands: `handed_out` (changes), `position` (as saved), `lag_changes`
+-- (an upper bound of those not acknowledged: not delivered, or at hand and not saved),
+-- `lag_seconds` (age of the oldest of them; during a resync, seconds since it began), `reconnects`,
+-- `resyncs`, `connected`, `last_error`.
 function Consumer:stats()
   local feed = self._feed and self._feed:stats() or {}
-  local behind = feed.behind or 0
-  local since = behind > 0 and self._last and self._last.created_at
+  local log, at_hand = self._log, self._changes
   return {
     handed_out = self._delivered,
     position = self._checkpoint and self._checkpoint:saved() or self._last_saved,
-    lag_changes = behind,
-    lag_seconds = since and math.max(0, os.time() - since) or 0,
+    lag_changes = (feed.behind or 0) + (at_hand and #at_hand or 0),
+    lag_seconds = lag_of(self, feed),
     reconnects = self._reconnects + (feed.reconnects or 0),
     resyncs = self._resyncs,
-    connected = feed.connected or false,
+    connected = log ~= nil and not log.connection:lost(),
     last_error = self._last_error,
   }
 end

@@ -32,13 +32,14 @@ local function on_failure(self, err)
 end
 
 local function timed_out(self)
-  local message = "no change within the time given"
+  local message, last_error = "no change within the time given", nil
   if self._state == "back_off" then
-    message = message .. "; not connected: " .. self.last_error.message
+    last_error = self.last_error
+    message = message .. "; not connected: " .. last_error.message
   end
   -- Before it has subscribed a feed does not know whether there was a change.
   local code = UNCONNECTED[self._state] and "not_connected" or "no_change"
-  return core.error("timeout", message, nil, { code = code })
+  return core.error("timeout", message, nil, { code = code, last_error = last_error })
 end
 
 -- The time is over while the server still owes an answer: whether there was a change is not known,
@@ -139,20 +140,23 @@ end
 
 --- Notes that all that it has handed out has been worked on by now; before it is closed.
 -- @local
+-- @number seconds to wait for the server's answer
 -- @return true; or nil, where that is of no use, or cannot be
-function Feed:rest()
+function Feed:rest(seconds)
   local conn = self._conn
   if not self._reader or self._closed or conn:lost() or conn:busy() or conn:in_transaction() then
     return nil
   end
+  conn:wait_until(conn:now() + seconds)
   if not conn:tick() then return nil end
   self._reader:handled()
   return true
 end
 
 --- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),
--- `connected`, `last_error`;
--- and what it does at this moment, `state` and `bell`, in the words at the head of feed/states.lua.
+-- `connected`, `last_error`, `caught_up` (seconds since a look found nothing to read; nil: none
+-- has); and what it does at this moment, `state` and `bell`, in the words at the head of
+-- feed/states.lua.
 function Feed:stats()
   local reached = self._reader and self._reader:reached() or 0
   return {
@@ -160,6 +164,7 @@ function Feed:stats()
     behind = math.max(0, self._conn:fact("high_water") - reached),
     connected = not self._conn:lost(),
     last_error = self.last_error,
+    caught_up = self._caught_up and self._conn:now() - self._caught_up,
     state = self._state,
     bell = self._bell,
   }

@@ -114,7 +114,7 @@ local FAMILIES = {
     ("Changes that the consumer has not been handed (an upper bound beyond %s)."):format(
       units.count(status_of.COUNTED_LAG)),
     of_consumers("lag_changes") },
-  { "consumer_lag_seconds", "Age of the oldest change that the consumer has not been handed.",
+  { "consumer_lag_seconds", "Age of the oldest change that the consumer has not done and saved.",
     of_consumers("lag_seconds") },
   { "consumer_gap", "Whether the consumer must resync for this reason.", gaps },
   { "consumer_running",

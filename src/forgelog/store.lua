@@ -15,7 +15,8 @@
 --
 -- `log` is connected, and its statements have the time limit of the consumer; `name` is the
 -- consumer's, nil where it has none. A store may raise errors: they count as returned. A position
--- is text of the log's own; a store must keep it unchanged.
+-- is text of the log's own; a store must keep it unchanged. A save that fails is tried again, later
+-- each time, and on each later connection the position is loaded again.
 -- @module forgelog.store
 
 local store = {}

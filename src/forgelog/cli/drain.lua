@@ -9,6 +9,9 @@ local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
 
 local TRIES = 10 -- runs of the --exec command with one batch
+-- Seconds for connecting again, and for the answer of a server that may be gone, where --timeout
+-- does not say them.
+local PATIENCE, SILENCE = 60, 15
 
 local must = errors.must
 
@@ -23,10 +26,11 @@ end
 -- Claims the name, so that one drain or follow of it runs at a time. Behind a pooler the claim
 -- would stay with a server connection that others use too, so it is given back there: of two
 -- drains at once one then fails to save its position.
-local function claim_name(conn, name)
+local function claim_name(run)
+  local conn = run.log.connection
   must(conn:locate()) -- a missing log is reported first
-  local _, pooled = must(claim.take(conn, name))
-  if pooled then claim.release(conn, name) end
+  local _, pooled = must(run.claim:take(conn))
+  if pooled then run.claim:release(conn) end
 end
 
 -- The position up to which everything is settled.
@@ -38,26 +42,32 @@ local function settled(log, seconds)
 end
 
 -- What a drain works with: where the position is kept, what is saved there, the position behind
--- which it begins, and the one up to which it goes.
+-- which it goes on, whether that one is to be saved, and the one up to which it goes.
 local function begin(context, log, options)
-  local store = stream.store(options, context.note)
-  if options.name then claim_name(log.connection, options.name) end
-  local saved = must(store.load(log, options.name))
-  local upto = settled(log, options.settle)
-  return {
-    log = log,
-    store = store,
-    sink = make_sink(context, options),
-    saved = saved,
-    from = saved or options.since == "now" and upto or "0",
-    upto = upto,
-  }
+  local run = { log = log, store = stream.store(options, context.note), unsaved = false }
+  run.claim = options.name and claim.new(options.name)
+  if run.claim then claim_name(run) end
+  run.sink, run.left, run.tries = make_sink(context, options), options.limit, 0
+  run.saved = must(run.store.load(log, options.name))
+  run.upto = settled(log, options.settle)
+  run.position = run.saved or options.since == "now" and run.upto or "0"
+  run.began = run.position
+  local _, upto = parse(run.upto)
+  _, run.from = parse(run.began)
+  run.progress = terminal.progress(math.max(upto - run.from, 0), "seqs", options.exec ~= nil)
+  return run
+end
+
+-- Raises where the connection, which may have rested beside an --exec command, is gone.
+local function prove(context, run)
+  must(claim.prove(run.log.connection:limited(context.options.timeout or SILENCE)))
 end
 
 -- Gives a batch to the sink. An --exec command that fails is given it again, later each time.
-local function deliver(context, sink, batch)
+local function deliver(context, run, batch)
   for attempt = 1, TRIES do
-    local ok, err = pcall(sink, batch)
+    if run.claim then prove(context, run) end
+    local ok, err = pcall(run.sink, batch)
     if ok then return end
     if not context.options.exec or attempt == TRIES or errors.ends(err) then error(err, 0) end
     context.note("%s; trying again", errors.text(err))
@@ -65,42 +75,97 @@ local function deliver(context, sink, batch)
   end
 end
 
+local function save(context, run)
+  if run.unsaved and run.position ~= run.saved then
+    if run.claim then prove(context, run) end
+    must(context:unbroken(run.store.save, run.log, context.options.name, run.position, run.saved))
+    run.saved = run.position
+  end
+  run.unsaved = false
+end
+
 -- Delivers a batch, then saves the position behind it.
 local function finish(context, run, batch, position)
   if #batch > 0 then
     if select(4, core.parse_position(run.saved or "0")) then -- as a consumer does before its work
-      finish(context, run, {}, core.place(run.saved))
+      run.position, run.unsaved = core.place(run.saved), true
+      save(context, run)
     end
-    deliver(context, run.sink, batch)
+    deliver(context, run, batch)
   end
-  if position == run.saved then return end
-  must(context:unbroken(run.store.save, run.log, context.options.name, position, run.saved))
-  run.saved = position
+  run.left, run.tries = run.left and run.left - #batch, 0
+  run.position, run.unsaved = position, true
+  save(context, run)
 end
 
+-- Drains by the present connection.
 local function drain(context, run)
   local options = context.options
   local timeline, upto = parse(run.upto)
-  local _, from = parse(run.from)
-  local progress = terminal.progress(math.max(upto - from, 0), "seqs", options.exec ~= nil)
-  local batch, left, last, position = {}, options.limit, from, run.from
-  local changes = run.log:drain(run.from,
-    stream.filter(options, { limit = left, settle = options.settle }))
+  local batch, position = {}, run.position
+  local _, last = parse(position)
+  local changes = run.log:drain(position,
+    stream.filter(options, { limit = run.left, settle = options.settle }))
   for change in changes do
     batch[#batch + 1], last = change, change.seq
     position = core.position_text(timeline, last)
     if #batch == options.batch then
       finish(context, run, batch, position)
-      left, batch = left and left - #batch, {}
-      progress(last - from)
+      prove(context, run)
+      batch = {}
+      run.progress(last - run.from)
       context.check_signal()
     end
   end
-  progress()
+  run.progress()
   -- Unless the limit ended it, whatever is settled has been delivered, except for changes that are
   -- not wanted.
-  local all = not left or #batch < left
+  local all = not run.left or #batch < run.left
   finish(context, run, batch, all and upto > last and run.upto or position)
+end
+
+-- What is done on another connection before it goes on: the name and the saved position have to be
+-- ours as before, and what was delivered meanwhile is saved.
+local function resume(context, run)
+  local options = context.options
+  if run.claim then claim_name(run) end
+  local stored = must(run.store.load(run.log, options.name))
+  if run.unsaved and stored == run.position then
+    run.saved = stored -- its answer was lost
+  elseif stored ~= run.saved then
+    error(core.error("query", "the saved position was moved by another drain or follow"), 0)
+  end
+  save(context, run)
+  run.upto = settled(run.log, options.settle)
+end
+
+-- Connects again, as long as that may come to something.
+local function reconnect(context, run)
+  local conn, attempt = run.log.connection, 0
+  local deadline = conn:now() + (context.options.timeout or PATIENCE)
+  while true do
+    local ok, err = conn:limited(math.max(deadline - conn:now(), 0)):reconnect()
+    if ok then ok, err = pcall(resume, context, run) end
+    if ok then return end
+    attempt = attempt + 1
+    local pause = backoff.delay(attempt, {})
+    local late = conn:now() + pause > deadline
+    if late or type(err) ~= "table" or not err.retryable then error(err, 0) end
+    context:sleep(pause)
+  end
+end
+
+-- Drains by as many connections as it takes: an --exec command may outlive each of them. A
+-- connection that ends before anything was delivered by it counts as a failed try.
+local function drain_on(context, run)
+  while true do
+    local ok, err = pcall(drain, context, run)
+    if ok then return end
+    run.tries = run.tries + 1
+    if errors.ends(err) or not run.log.connection:lost() or run.tries > TRIES then error(err, 0) end
+    context.note("%s; connecting again", errors.text(err))
+    reconnect(context, run)
+  end
 end
 
 --- Drains.
@@ -109,8 +174,10 @@ end
 -- `exec`, `batch`, `settle`
 return function(context, options)
   local run = begin(context, context:connect(), options)
-  local ok, err = pcall(drain, context, run)
+  local ok, err = pcall(drain_on, context, run)
   if ok then return end
-  if context.interrupted(err) then stream.say_stopped(context, run.saved or run.from, options) end
+  if context.interrupted(err) then
+    stream.say_stopped(context, run.saved or run.began, options)
+  end
   error(stream.advise(err, options), 0)
 end

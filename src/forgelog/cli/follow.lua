@@ -8,6 +8,13 @@ local stream = require "forgelog.cli.lib.stream"
 local SLICE = 0.5 -- seconds of one wait for changes
 local NO_RIGHT = "42501" -- the SQLSTATE where a right is missing: no further try helps
 
+-- What a user of the command is told: it has no handler, but a sink that tells enough by itself.
+local function words(err)
+  if err.code ~= "handler_failed" or not err.changes then return errors.text(err) end
+  return ("%s (%d changes, seq %d to %d)"):format(errors.text(err.raised), err.changes,
+    err.first_seq, err.last_seq)
+end
+
 -- A consumer whose handler is the sink. What the sink raises to end the command goes to
 -- `over.err`: the consumer would take it for a failed batch.
 local function make_consumer(context, options, store, over)
@@ -26,7 +33,7 @@ local function make_consumer(context, options, store, over)
     on_error = function(err)
       if over.err or err.kind == "gap" or err.message == reported then return end
       reported = err.message
-      context.note("%s; trying again", errors.text(err))
+      context.note("%s; trying again", words(err))
     end,
   }))
 end

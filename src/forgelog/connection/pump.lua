@@ -6,7 +6,8 @@
 -- by closing), `owner` (the coroutine whose operation is under way), `located` (since it was
 -- connected), `connecting` (see forgelog.connection.connect), `connecting_took` (seconds that the
 -- server took to let it in), `follower` (the feed on it), `unfinished` (the operation that somebody
--- has left under way, to go on with it later) and `ends` (when that one is late).
+-- has left under way, to go on with it later), `ends` (when that one is late) and `answered` (when
+-- an operation ended well).
 -- @module forgelog.connection.pump
 local core = require "forgelog.core"
 
@@ -120,7 +121,10 @@ end
 local function until_ended(state, limits, deadline)
   local stop_at = math.min(deadline or math.huge, limits.stop_at or math.huge)
   local ended = pump.step(state.handle, state.waiter, stop_at < math.huge and stop_at or nil)
-  if ended == "done" then return true end
+  if ended == "done" then
+    state.answered = state.waiter.now()
+    return true
+  end
   if ended == "failed" or state.life.closed then return nil, pump.failure(state) end
   if stop_at ~= deadline then return nil, pump.unfinished() end
   return end_late(state, limits.seconds)

@@ -1,9 +1,10 @@
 --- The checkpoint of a consumer: its claim on the name, the position that it has saved, and the
--- transaction in which work and position become one. It has a connection of its own time limit: a
--- server that does not answer counts as gone.
+-- work at hand. Work that is done stays done: if its position cannot be saved, only that is tried
+-- again. With `transaction`, work and position are one instead. Its statements have a time limit of
+-- their own: a server that does not answer counts as gone.
 -- @module forgelog.consumer.checkpoint
-local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
+local failure = require "forgelog.consumer.failure"
 
 local Checkpoint = {}
 Checkpoint.__index = Checkpoint
@@ -11,26 +12,23 @@ Checkpoint.__index = Checkpoint
 -- Seconds after which a position that moved without changes for this consumer is saved.
 local HEARTBEAT = 10
 
--- What something raised, as an error of ours.
-local function raised(who, err)
-  if type(err) == "table" then return err end
-  return core.error("query", ("the %s raised: %s"):format(who, tostring(err)))
-end
+local NOT_DONE = { load = "not_loaded", save = "not_saved" }
 
 -- User stores may raise, so they run under pcall. The table store must not: plain Lua 5.1 cannot
--- yield across pcall.
+-- yield across pcall. One that has worked before will work again.
 local function ask_store(self, what, ...)
   local store = self._store
   if store.transactional then return store[what](self._log, self._name, ...) end
   local ok, first, second = pcall(store[what], self._log, self._name, ...)
   if ok then return first, second end
-  return nil, raised("store", first)
+  local fields = { code = NOT_DONE[what], retryable = self._held ~= nil }
+  return nil, failure.raised("the store", first, fields)
 end
 
 -- Who must not wait for a name at the start still waits for it after a loss of the connection.
 local function take_claim(self, refuse)
-  if not self._claims then return true end
-  local ok, err = claim.take(self._conn, self._name)
+  if not self._claim then return true end
+  local ok, err = self._claim:take(self._conn)
   if ok then return true end
   if err.code == "name_taken" then err.retryable = not refuse end
   return nil, err
@@ -55,8 +53,11 @@ local function load(self, refuse)
   if not ok then return nil, err end
   local stored
   stored, err = ask_store(self, "load")
-  if err then return nil, err end
-  return true, stored
+  if not err then return true, stored end
+  if not self._store.transactional then
+    err = failure.of_store(err, NOT_DONE.load, self._held ~= nil)
+  end
+  return nil, err
 end
 
 --- On the first connection: takes the claim and loads the position.
@@ -67,22 +68,39 @@ function Checkpoint:open()
   local stored
   ok, stored = load(self, self._refuse)
   if not ok then return nil, stored end
-  self._saved = stored
+  self._saved, self._held = stored, true
   return true
 end
 
 --- On each later connection, before anything is delivered: takes the claim again, and finds out
--- whether the saved position is still ours. Where a COMMIT was under way when the last connection
+-- whether the saved position is still ours. Where its saving was under way when the last connection
 -- broke, the store says whether it took place.
--- @return true, and whether the work of that COMMIT is done; or nil and an error. See also
--- `superseded`
+-- @return true; or nil and an error. See also `superseded`
 function Checkpoint:resume()
   local ok, stored = load(self, false)
   if not ok then return nil, stored end
-  if stored == self._saved then return true, false end
-  if stored ~= self._intended then self._superseded = true end
+  self._held = true
+  if stored == self._saved then return true end
+  local work = self._work
+  if work and stored == work.position then
+    work.done, work.saved = true, true
+  elseif stored ~= self._beat then
+    self._superseded = true
+  end
   self._saved = stored
-  return true, true
+  return true
+end
+
+--- Where no feed does so: connects again after a loss, and resumes.
+-- @return true; or nil and an error
+function Checkpoint:reconnect()
+  if self._conn:lost() then
+    self._held = false
+    local ok, err = self._conn:reconnect()
+    if not ok then return nil, err end
+  end
+  if self._held then return true end
+  return self:resume()
 end
 
 --- The position as it was saved last; nil: none was.
@@ -105,24 +123,22 @@ end
 -- all has to begin from what is saved now.
 function Checkpoint:superseded() return self._superseded end
 
+--- Whether work is done whose position is not saved, as far as is known.
+function Checkpoint:unsaved() return self._work ~= nil and self._work.done == true end
+
 local function save(self, position)
   local ok, err = ask_store(self, "save", position, self._saved)
   if ok then return true end
-  if type(err) ~= "table" then
-    err = core.error("query", "the position was not saved: " .. tostring(err))
-  end
-  if err.code == "superseded" then self._superseded = true end
-  return nil, err
+  if type(err) == "table" and err.code == "superseded" then self._superseded = true end
+  return nil, failure.of_store(err, NOT_DONE.save, true)
 end
 
--- Ends the transaction that is open: the one of `transaction`, or one that a handler which raised
--- has left.
-local function end_transaction(self, ok)
+-- Ends a transaction that is open although it should not be, or must not come to its end.
+local function roll_back(self)
   local conn = self._conn
-  if conn:lost() or conn:closed() then return ok and not self._transaction, conn:lost() end
-  if ok and self._transaction then return conn:run("consumer.commit") end
-  if not ok and conn:in_transaction() then conn:run("consumer.rollback") end
-  return ok
+  if not conn:lost() and not conn:closed() and conn:in_transaction() then
+    conn:run("consumer.rollback")
+  end
 end
 
 -- Whether a position says what of the WAL it rests on.
@@ -133,6 +149,7 @@ local function rests(position) return position and select(4, core.parse_position
 local function stir(self)
   if not rests(self._saved) then return true end
   local bare = core.place(self._saved)
+  self._beat = bare
   local ok, err = save(self, bare)
   if ok then self._saved = bare end
   return ok, err
@@ -148,21 +165,57 @@ local function begin(self)
   return nil, core.error("query", message, nil, { code = "superseded", retryable = true })
 end
 
---- Runs the work and saves the position behind it; with `transaction` both or neither.
--- @string position to save when the work is done
+-- Work and position become one by a transaction. The results are those of `commit`.
+local function together(self, position, work, ...)
+  local ok, err = begin(self)
+  if not ok then return nil, err end
+  local done, raised = pcall(work, ...)
+  if done then ok, err = save(self, position) end
+  if done and ok then
+    ok, err = self._conn:run("consumer.commit")
+    if ok then return true end
+    err = failure.of_store(err, NOT_DONE.save, true)
+  end
+  roll_back(self)
+  return nil, done and err or raised, not done
+end
+
+-- The work, and then its position. What a handler has left in an open transaction is not done: it
+-- ends with the connection.
+local function in_turn(self, position, work, ...)
+  local own = self._work
+  if not own.done then
+    local ok, err = stir(self)
+    if not ok then return nil, err end
+    local done, raised = pcall(work, ...)
+    if not done then
+      roll_back(self)
+      return nil, raised, true
+    end
+    own.done = not self._conn:in_transaction()
+  end
+  local ok, err = save(self, position)
+  if not ok then roll_back(self) end
+  return ok, err
+end
+
+--- Runs the work, unless an earlier call has done it, and saves the position behind it; with
+-- `transaction` both or neither.
+-- @string position to save when the work is done; not used where the work was done already
 -- @func work what to do; it raises when it fails
 -- @param ... its arguments
--- @return true; or nil and an error
+-- @return true; or nil and an error; or nil, what the work has raised, and true
 function Checkpoint:commit(position, work, ...)
-  local ok, err = (self._transaction and begin or stir)(self)
-  if not ok then return nil, err end
-  self._intended = position
-  ok, err = pcall(work, ...)
-  if not ok then err = raised("handler", err) end
-  if ok then ok, err = save(self, position) end
-  local ended, why = end_transaction(self, ok)
-  if not ended then return nil, err or why end
-  self._saved, self._intended, self._saved_at = position, nil, self._conn:now()
+  local own = self._work or {}
+  self._work = own
+  if not own.done then own.position = position end
+  if not own.saved then
+    local how = self._transaction and together or in_turn
+    local ok, err, raised = how(self, own.position, work, ...)
+    if raised then self._work = nil end
+    if not ok then return nil, err, raised end
+  end
+  self._saved, self._work, self._saved_at = own.position, nil, self._conn:now()
   return true
 end
 
@@ -176,10 +229,10 @@ function Checkpoint:heartbeat(position, at_once)
   if not at_once and now < self._saved_at + HEARTBEAT then return true end
   local same = saved and core.place(position) == core.place(saved)
   if same and (rests(saved) or not rests(position)) then return true end
-  self._saved_at, self._intended = now, position
+  self._saved_at, self._beat = now, position
   local ok, err = save(self, position)
   if not ok then return nil, err end
-  self._saved, self._intended = position, nil
+  self._saved = position
   return true
 end
 
@@ -187,9 +240,9 @@ end
 function Checkpoint:rest() self._saved_at = self._conn:now() end
 
 --- Makes it; nothing is asked yet.
--- @tparam table settings `log` (by which the store works), `store`, `name`, `claims` (bool: take
--- the name for the session), `refuse` (bool: an error rather than a wait, while another consumer of
--- the name runs), `transaction` (bool)
+-- @tparam table settings `log` (by which the store works), `store`, `name`, `claim` (see
+-- `forgelog.consumer.claim`; nil: the name is not claimed), `refuse` (bool: an error rather than a
+-- wait, while another consumer of the name runs), `transaction` (bool)
 -- @return a checkpoint; its fields are its own, see the methods
 return function(settings)
   return setmetatable({
@@ -197,12 +250,14 @@ return function(settings)
     _conn = settings.log.connection,
     _store = settings.store,
     _name = settings.name,
-    _claims = settings.claims,
+    _claim = settings.claim,
     _refuse = settings.refuse,
     _transaction = settings.transaction,
+    _held = nil, -- whether the present connection has the claim; nil: none has had it
     _saved = nil, -- the position as it is in the store
     _saved_at = 0,
-    _intended = nil, -- the position whose saving is under way
+    _work = nil, -- the work at hand: its `position`, and whether it is `done` and `saved`
+    _beat = nil, -- the position of the last heartbeat
     _superseded = false, -- another consumer of the name has saved since
   }, Checkpoint)
 end

@@ -1,27 +1,95 @@
 --- The claim on a consumer's name, so that one consumer of a name runs at a time. It belongs to the
 -- session, and ends with it.
 -- @module forgelog.consumer.claim
+local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
 
 local claim = {}
 
---- Takes it.
--- @param conn the connection
--- @string name of the consumer
--- @return true, and whether a pooler stands before the server, where the claim may outlive this
--- session; or nil and an error, SQLSTATE 55P03 while another session has it
-function claim.take(conn, name)
-  local rows, err = conn:run("consumer.claim", name)
+local Claim = {}
+Claim.__index = Claim
+
+local ENDING = 2 -- seconds that the server has to end an earlier session of ours
+-- Seconds without an answer after which a connection, and with it the claim, may be gone.
+local RESTED = 1
+
+-- Tries to take it. true, and whether a pooler stands before the server; false, while another
+-- session has it; or nil and an error. Behind a pooler other clients use that session too, so it is
+-- not ours to end.
+local function try(self, conn)
+  local rows, err = conn:run("consumer.claim", self._name)
   if not rows then return nil, err end
-  if rows[1].got then return true, rows[1].pid ~= conn:fact("backend") end
-  local message = ("another consumer named %s is running"):format(name)
-  return nil, core.error("query", message, "55P03", { code = "name_taken" })
+  local row = rows[1]
+  if not row.got then return false end
+  local pooled = row.pid ~= conn:fact("backend")
+  self._session = not pooled and row.started and { pid = row.pid, started = row.started } or nil
+  return true, pooled
+end
+
+-- A server does not notice that a network has dropped a connection, so the session of an earlier
+-- one may hold the claim for hours. It is ours to end: it has the process id and the start of the
+-- session in which this claim was taken last. Returns whether the claim is free by now.
+local function end_own(self, conn, holder)
+  local own = self._session
+  if not own or holder.pid ~= own.pid or holder.started ~= own.started then return false end
+  local rows = conn:run("consumer.end_session", own.pid, own.started)
+  if not rows or not rows[1] then return false end
+  local deadline, pause = conn:now() + ENDING, backoff.doubling(0.01, 0.1)
+  repeat
+    conn:sleep(pause())
+    rows = conn:run("consumer.holder", self._name)
+  until not rows or not rows[1] or rows[1].pid ~= own.pid or conn:now() > deadline
+  return rows and not rows[1]
+end
+
+local function taken(self, holder)
+  local about = ""
+  if holder then
+    local named = holder.application_name or ""
+    about = (" (pid %d%s%s)"):format(holder.pid, named ~= "" and ", " .. named or "",
+      holder.started and (", connected since %s UTC"):format(holder.started:sub(1, 19)) or "")
+  end
+  local message = ("another consumer named %s is running%s"):format(self._name, about)
+  return core.error("query", message, "55P03",
+    { code = "name_taken", pid = holder and holder.pid })
+end
+
+--- Takes it. Where an earlier session of this very claim still has it, that one is ended.
+-- @param conn the connection
+-- @return true, and whether a pooler stands before the server, where the claim may outlive this
+-- session; or nil and an error, SQLSTATE 55P03 and code "name_taken" while another session has it
+function Claim:take(conn)
+  local got, result = try(self, conn)
+  if got ~= false then return got, result end
+  local rows, err = conn:run("consumer.holder", self._name)
+  if not rows then return nil, err end
+  if rows[1] and end_own(self, conn, rows[1]) then
+    got, result = try(self, conn)
+    if got ~= false then return got, result end
+  end
+  return nil, taken(self, rows[1])
 end
 
 --- Gives it back before the session ends.
 -- @param conn the connection
+function Claim:release(conn) conn:run("consumer.release", self._name) end
+
+--- Has a connection that rested show that it stands, before work is begun: many a firewall or
+-- server ends one that rests.
+-- @param conn the connection, with a time limit: many a network drops one without a word
+-- @return true; or nil and an error
+function claim.prove(conn)
+  if conn:rested() <= RESTED then return true end
+  local rows, err = conn:run("consumer.alive")
+  if not rows then return nil, err end
+  return true
+end
+
+--- Makes a claim; it is not taken yet. It remembers the session in which it was taken last, so keep
+-- it across connections.
 -- @string name of the consumer
-function claim.release(conn, name) conn:run("consumer.release", name) end
+-- @return the claim
+function claim.new(name) return setmetatable({ _name = name, _session = nil }, Claim) end
 
 --- Removes the position that a consumer has saved in the table store, unless it runs. It then
 -- starts over, and no longer holds up a trim. (`consumer.forget`)
@@ -29,12 +97,13 @@ function claim.release(conn, name) conn:run("consumer.release", name) end
 -- @string name of the consumer
 -- @return the position (false: there was none); or nil and an error, SQLSTATE 55P03 while it runs
 function claim.forget(conn, name)
+  local own = claim.new(name)
   local ok, err = conn:locate()
-  if ok then ok, err = claim.take(conn, name) end
+  if ok then ok, err = own:take(conn) end
   if not ok then return nil, err end
   local rows
   rows, err = conn:run("consumer.forget", name)
-  claim.release(conn, name)
+  own:release(conn)
   if not rows then return nil, err end
   return rows[1] and rows[1].position or false
 end

@@ -6,7 +6,11 @@
 --     resync  reads everything again, or sets the position     -> take
 --     take    waits for changes                                -> handle, resync, open
 --     handle  the handler works, and the position is saved     -> take, open
+--
+-- A connection that is gone is replaced in each state, and what was done before stays done.
 -- @module forgelog.consumer.states
+local claim = require "forgelog.consumer.claim"
+local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
 
@@ -29,13 +33,19 @@ local function close_feed(self, seconds)
   self._feed = nil
 end
 
--- Before anything is delivered from a new connection: the batch at hand is done where its COMMIT
--- had taken place, and not ours any more where another consumer of the name has gone on.
-local function on_reconnect(self)
-  local ok, result = self._checkpoint:resume()
-  if not ok then return nil, result end
-  if result then self._changes = nil end
-  return true
+local function silence(options) return options.silence or options.timeout or SILENCE end
+
+-- Has a connection that stands, and by which the name is claimed: before a handler is called, or
+-- what it has done is saved.
+local function connected(self, timeout)
+  local checkpoint, conn = self._checkpoint, self._log.connection
+  if not conn:lost() then
+    local ok, err = claim.prove(conn:limited(silence(self._options)))
+    if not ok and not conn:lost() then return nil, err end
+  end
+  if self._feed then return self._feed:connected(timeout) end
+  if conn:lost() then self._reconnects = self._reconnects + 1 end
+  return checkpoint:reconnect()
 end
 
 local function follow(self, position)
@@ -48,7 +58,7 @@ local function follow(self, position)
   end
   self._checkpoint:rest()
   self._feed = self._log:follow(position, chosen)
-  self._feed:on_reconnect(function() return on_reconnect(self) end)
+  self._feed:on_reconnect(function() return self._checkpoint:resume() end)
   return "take"
 end
 
@@ -60,7 +70,7 @@ local function place(self) return self._feed:position(not self._options.transact
 function states.rest(self)
   local feed = self._feed
   if self._state ~= "take" or self._changes or not feed or self._options.transaction then return end
-  if feed:rest() and not self._checkpoint:superseded() then
+  if feed:rest(FAREWELL) and not self._checkpoint:superseded() then
     self._checkpoint:heartbeat(place(self), true)
   end
 end
@@ -70,10 +80,9 @@ function states.drop(self)
   close_feed(self, FAREWELL)
   if self._checkpoint then self._last_saved = self._checkpoint:saved() end
   if self._log then self._log:close() end
-  self._log, self._changes, self._checkpoint, self._connecting = nil, nil, nil, nil
+  self._log, self._changes, self._checkpoint = nil, nil, nil
+  self._connecting, self._resyncing = nil, nil
 end
-
-local function silence(options) return options.silence or options.timeout or SILENCE end
 
 -- Connects, or goes on with that, for as long as somebody waits now.
 local function connect(self, timeout)
@@ -83,11 +92,13 @@ local function connect(self, timeout)
   local ok, err = conn:reconnect()
   if not ok then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
+  local claims = options.name ~= nil and options.listen ~= false
+  self._claim = self._claim or claims and claim.new(options.name) or nil
   self._checkpoint = make_checkpoint {
     log = log:limited(silence(options)),
     store = self._store,
     name = options.name,
-    claims = options.name ~= nil and options.listen ~= false,
+    claim = self._claim,
     refuse = self._refuse,
     transaction = options.transaction,
   }
@@ -120,26 +131,29 @@ local function nothing() end
 -- The new position is taken first: what commits while the tables are read comes again rather than
 -- never.
 function states.resync(self)
-  local options, lost = self._options, self._log.connection:lost()
-  if lost then
-    self._state = "open"
-    return nil, lost
+  local options, checkpoint = self._options, self._checkpoint
+  local ok, err = connected(self)
+  if not ok then return nil, err end
+  if checkpoint:superseded() then return "open" end
+  local position, raised
+  if not checkpoint:unsaved() then
+    position, err = self._log:limited(silence(options)):position({ settle = options.settle })
+    if not position then return nil, err end
   end
-  if self._checkpoint:superseded() then return "open" end
-  local ok
-  local position, err = self._log:limited(silence(options)):position({ settle = options.settle })
-  if not position then return nil, err end
+  self._resyncing = self._resyncing or os.time()
   local work = self._reason and options.on_resync or nothing
-  ok, err = self._checkpoint:commit(position, work, self._reason, self._log)
+  ok, err, raised = checkpoint:commit(position, work, self._reason, self._log)
+  if raised then err = failure.raised(("the resync (%s)"):format(self._reason), err) end
   if not ok then return nil, err end
   if self._reason then self._resyncs = self._resyncs + 1 end
-  return follow(self, position), 0
+  self._resyncing = nil
+  return follow(self, checkpoint:saved()), 0
 end
 
 function states.take(self, timeout, most)
   local options = self._options
   local changes, err = self._feed:batch(most or options.batch, timeout)
-  self._changes = changes
+  self._changes, self._position = changes, self._feed:position()
   if self._checkpoint:superseded() then return "open" end
   if changes then return "handle" end
   if err.code == "no_change" and not self._log.connection:lost() then
@@ -150,21 +164,19 @@ function states.take(self, timeout, most)
   if err.reason == "failover" and options.transaction then return "open" end
   if err.kind ~= "gap" or not options.on_resync then return nil, err end
   self._reason, self._last_error = err.reason, err
+  close_feed(self)
   return "resync"
 end
 
 -- A batch stays until its handler has returned and its position is saved.
 function states.handle(self, timeout)
-  local ok, err
-  if self._log.connection:lost() then
-    ok, err = self._feed:connected(timeout)
-    if not ok then return nil, err end
-  end
-  if self._checkpoint:superseded() then return "open" end
-  local changes = self._changes
-  if not changes then return "take" end -- its COMMIT had taken place
-  local position = self._feed:position()
-  ok, err = self._checkpoint:commit(position, self._options.on_changes, changes, self._log)
+  local checkpoint, changes = self._checkpoint, self._changes
+  local ok, err = connected(self, timeout)
+  if not ok then return nil, err end
+  if checkpoint:superseded() then return "open" end
+  local raised
+  ok, err, raised = checkpoint:commit(self._position, self._options.on_changes, changes, self._log)
+  if raised then err = failure.of_handler(err, changes) end
   if not ok then return nil, err end
   self._changes, self._last = nil, changes[#changes]
   self._delivered = self._delivered + #changes

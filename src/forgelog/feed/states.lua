@@ -96,6 +96,7 @@ function states.look(self)
     if not ok then return nil, err end
     return "read"
   end
+  self._caught_up = self._looked
   self._due = conn:now() + self._poll
   return self._bell == "off" and "arm" or "sleep"
 end

@@ -46,16 +46,18 @@ end
 -- position is saved at once: if a trim passes it before the first change comes, that is a gap like
 -- any other.
 local function beginning_at(store, since, note)
-  local wrapped = setmetatable({}, { __index = store })
+  local wrapped, told = setmetatable({}, { __index = store }), false
   function wrapped.load(log, name)
     local position, err = store.load(log, name)
     if err then return nil, err end
     if position then
-      if position ~= since then
+      if position ~= since and not told then
         note("going on from the saved position %s, not from --since", position)
       end
+      told = true
       return position
     end
+    told = true
     local ok
     ok, err = store.save(log, name, since)
     if not ok then return nil, err end

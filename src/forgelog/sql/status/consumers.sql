@@ -5,9 +5,6 @@
 SELECT c.name, c.position, extract(epoch FROM c.updated_at) AS updated_at,
        l.pid, a.application_name
   FROM @consumers@ c
-  LEFT JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-        AND l.classid = @claimant@ AND l.database = @this_database@
-        -- The keys are signed, and the lock table shows them without their sign.
-        AND l.objid::bigint = @claim_key@::bigint & 4294967295
+  LEFT JOIN pg_catalog.pg_locks l ON @claim_lock@
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
  ORDER BY c.name;

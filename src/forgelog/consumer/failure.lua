@@ -1,0 +1,61 @@
+--- Errors of a consumer, made of what others raised or returned: nothing of it is lost, and a code
+-- says what the consumer does about it.
+-- @module forgelog.consumer.failure
+local core = require "forgelog.core"
+
+local failure = {}
+
+-- What a table says that was raised, without the sentence about its remedy, which core.error adds.
+local function text_of(raised)
+  if type(raised) ~= "table" then return tostring(raised) end
+  local message = raised.remedy and raised.cause or raised.message
+  if message ~= nil then return tostring(message) end
+  local meta = getmetatable(raised)
+  if type(meta) == "table" and meta.__tostring then return tostring(raised) end
+  return "a table without a message"
+end
+
+-- An error with that message, the fields of another one, and further fields.
+local function with(message, err, fields)
+  local all = {}
+  for name, value in pairs(type(err) == "table" and err or {}) do all[name] = value end
+  for name, value in pairs(fields) do all[name] = value end
+  all.message = nil
+  return core.error("query", message, nil, all)
+end
+
+--- What a function of the user's raised. The next step calls it again, so it is retryable.
+-- @string who raised it, in words
+-- @param raised what it raised; a table's fields, such as its `kind` and `sqlstate`, stay
+-- @tparam[opt] table fields further ones
+-- @return an error, code "handler_failed" unless the fields say another; its `raised` is the
+-- original
+function failure.raised(who, raised, fields)
+  local all = { code = "handler_failed", retryable = true, raised = raised }
+  for name, value in pairs(fields or {}) do all[name] = value end
+  return with(("%s raised: %s"):format(who, text_of(raised)), raised, all)
+end
+
+--- What a handler raised: the error tells the batch.
+-- @param raised what it raised
+-- @tparam table changes the batch
+-- @return an error, code "handler_failed"; `first_seq`, `last_seq` and `changes` (their number)
+function failure.of_handler(raised, changes)
+  local first, last = changes[1].seq, changes[#changes].seq
+  local who = ("the handler, with %d changes (seq %d to %d),"):format(#changes, first, last)
+  return failure.raised(who, raised, { first_seq = first, last_seq = last, changes = #changes })
+end
+
+--- What a store returned in place of success, or a COMMIT.
+-- @param err an error, or any other value
+-- @string code where the error has none
+-- @bool retryable whether another step is to try again
+-- @return an error
+function failure.of_store(err, code, retryable)
+  if type(err) ~= "table" then
+    err = core.error("query", "the store refused: " .. tostring(err))
+  end
+  return with(text_of(err), err, { code = err.code or code, retryable = retryable })
+end
+
+return failure
