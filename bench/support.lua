@@ -118,17 +118,21 @@ function bench.fill(log, changes, age)
   assert(log:query("CHECKPOINT"))
 end
 
+--- The collectors of this Lua that a program may choose from, the default of an embedded Lua first.
+bench.collectors = _VERSION == "Lua 5.4" and { "incremental", "generational" } or { "incremental" }
+
 --- Reads a log into Lua tables in a fresh process: see reader.lua.
--- @param way "forgelog", "luasql" or "dbi"
+-- @param way "forgelog", "luasql", "dbi" or "limit"
 -- @param conninfo the database
 -- @param since the seq to read after
 -- @param upto the last seq
+-- @param[opt] collector one of `collectors`
 -- @return a table with `seconds` and `above` (MiB at the peak above those of the connected process)
-function bench.read(way, conninfo, since, upto)
-  local ok, output, errors = bench.run(("%s %s %s %s %d %d"):format(
+function bench.read(way, conninfo, since, upto, collector)
+  local ok, output, errors = bench.run(("%s %s %s %s %s %d %d"):format(
     os.getenv("FORGELOG_LUA")
       or "lua", bench.quote(os.getenv("FORGELOG_ROOT") .. "/bench/reader.lua"),
-    way, bench.quote(conninfo), since, upto))
+    way, collector or bench.collectors[1], bench.quote(conninfo), since, upto))
   assert(ok, errors)
   local count, seconds, idle, peak = output:match("(%S+)%s+(%S+)%s+(%S+)%s+(%S+)")
   assert(tonumber(count) == upto - since, way .. " read " .. count .. " changes")
