@@ -88,6 +88,11 @@ const struct fl_word fl_common_words[] = {
 #define NO_CHANGE FL_CHANGE_FIELDS_AFTER_SEQ(MARKER)
 #define A_MARK FL_CHANGE_FIELDS_AFTER_SEQ(AS_MARK)
 
+/* The same before rows whose columns have their types: then the server needs to be told none, which
+   spares it a quarter of its work on a statement before the first row. */
+#define UNTYPED(name, kind, type, key) ", NULL"
+#define MARK FL_CHANGE_FIELDS_AFTER_SEQ(UNTYPED)
+
 /* The same columns for the end of a range of seqs that the reader has passed. */
 #define AS_MARK(name, kind, type, key) \
   ", CASE '" #name "' WHEN 'op' THEN 'passed' END::pg_catalog." type
@@ -116,7 +121,7 @@ const struct fl_word fl_common_words[] = {
   " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
 
 #define READ(gone, passed) \
-  "COPY (SELECT @trimmed_to@" NO_CHANGE gone passed " UNION ALL (SELECT" \
+  "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (SELECT" \
   " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
   " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
 
