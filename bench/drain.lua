@@ -18,13 +18,15 @@ end
 
 local copy = ("COPY (SELECT * FROM forge_change_log WHERE seq > 0 AND seq <= %d ORDER BY seq)"
   .. " TO STDOUT (FORMAT binary)"):format(changes)
-local peaks = {}
+local peaks, processor = {}, {}
 
 local function side(way, collector)
   local name = way .. " " .. collector
   return { name, function()
     local read = bench.read(way, conninfo, 0, changes, collector)
     peaks[name] = math.max(peaks[name] or 0, read.above)
+    processor[name] = processor[name] or {}
+    table.insert(processor[name], read.processor)
     return read.seconds
   end }
 end
@@ -34,7 +36,7 @@ local sides = {
   { "psql", function() return psql(copy) end },
 }
 for _, collector in ipairs(bench.collectors) do
-  for _, way in ipairs({ "limit", "forgelog", "luasql", "dbi" }) do
+  for _, way in ipairs({ "limit", "forgelog", "window", "luasql", "dbi" }) do
     sides[#sides + 1] = side(way, collector)
   end
 end
@@ -51,6 +53,7 @@ end
 local LABELS = {
   { "limit", "the same tables from memory" },
   { "forgelog", "forgelog, Lua tables" },
+  { "window", "the same, the last 20,000 kept" },
   { "luasql", "LuaSQL, Lua tables" },
   { "dbi", "LuaDBI, Lua tables" },
 }
@@ -63,7 +66,8 @@ for _, collector in ipairs(bench.collectors) do
   bench.title("%s collector", collector)
   for _, label in ipairs(LABELS) do
     local name = label[1] .. " " .. collector
-    show(name, label[2], ("%.0f MiB above idle"):format(peaks[name]))
+    show(name, label[2], ("%.2f s of processor time, %.0f MiB above idle"):format(
+      bench.median(processor[name]), peaks[name]))
   end
   local drain = seconds["forgelog " .. collector]
   local driver = math.min(seconds["luasql " .. collector], seconds["dbi " .. collector])

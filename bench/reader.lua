@@ -1,8 +1,8 @@
--- Reads a whole log into Lua tables in a fresh process, by one of four ways.
--- lua reader.lua forgelog|luasql|dbi|limit COLLECTOR CONNINFO SINCE UPTO
+-- Reads a whole log into Lua tables in a fresh process, by one of five ways.
+-- lua reader.lua forgelog|window|luasql|dbi|limit COLLECTOR CONNINFO SINCE UPTO
 -- COLLECTOR is "incremental" or "generational"; a Lua that has but one of its own ignores it.
--- Prints the number of changes, the seconds from the connected process to the last table, and the
--- KiB that were resident before and at the peak.
+-- Prints the number of changes, the seconds from the connected process to the last table, those of
+-- processor time among them, and the KiB that were resident before and at the peak.
 local core = require "forgelog.core"
 
 local way, collector, conninfo, since, upto = arg[1], arg[2], arg[3], tonumber(arg[4]),
@@ -30,6 +30,19 @@ function ways.forgelog()
     end
     assert(last == upto)
     return count
+  end
+end
+
+-- What a collector for young garbage is not made for: each change is kept for a while.
+function ways.window()
+  local log = assert(require("forgelog").connect(conninfo))
+  return function()
+    local count, kept = 0, {}
+    for change in log:drain(since) do
+      count = count + 1
+      kept[count % 20000] = change
+    end
+    return count, kept
   end
 end
 
@@ -72,6 +85,6 @@ end
 
 local read = ways[way]()
 collectgarbage()
-local idle, started = memory("VmRSS"), core.now()
+local idle, started, processor = memory("VmRSS"), core.now(), os.clock()
 local count = read()
-print(count, core.now() - started, idle, memory("VmHWM"))
+print(count, core.now() - started, os.clock() - processor, idle, memory("VmHWM"))
