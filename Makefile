@@ -220,12 +220,17 @@ valgrind:
 	  NAME=valgrind-$(LUA_VERSION) CFLAGS='-O1 -g' \
 	  RUN='$(valgrind_command)'
 
+# How fast Lua makes the tables of a drain, without one.
+$(BUILD)/limit.so: bench/limit.c Makefile
+	@mkdir -p $(@D)
+	$(compile) $(LUA_CFLAGS) -shared -o $@ $<
+
 # BENCHES="drain trim" for a part of them; VERSION=17 for another PostgreSQL than this machine's.
 VERSION =
 bench:
 	@$(deps) bench $(if $(VERSION),versions)
 	@$(MAKE) --no-print-directory -s build LUA_VERSION=jit
-	@$(MAKE) --no-print-directory -s build $(own_host)
+	@$(MAKE) --no-print-directory -s build $(own_host) $(BUILD)/limit.so
 	@$(if $(VERSION),FORGELOG_PGBIN=$$(spec/support/postgres-of $(VERSION)) && export FORGELOG_PGBIN &&) \
 	$(lua_env) $(with_postgres) --durable -c max_wal_size=4GB $(LUA) bench/run.lua $(BENCHES)
 

@@ -1,10 +1,13 @@
--- Reads a whole log into Lua tables in a fresh process, by one of three ways.
--- lua reader.lua forgelog|luasql|dbi CONNINFO SINCE UPTO
--- Prints the number of changes, the seconds from the connected process to the last table, and the
--- KiB that were resident before and at the peak.
+-- Reads a whole log into Lua tables in a fresh process, by one of five ways.
+-- lua reader.lua forgelog|window|luasql|dbi|limit COLLECTOR CONNINFO SINCE UPTO
+-- COLLECTOR is "incremental" or "generational"; a Lua that has but one of its own ignores it.
+-- Prints the number of changes, the seconds from the connected process to the last table, those of
+-- processor time among them, and the KiB that were resident before and at the peak.
 local core = require "forgelog.core"
 
-local way, conninfo, since, upto = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])
+local way, collector, conninfo, since, upto = arg[1], arg[2], arg[3], tonumber(arg[4]),
+  tonumber(arg[5])
+if _VERSION == "Lua 5.4" then collectgarbage(collector) end
 local query = ("SELECT * FROM forge_change_log"
   .. " WHERE seq > %d AND seq <= %d ORDER BY seq"):format(since, upto)
 
@@ -27,6 +30,19 @@ function ways.forgelog()
     end
     assert(last == upto)
     return count
+  end
+end
+
+-- What a collector for young garbage is not made for: each change is kept for a while.
+function ways.window()
+  local log = assert(require("forgelog").connect(conninfo))
+  return function()
+    local count, kept = 0, {}
+    for change in log:drain(since) do
+      count = count + 1
+      kept[count % 20000] = change
+    end
+    return count, kept
   end
 end
 
@@ -53,8 +69,22 @@ function ways.dbi()
   end
 end
 
+-- Connected too, so that a collector finds the same at work as in a drain.
+function ways.limit()
+  local log = assert(require("forgelog").connect(conninfo))
+  local changes = require("limit")(upto - since)
+  return function()
+    local count, last = 0, nil
+    for change in changes do
+      count, last = count + 1, change.seq
+    end
+    assert(last == upto - since and log)
+    return count
+  end
+end
+
 local read = ways[way]()
 collectgarbage()
-local idle, started = memory("VmRSS"), core.now()
+local idle, started, processor = memory("VmRSS"), core.now(), os.clock()
 local count = read()
-print(count, core.now() - started, idle, memory("VmHWM"))
+print(count, core.now() - started, os.clock() - processor, idle, memory("VmHWM"))

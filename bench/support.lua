@@ -6,6 +6,8 @@ local forgelog = require "forgelog"
 local process = require "support.process"
 local support = require "support"
 
+local unpack = rawget(table, "unpack") or unpack
+
 local bench = {
   now = core.now,
   database = support.database,
@@ -118,21 +120,28 @@ function bench.fill(log, changes, age)
   assert(log:query("CHECKPOINT"))
 end
 
+--- The collectors of this Lua that a program may choose from, the default of an embedded Lua first.
+bench.collectors = _VERSION == "Lua 5.4" and { "incremental", "generational" } or { "incremental" }
+
 --- Reads a log into Lua tables in a fresh process: see reader.lua.
--- @param way "forgelog", "luasql" or "dbi"
+-- @param way "forgelog", "window", "luasql", "dbi" or "limit"
 -- @param conninfo the database
 -- @param since the seq to read after
 -- @param upto the last seq
--- @return a table with `seconds` and `above` (MiB at the peak above those of the connected process)
-function bench.read(way, conninfo, since, upto)
-  local ok, output, errors = bench.run(("%s %s %s %s %d %d"):format(
+-- @param[opt] collector one of `collectors`
+-- @return a table with `seconds`, `processor` (seconds of processor time) and `above` (MiB at the
+-- peak above those of the connected process)
+function bench.read(way, conninfo, since, upto, collector)
+  local ok, output, errors = bench.run(("%s %s %s %s %s %d %d"):format(
     os.getenv("FORGELOG_LUA")
       or "lua", bench.quote(os.getenv("FORGELOG_ROOT") .. "/bench/reader.lua"),
-    way, bench.quote(conninfo), since, upto))
+    way, collector or bench.collectors[1], bench.quote(conninfo), since, upto))
   assert(ok, errors)
-  local count, seconds, idle, peak = output:match("(%S+)%s+(%S+)%s+(%S+)%s+(%S+)")
-  assert(tonumber(count) == upto - since, way .. " read " .. count .. " changes")
-  return { seconds = tonumber(seconds), above = (tonumber(peak) - tonumber(idle)) / 1024 }
+  local figures = {}
+  for figure in output:gmatch("%S+") do figures[#figures + 1] = tonumber(figure) end
+  local count, seconds, processor, idle, peak = unpack(figures, 1, 5)
+  assert(count == upto - since, way .. " read " .. count .. " changes")
+  return { seconds = seconds, processor = processor, above = (peak - idle) / 1024 }
 end
 
 -- Hundredths of a second of processor time that a process has used, and its children that are gone.

@@ -10,6 +10,9 @@ struct fl_bytes {
   size_t length, room;
 };
 
+/* Makes room for that many bytes more; false: out of memory, and nothing has changed. */
+bool fl_bytes_reserve(struct fl_bytes *bytes, size_t length);
+
 /* Appends bytes; false: out of memory, and nothing has changed. */
 bool fl_bytes_append(struct fl_bytes *bytes, const char *data, size_t length);
 

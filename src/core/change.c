@@ -39,7 +39,7 @@ static enum fl_decode skip_header(struct window *in) {
   return FL_CHANGE_OK;
 }
 
-static enum fl_decode next_field(struct window *in, struct fl_slice *field) {
+static inline enum fl_decode next_field(struct window *in, struct fl_slice *field) {
   if (in->end - in->at < 4) return FL_CHANGE_SHORT;
   field->length = (int32_t)fl_uint32_at(in->at);
   field->data = in->at + 4;

@@ -139,18 +139,23 @@ static void keep_receiving(const struct fl_log_reader *reader) {
     fl_changelog_step(reader->log);
 }
 
-/* pop(most): changes that are here, and how many (none, where all were delivered before); or nil
-   and "wanted" (fetch) or "over" (the scan). */
+/* pop(most, [into]): changes that are here, in that table or in a new one, and how many (none,
+   where all were delivered before); or nil and "wanted" (fetch) or "over" (the scan). */
 static int reader_pop(lua_State *L) {
   struct fl_log_reader *log_reader = check_open(L);
   struct fl_reader *reader = &log_reader->reader;
   int most = (int)luaL_checkinteger(L, 2);
   enum fl_rows rows;
+  lua_settop(L, 3);
   keep_receiving(log_reader);
   rows = fl_reader_rows(reader);
   if (rows == FL_ROWS_HERE) {
     if (most > reader->chunk.left) most = reader->chunk.left;
-    lua_pushinteger(L, fl_push_changes(L, reader, most, log_reader->log->horizon.seq));
+    if (!lua_istable(L, 3)) {
+      lua_createtable(L, most, 0);
+      lua_replace(L, 3);
+    }
+    lua_pushinteger(L, fl_push_changes(L, 3, reader, most, log_reader->log->horizon.seq));
     return 2;
   }
   lua_pushnil(L);
@@ -165,9 +170,11 @@ static int reader_pending(lua_State *L) {
   return 1;
 }
 
-/* can_prefetch(): whether the next chunk can be asked for while the program works on this one. */
+/* can_prefetch(): whether the next chunk can be asked for while the program works on this one. One
+   that is here already has its turn first. */
 static int reader_can_prefetch(lua_State *L) {
-  const struct fl_log_reader *reader = check_open(L);
+  struct fl_log_reader *reader = check_open(L);
+  fl_reader_rows(&reader->reader);
   lua_pushboolean(L, fl_log_reader_can_prefetch(reader));
   return 1;
 }

@@ -363,19 +363,19 @@ static void push_change(struct pushing *to, const struct fl_change *change) {
 
 /* Only when the whole batch stands in Lua does the reader move on: nothing is lost when memory runs
    out. */
-int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t horizon) {
+int fl_push_changes(lua_State *L, int list, struct fl_reader *reader, int most, int64_t horizon) {
   struct fl_peek peek = {reader->chunk.stream, 0, reader->cursor.next};
   struct pushing to = {L, lua_gettop(L), {{NULL, 0}}, false, false, {NULL, -1}};
   struct fl_change change;
   int count = 0;
   push_keys(&to);
-  lua_createtable(L, most, 0);
   while (count < most && fl_reader_peek(reader, &peek, &change)) {
     push_change(&to, &change);
-    lua_rawseti(L, -2, ++count);
+    lua_rawseti(L, list, ++count);
   }
   if (peek.rows == 0 && reader->chunk.left > 0)
     return luaL_error(L, "forgelog: the server sent a log that cannot be decoded");
   fl_reader_deliver(reader, &peek, horizon);
+  lua_settop(L, to.base);
   return count;
 }

@@ -36,9 +36,9 @@ void fl_push_rows(lua_State *L, const struct fl_pgconn *pg, bool numeric);
 /* The names of the fields of a change, as a list. */
 void fl_push_fields(lua_State *L);
 
-/* A list of at most `most` changes, which are delivered thereby; returns how many. Raises what Lua
-   raises when memory runs out, and then nothing was delivered. */
-int fl_push_changes(lua_State *L, struct fl_reader *reader, int most, int64_t horizon);
+/* Fills the table at index `list` with at most `most` changes, which are delivered thereby; returns
+   how many. Raises what Lua raises when memory runs out, and then nothing was delivered. */
+int fl_push_changes(lua_State *L, int list, struct fl_reader *reader, int most, int64_t horizon);
 
 /* The text of an argument that is to become a C string. */
 const char *fl_check_text(lua_State *L, int index);

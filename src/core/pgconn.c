@@ -6,10 +6,13 @@
 #include "job.h"
 
 #include <libpq-fe.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define COPY_ROOM 512 /* a row wider than what is left of its buffer comes in pieces */
 
 static void ignore_notice(void *unused, const PGresult *notice) {
   (void)unused;
@@ -336,23 +339,33 @@ static enum fl_step finish(struct fl_pgconn *pg) {
   return pg->error.kind == FL_ERR_NONE ? FL_STEP_DONE : FL_STEP_FAILED;
 }
 
-/* Moves one row of a COPY. 1: moved; 0: none has arrived; -1: the COPY is over. */
-static int move_copy_row(struct fl_pgconn *pg) {
-  char *row = NULL;
-  int length = PQgetCopyData(pg->conn, &row, 1);
-  if (length == 0) return 0;
-  if (length < 0) return -1;
-  if (pg->copy && pg->error.kind == FL_ERR_NONE && !fl_bytes_append(pg->copy, row, (size_t)length))
+static int room_in(const struct fl_bytes *bytes) {
+  size_t room = bytes->room - bytes->length;
+  return room < INT_MAX ? (int)room : INT_MAX;
+}
+
+/* Moves bytes of a COPY, of one row at most. Returns how many; 0: no whole row has arrived; -1: the
+   COPY is over. PQgetlineAsync copies into a buffer of ours, where PQgetCopyData would allocate
+   each row. */
+static int move_copy(struct fl_pgconn *pg) {
+  struct fl_bytes *copy = pg->error.kind == FL_ERR_NONE ? pg->copy : NULL;
+  char unwanted[COPY_ROOM];
+  int moved;
+  if (copy && !fl_bytes_reserve(copy, COPY_ROOM)) {
     fl_fail(&pg->error, FL_ERR_QUERY, "53200", "out of memory while reading changes");
-  PQfreemem(row);
-  return 1;
+    copy = NULL;
+  }
+  if (!copy) return PQgetlineAsync(pg->conn, unwanted, COPY_ROOM);
+  moved = PQgetlineAsync(pg->conn, copy->data + copy->length, room_in(copy));
+  if (moved > 0) copy->length += (size_t)moved;
+  return moved;
 }
 
 static enum fl_step step_receive(struct fl_pgconn *pg) {
   for (;;) {
     if (pg->state == FL_PGCONN_COPYING) {
       int moved;
-      while ((moved = move_copy_row(pg)) > 0) continue;
+      while ((moved = move_copy(pg)) > 0) continue;
       if (moved == 0) return wait_for(pg, "r");
       pg->state = FL_PGCONN_RECEIVING;
     }

@@ -88,6 +88,12 @@ const struct fl_word fl_common_words[] = {
 #define NO_CHANGE FL_CHANGE_FIELDS_AFTER_SEQ(MARKER)
 #define A_MARK FL_CHANGE_FIELDS_AFTER_SEQ(AS_MARK)
 
+/* The columns of the first marker, whose op says how much WAL is written. The rows behind it have
+   their types: so the server needs to be told none, which spares it a quarter of its work on a
+   statement before the first row. */
+#define UNTYPED(name, kind, type, key) ", NULL"
+#define MARK ", NULL, @lsn@" FL_CHANGE_FIELDS_AFTER_OP(UNTYPED)
+
 /* The same columns for the end of a range of seqs that the reader has passed. */
 #define AS_MARK(name, kind, type, key) \
   ", CASE '" #name "' WHEN 'op' THEN 'passed' END::pg_catalog." type
@@ -115,13 +121,8 @@ const struct fl_word fl_common_words[] = {
   " ORDER BY seq LIMIT @limit@) w HAVING count(*) = @limit@), @until@)" \
   " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
 
-/* The same columns for the first marker, which also says how much WAL is written. */
-#define AS_PLACE(name, kind, type, key) \
-  ", CASE '" #name "' WHEN 'op' THEN @lsn@ END::pg_catalog." type
-#define A_PLACE FL_CHANGE_FIELDS_AFTER_SEQ(AS_PLACE)
-
 #define READ(gone, passed) \
-  "COPY (SELECT @trimmed_to@" A_PLACE gone passed " UNION ALL (SELECT" \
+  "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (SELECT" \
   " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
   " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
 

@@ -12,11 +12,15 @@ local PREFETCH_LEAST = 8192 -- with a limit below this nothing is asked for ahea
 -- @param conn the connection
 -- @param reader of this connection
 -- @int[opt] most changes; default 64
+-- @tparam ?table into is filled with them; default a new list
+-- @bool[opt] ahead whether the server shall work on the next chunk while the program works on this
+-- one
 -- @return a list and its length; or nil, and the error (nil: the scan is over)
-function drain.next_batch(conn, reader, most)
+function drain.next_batch(conn, reader, most, into, ahead)
   local rows = most and most > BATCH and most or 0
   while true do
-    local changes, count = reader:pop(most or BATCH)
+    if ahead then conn:prefetch(reader) end
+    local changes, count = reader:pop(most or BATCH, into)
     if changes and count > 0 then return changes, count end
     if not changes then
       if count == "over" then return nil end
@@ -45,33 +49,38 @@ function drain.iterate(conn, position, options)
   local reader
   local life = conn.life
   local left, over = options.limit, options.limit == 0
-  local batch, at, taken = {}, 0, 0
+  -- One table for all batches. A new one each time would be stored in a variable that a
+  -- generational collector has as old, and so become old at once, with all the changes in it.
+  local batch, at, taken = {}, BATCH, 0
 
   -- The first change of the next batch; nil when there is none.
   local function refill()
+    at = BATCH -- so that nothing is handed out of a batch that memory did not suffice for
     if over then return nil end
     reader = reader or open(conn, position, options)
-    local changes, count = drain.next_batch(conn, reader, left and math.min(left, BATCH))
+    local most = left and math.min(left, BATCH) or BATCH
+    local ahead = taken > 2 and (not left or left > PREFETCH_LEAST)
+    local changes, count = drain.next_batch(conn, reader, most, batch, ahead)
     if not changes then
       if count then error(count, 0) end
       over, batch = true, {}
       return nil
     end
-    batch, at, taken = changes, 1, taken + 1
+    batch[count + 1] = nil -- behind the last one may stand one of the batch before
+    at, taken = 1, taken + 1
     if left then
       left = left - count
       over = left == 0
     end
-    -- The server works on the next chunk while the program works on this one.
-    if taken > 2 and (not left or left > PREFETCH_LEAST) then conn:prefetch(reader) end
-    return changes[1]
+    return batch[1]
   end
 
   return function()
     if life.closed then conn:must_be_open("drain") end
-    at = at + 1
-    local change = batch[at]
+    local following = at + 1
+    local change = batch[following]
     if change == nil then return refill() end
+    at = following
     return change
   end
 end
