@@ -5,6 +5,7 @@ local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
 local make_sink = require "forgelog.cli.lib.sink"
+local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
 
@@ -41,6 +42,8 @@ end
 -- which it begins, and the one up to which it goes.
 local function begin(context, log, options)
   local store = stream.store(options, context.note)
+  -- What is wrong there is told before anything is saved.
+  must(names.resolve(log.connection, "drain", stream.filter(options, {}), {}))
   if options.name then claim_name(log.connection, options.name) end
   local saved = must(store.load(log, options.name))
   local upto = settled(log, options.settle)
@@ -100,8 +103,8 @@ end
 
 --- Drains.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `since`, `limit`, `tables`, `op`, `column`, `format`, `name`, `position_file`,
--- `exec`, `batch`, `settle`
+-- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `format`, `name`,
+-- `position_file`, `exec`, `batch`, `settle`
 return function(context, options)
   local run = begin(context, context:connect(), options)
   local ok, err = pcall(drain, context, run)

@@ -9,14 +9,16 @@
 -- @module forgelog.consumer.states
 local forgelog = require "forgelog"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
+local names = require "forgelog.tables.names"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
 
 local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
   FOLLOWS = {
-    tables = "names", ops = "ops", columns = "names", poll = "seconds", linger = "seconds",
-    listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+    tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
+    linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
+    backoff_max = "seconds",
   },
 }
 
@@ -66,6 +68,14 @@ local function connect(self)
     schema = options.schema, wait = self._waiter, timeout = options.timeout or silence(options),
   })
   if not log then return nil, err end
+  -- A name that means nothing is told before anything is read or saved.
+  local filter
+  filter, err = names.resolve(log:limited(silence(options)).connection, "consumer", options,
+    self._names)
+  if not filter then
+    log:close()
+    return nil, err
+  end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
   self._checkpoint = make_checkpoint {
     log = log:limited(silence(options)),

@@ -163,7 +163,7 @@ end
 -- Forgets a table that is gone: whether it was remembered; or nil and an error.
 local function forget(conn, name, err)
   if err.code ~= "no_table" then return nil, err end
-  local rows, failed = conn:run("tables.forget", name)
+  local rows, failed = conn:run("tables.forget", find.as_sql(name), name)
   if not rows then return nil, failed end
   return #rows > 0 and true or nil, err
 end
