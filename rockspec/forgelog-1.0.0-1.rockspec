@@ -95,6 +95,7 @@ build = {
     ["forgelog.connection.options"] = "src/forgelog/connection/options.lua",
     ["forgelog.connection.pump"] = "src/forgelog/connection/pump.lua",
     ["forgelog.connection.sql"] = "src/forgelog/connection/sql.lua",
+    ["forgelog.connection.uncompiled"] = "src/forgelog/connection/uncompiled.lua",
     ["forgelog.consumer"] = "src/forgelog/consumer.lua",
     ["forgelog.consumer.checkpoint"] = "src/forgelog/consumer/checkpoint.lua",
     ["forgelog.consumer.claim"] = "src/forgelog/consumer/claim.lua",

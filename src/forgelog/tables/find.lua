@@ -1,6 +1,7 @@
 --- Finding the table that a name means, and whether it can be watched.
 -- @module forgelog.tables.find
 local core = require "forgelog.core"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703" -- SQLSTATEs
 
@@ -44,7 +45,7 @@ function find.table(conn, where, name)
   local home, err = conn:schema_name()
   if not home then return nil, err end
   local rows
-  rows, err = conn:run_in(home, "tables.find", find.as_sql(name), name)
+  rows, err = uncompiled(conn):run_in(home, "tables.find", find.as_sql(name), name)
   if not rows then return nil, err end
   local found = rows[1]
   if not found then

@@ -5,6 +5,7 @@
 local closest = require "forgelog.tables.closest"
 local core = require "forgelog.core"
 local find = require "forgelog.tables.find"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local STRIDE = 1000000 -- seqs of the log that one statement looks through
 local UNDEFINED_TABLE = "42P01" -- SQLSTATE
@@ -179,6 +180,7 @@ end
 -- nil and an error, of code "no_table" or "not_watched" for the first name that means nothing
 function names.resolve(conn, where, filter, memory)
   if not filter.tables and not filter.channels then return filter end
+  conn = uncompiled(conn)
   local logged, has, all, err = {}, {}, {}, nil
   if filter.tables and #filter.tables > 0 then all, err = all_of(conn, filter.tables, memory) end
   if not all then return nil, err end
