@@ -7,7 +7,8 @@ local core = require "forgelog.core"
 local find = require "forgelog.tables.find"
 local uncompiled = require "forgelog.connection.uncompiled"
 
-local STRIDE = 1000000 -- seqs of the log that one statement looks through
+local STRIDE = 1000000 -- seqs of the log that one statement looks through ...
+local AGAIN = 100000 -- ... and so many newest ones again, since transactions were open there
 local UNDEFINED_TABLE = "42P01" -- SQLSTATE
 
 local names = {}
@@ -99,15 +100,15 @@ end
 
 -- ---- what the log says ----
 
--- Which of some names are in the log, looked for from its end. What was looked through before
--- counts as read, except for its end: transactions were open then.
+-- Which of some names are in the log, looked for from its end. What was looked through before is
+-- not again, but for its end.
 local function search(conn, list, memory)
   local ok, err = conn:seqs()
   if not ok then return nil, err end
   local smallest, upto = conn:fact("smallest"), conn:fact("largest")
   local found, left = {}, #list
   if not smallest or not upto then return found end
-  local from = math.max(smallest - 1, (memory.searched or 0) - STRIDE)
+  local from = math.max(smallest - 1, (memory.searched or 0) - AGAIN)
   memory.searched = upto
   while upto > from and left > 0 do
     local before = math.max(from, upto - STRIDE)
