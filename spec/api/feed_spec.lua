@@ -42,7 +42,7 @@ describe("a feed", function()
     feed:close()
     must(writer, "CREATE TABLE other (id int PRIMARY KEY)")
     assert(writer:watch("other"))
-    feed = log:follow(0, { tables = { "other", "it's \"x\"" } })
+    feed = log:follow(0, { tables = { "other" }, channels = { "it's \"x\"" } })
     must(writer, "INSERT INTO item (n) VALUES (1); INSERT INTO other VALUES (7)")
     must(writer, "BEGIN; INSERT INTO other VALUES (8); ROLLBACK")
     must(writer, [[BEGIN; SAVEPOINT a; INSERT INTO other VALUES (9); ROLLBACK TO a;

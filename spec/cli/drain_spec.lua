@@ -42,8 +42,36 @@ describe("forgelog drain", function()
     assert.equal("", (drain("--limit 0")))
     assert.equal(range(21, 22), (drain("--tables customers")))
     assert.equal(range(1, 22), (drain("--tables customers,orders")))
-    assert.equal("22", (drain("--since beginning --tables customers nosuch --since 21")))
+    assert.equal("22", (drain("--since beginning --tables customers orders --since 21")))
     assert.equal("", (drain("--since now")))
+  end)
+
+  it("takes tables as watch does, and a comma within quotes as part of a name", function()
+    assert(log:query('CREATE TABLE "a,""b" (id int)'))
+    assert(log:watch('"a,""b"'))
+    assert(log:query([[INSERT INTO orders VALUES (1); INSERT INTO "a,""b" VALUES (1);
+      INSERT INTO forge_change_log (table_name, op)
+      VALUES ('ipc:a,b', 'BROADCAST'), ('x"y', 'INSERT')]]))
+    assert.equal("1", (drain("--tables Public.ORDERS")))
+    assert.equal("1 2", (drain([[--tables 'orders,"a,""b"']])))
+    assert.equal("1 4", (drain([[--tables 'orders,x"y']])))
+    assert.equal("3", (drain("--channel ipc:a,b --channel ipc:c")))
+    assert.equal("1 3", (drain("--tables orders --channel ipc:a,b")))
+  end)
+
+  it("fails for a table that it will never have, and saves nothing", function()
+    insert(1, 2)
+    assert(log:query('CREATE TABLE "Bare one" (id int)'))
+    for arguments, told in pairs({
+      ["--tables orders,custommers"] = "there is no table custommers here, nor a change of it in "
+        .. "the log; is customers meant%?\n$",
+      [ [[--tables '"Bare one"']] ] = 'table "Bare one" is not watched, and the log has no change '
+        .. [[of it; run forgelog watch '"Bare one"' first]] .. "\n$",
+    }) do
+      command.fails(db, 1, told, "drain --name a --since 1 " .. arguments)
+      command.fails(db, 1, told, "follow --name a --since 1 --limit 1 " .. arguments)
+    end
+    assert.equal(0, #log:query("SELECT FROM forge_change_log_consumers"))
   end)
 
   it("keeps to --op and --column", function()

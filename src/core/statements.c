@@ -156,7 +156,8 @@ static const struct {
      " LEFT JOIN pg_catalog.pg_class s"
      " ON s.relnamespace = n.oid AND s.relname = 'forge_change_log_state'"
      " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'"
-     " LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)"
+     " LEFT JOIN LATERAL (SELECT x.* FROM (@log_sequence@) b(oid)"
+     " JOIN pg_catalog.pg_sequence x ON x.seqrelid = b.oid) q ON true"
      " WHERE c.oid = pg_catalog.to_regclass(@name@)::pg_catalog.oid"},
     {"seqs",
      "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@ WHERE seq > @empty_to@),"

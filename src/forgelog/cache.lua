@@ -20,8 +20,8 @@ local known = {
   cache = "any", near = "table", keys = "function", on_purge = "function", on_error = "function",
   name = "string", position = "any", stale_after = "seconds", load_wait = "seconds",
   conninfo = "any", schema = "string", wait = "any", timeout = "seconds", tables = "names",
-  ops = "ops", columns = "names", batch = "positive", poll = "seconds", linger = "seconds",
-  listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+  channels = "names", ops = "ops", columns = "names", batch = "positive", poll = "seconds",
+  linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
   settle = "seconds",
 }
 
@@ -49,8 +49,8 @@ end
 -- `load_wait` (seconds that a `get` waits for another's load of its key before it loads too, since
 -- a request may end in the middle of its load; default 1; 0: each loads by itself),
 -- `on_purge` (called with the reason), `on_error` (default: to nginx's error log), and the options
--- of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `ops`, `columns`, `wait`, `timeout`,
--- `poll` ...
+-- of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `channels`, `ops`, `columns`, `wait`,
+-- `timeout`, `poll` ...
 -- @return a cache
 function cache.new(options)
   options = check.options("cache.new", options, known)
@@ -59,7 +59,8 @@ function cache.new(options)
   local self = setmetatable({
     _options = options,
     _keys = options.keys or default_keys,
-    _tables = options.tables and { (table.unpack or unpack)(options.tables) },
+    _channels = (options.tables or options.channels)
+      and { (table.unpack or unpack)(options.channels or {}) },
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
     _listeners = {},
     _flights = flights.new(options.load_wait or 1),
@@ -129,7 +130,7 @@ local function make_consumer(self)
     chosen.position = require("forgelog.store.shared")(options.position)
   end
   chosen.name = chosen.position and worker_name(options, chosen.position)
-  chosen.tables, chosen.ops = self._tables, self._ops
+  chosen.channels, chosen.ops = self._channels, self._ops
   chosen.failover = "gap" -- values are read at other times than the changes
   chosen.on_error = self._options.on_error or report
   chosen.on_changes = function(changes) handle_all(self, changes) end
@@ -148,7 +149,7 @@ end
 -- @string name the table_name
 -- @func call called with the change
 function Cache:listen(name, call)
-  if self._tables then self._tables[#self._tables + 1] = name end
+  if self._channels then self._channels[#self._channels + 1] = name end
   if self._ops then self._ops[#self._ops + 1] = "BROADCAST" end
   self._listeners[name] = call
 end

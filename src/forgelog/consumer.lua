@@ -82,6 +82,7 @@ function consumer.new(options)
     _options = options,
     _store = checked_store(options),
     _waiter = find_waiter("consumer.new", options.wait),
+    _names = {}, -- of tables: see forgelog.tables.names
     _state = "open",
     _delivered = 0,
     _resyncs = 0,

@@ -2,6 +2,7 @@
 -- slow.
 -- @module forgelog.doctor
 local check = require "forgelog.connection.options"
+local uncompiled = require "forgelog.connection.uncompiled"
 local units = require "forgelog.units"
 
 local doctor = {}
@@ -133,7 +134,7 @@ end
 -- such as when the connection is lost
 function doctor.diagnose(conn, opts)
   opts = check.options("diagnose", opts, { older_than = "seconds" })
-  local self = { conn = conn, older_than = opts.older_than or DAY, findings = {} }
+  local self = { conn = uncompiled(conn), older_than = opts.older_than or DAY, findings = {} }
   setmetatable(self, Run)
   local err = find_facts(self) or examine(self)
   if err then return nil, err end

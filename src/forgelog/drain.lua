@@ -1,6 +1,7 @@
 --- Draining: everything settled after a position, in ascending seq, chunk by chunk. Any number of
 -- drains go on side by side on one connection.
 -- @module forgelog.drain
+local names = require "forgelog.tables.names"
 local settle = require "forgelog.drain.settle"
 
 local drain = {}
@@ -32,9 +33,11 @@ end
 
 -- A reader behind the position, with a scan begun over all that is settled by now.
 local function open(conn, position, options)
-  local left, err = settle.wait(conn, options.settle)
+  local left
+  local filter, err = names.resolve(conn, "drain", options, {})
+  if filter then left, err = settle.wait(conn, options.settle) end
   if not left then error(err, 0) end
-  local reader, wrong = conn:reader(position, options)
+  local reader, wrong = conn:reader(position, filter)
   if not reader then error("forgelog: drain: " .. wrong, 0) end
   reader:seek()
   return reader
@@ -43,7 +46,8 @@ end
 --- The iterator of `log:drain`; arguments are checked.
 -- @param conn the connection
 -- @string position as text
--- @tparam table options `limit`, `settle`, and which changes: `tables`, `ops`, `columns`
+-- @tparam table options `limit`, `settle`, and which changes: `tables`,
+-- `channels`, `ops`, `columns`
 -- @treturn function
 function drain.iterate(conn, position, options)
   local reader

@@ -223,6 +223,7 @@ return function(conn, position, options)
     _listen = options.listen ~= false,
     _poll = options.poll or POLL,
     _linger = options.linger or 0,
+    _names = {}, -- of tables: see forgelog.tables.names
     _state = "subscribe",
     _bell = "off",
     _reconnects = 0,

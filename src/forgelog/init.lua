@@ -119,7 +119,10 @@ end
 -- after `since`; so does any later one that a trim has overtaken. Any other failure is raised
 -- likewise. The connection may be used inside the loop.
 -- @param since a seq, a position, or nil for the beginning
--- @tparam[opt] table opts `limit` (changes), `tables` (list of table_name), `ops` (list of INSERT,
+-- @tparam[opt] table opts `limit` (changes), `tables` (list of names, as for `watch` or as in
+-- table_name: one that is neither a watched table's nor in the log is an error of kind "schema",
+-- code "no_table" or "not_watched"), `channels` (list of table_names that stand for no table: rows
+-- that programs write to the log themselves; with `tables`, these too), `ops` (list of INSERT,
 -- UPDATE, DELETE, TRUNCATE, RELOAD), `columns` (list of names: of the UPDATEs only those that
 -- changed one of these, and all else), `settle` (seconds to wait for writers that this connection
 -- sees for the first time; default 5; then it gives what is known to be settled, perhaps nothing)
@@ -132,7 +135,8 @@ function Log:drain(since, opts)
   local conn = conn_of(self, "drain")
   local position = check.position("drain", since)
   opts = check.options("drain", opts, {
-    limit = "count", tables = "names", ops = "ops", columns = "names", settle = "seconds",
+    limit = "count", tables = "names", channels = "names", ops = "ops", columns = "names",
+    settle = "seconds",
   })
   return drain.iterate(conn, position, opts)
 end
@@ -151,23 +155,23 @@ end
 --- Follows the log: hands out every committed change as soon as it is visible, reconnecting as
 -- often as it takes.
 -- @param since a seq, a position, or nil for the beginning
--- @tparam[opt] table opts `tables`, `ops` and `columns` as for `drain`, `poll` (seconds between
--- looks when nothing wakes it; default 1), `linger` (seconds to gather changes after waking;
--- default 0), `listen` (false behind a transaction-mode pooler: polls only, and takes no session
--- lock), `silence` (seconds after which a server that does not answer counts as gone; default 15),
--- `backoff` and `backoff_max` (seconds before the first and the latest reconnect; default 0.1 and
--- 10), `failover` ("gap" where the program reads rows at other times than it is handed changes,
--- as a cache does; default "continue": where the new primary has all that the work can have seen,
--- the feed goes on), `on_error` (called with each error that it goes on after, and the number of
--- the attempt)
+-- @tparam[opt] table opts `tables`, `channels`, `ops` and `columns` as for `drain`, `poll` (seconds
+-- between looks when nothing wakes it; default 1), `linger` (seconds to gather changes after
+-- waking; default 0), `listen` (false behind a transaction-mode pooler: polls only, and takes no
+-- session lock), `silence` (seconds after which a server that does not answer counts as gone;
+-- default 15), `backoff` and `backoff_max` (seconds before the first and the latest reconnect;
+-- default 0.1 and 10), `failover` ("gap" where the program reads rows at other times than it is
+-- handed changes, as a cache does; default "continue": where the new primary has all that the work
+-- can have seen, the feed goes on), `on_error` (called with each error that it goes on after, and
+-- the number of the attempt)
 -- @return a feed: see `forgelog.feed`
 function Log:follow(since, opts)
   local conn = conn_of(self, "follow")
   local position = check.position("follow", since)
   opts = check.options("follow", opts, {
-    tables = "names", ops = "ops", columns = "names", poll = "seconds", linger = "seconds",
-    listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
-    failover = "failover", on_error = "function",
+    tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
+    linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
+    backoff_max = "seconds", failover = "failover", on_error = "function",
   })
   return require("forgelog.feed")(conn, position, opts)
 end

@@ -8,6 +8,7 @@ local core = require "forgelog.core"
 local renew = require "forgelog.tables.renew"
 local script = require "forgelog.install.script"
 local sql = require "forgelog.connection.sql"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local install = {}
 
@@ -100,6 +101,7 @@ end
 
 -- What is in the database now. `owner`: the option of install.
 local function find_facts(conn, name, owner)
+  conn = uncompiled(conn)
   local rows, err = conn:run_in(name, "install.facts", VERSION)
   if not rows then return nil, err end
   local facts = rows[1]

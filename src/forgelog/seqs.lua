@@ -1,6 +1,8 @@
 --- What the log holds and how far it is settled: the smallest and the largest seq, the gap after a
 -- position, the horizon.
 -- @module forgelog.seqs
+local uncompiled = require "forgelog.connection.uncompiled"
+
 local seqs = {}
 
 -- Finds the log where it is now, then asks for its seqs.
@@ -65,7 +67,7 @@ function seqs.horizon(conn)
   if ok then ok, err = conn:tick() end
   if not ok then return nil, err end
   local writers
-  writers, err = conn:run("status.writers")
+  writers, err = uncompiled(conn):run("status.writers")
   if not writers then return nil, err end
   return conn:fact("horizon"), writers
 end

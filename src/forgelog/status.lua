@@ -7,6 +7,7 @@ local inspect = require "forgelog.tables.inspect"
 local remembered = require "forgelog.tables.remembered"
 local seqs = require "forgelog.seqs"
 local settle = require "forgelog.drain.settle"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local status = {
   -- Changes in the log that are counted; if there are more, their number is an estimate.
@@ -194,6 +195,7 @@ end
 -- are not known are nil. Or nil and an error
 function status.status(conn, opts)
   opts = check.options("status", opts, { settle = "seconds" })
+  conn = uncompiled(conn)
   local smallest, err = seqs.smallest(conn)
   if err then return nil, err end
   local into = {

@@ -7,6 +7,7 @@ local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
 local renew = require "forgelog.tables.renew"
 local seqs = require "forgelog.seqs"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 -- Seconds that one batch should take: an open DELETE holds the horizon as any writer does.
 local SHORT = 0.01
@@ -194,7 +195,7 @@ return function(conn, before, options)
   local ok, err = conn:locate()
   if ok then ok, err = hidden(conn, "forge_change_log", "rd") end
   if not ok then return nil, err end
-  if options.dry_run then return preview(conn, before, options) end
+  if options.dry_run then return preview(uncompiled(conn), before, options) end
   local locked
   locked, err = lock(conn)
   if not locked then return nil, err end

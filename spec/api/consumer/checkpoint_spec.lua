@@ -23,8 +23,10 @@ describe("a consumer's position", function()
   it("is saved where changes come for others only", function()
     local ahead = 0 -- of a clock that is set forward, so that no time has to pass
     local waiter = { wait = core.poll, now = function() return core.now() + ahead end }
+    must(at.log, "CREATE TABLE other (id int)")
+    assert(at.log:watch("other"))
     local one, seen = at:make { name = "quiet", position = consumer.table(), wait = waiter,
-      tables = { "nosuch" } }
+      tables = { "other" } }
     at:add(5)
     assert.equal(0, settle(one))
     assert.is_nil(saved("quiet"))

@@ -18,7 +18,10 @@ local stream = {
     .. "a seq, a position, 'beginning' (the default) or 'now'",
     arg = "<position>", type = "since" },
   { "--limit", "end after so many changes", arg = "<n>", type = "count" },
-  { "--tables", "these tables only, as named in the log", arg = "<table>", args = "+" },
+  { "--tables", "these tables only, named as for watch or as in the log, in double quotes where "
+    .. "a comma is in the name", arg = "<table>", args = "+" },
+  { "--channel", "rows of this table_name, which stands for no table; may be given several times",
+    arg = "<name>", many = true },
   { "--op", "these only: insert, update, delete, truncate or reload; may be given several times",
     arg = "<op>", type = "ops", many = true },
   { "--column", "of UPDATEs those only that changed this column; may be given several times",

@@ -5,6 +5,7 @@ local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
 local make_sink = require "forgelog.cli.lib.sink"
+local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
 
@@ -45,6 +46,8 @@ end
 -- which it goes on, whether that one is to be saved, and the one up to which it goes.
 local function begin(context, log, options)
   local run = { log = log, store = stream.store(options, context.note), unsaved = false }
+  -- What is wrong there is told before anything is saved.
+  must(names.resolve(log.connection, "drain", stream.filter(options, {}), {}))
   run.claim = options.name and claim.new(options.name)
   if run.claim then claim_name(run) end
   run.sink, run.left, run.tries = make_sink(context, options), options.limit, 0
@@ -170,8 +173,8 @@ end
 
 --- Drains.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `since`, `limit`, `tables`, `op`, `column`, `format`, `name`, `position_file`,
--- `exec`, `batch`, `settle`
+-- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `format`, `name`,
+-- `position_file`, `exec`, `batch`, `settle`
 return function(context, options)
   local run = begin(context, context:connect(), options)
   local ok, err = pcall(drain_on, context, run)

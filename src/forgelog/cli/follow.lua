@@ -3,6 +3,7 @@
 local consumer = require "forgelog.consumer"
 local errors = require "forgelog.cli.lib.errors"
 local make_sink = require "forgelog.cli.lib.sink"
+local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
 
 local SLICE = 0.5 -- seconds of one wait for changes
@@ -55,19 +56,21 @@ local function follow(context, options, following, over)
   end
 end
 
--- Connects once, and reads the log: what fails then, such as a missing log or right, will not pass
--- by itself.
-local function check(context)
-  errors.must(context:connect():min_seq())
+-- Connects once, and reads the log: what fails then, such as a missing log or right, or a table
+-- that is not watched, will not pass by itself.
+local function check(context, options)
+  local log = context:connect()
+  errors.must(log:min_seq())
+  errors.must(names.resolve(log.connection, "follow", stream.filter(options, {}), {}))
   context:disconnect()
 end
 
 --- Follows.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `since`, `limit`, `tables`, `op`, `column`, `format`, `name`, `position_file`,
--- `exec`, `batch`, `poll`, `no_listen`
+-- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `format`, `name`,
+-- `position_file`, `exec`, `batch`, `poll`, `no_listen`
 return function(context, options)
-  check(context)
+  check(context, options)
   local store, over = stream.store(options, context.note), {}
   local following = make_consumer(context, options, store, over)
   local ok, err = pcall(follow, context, options, following, over)

@@ -2,6 +2,7 @@
 -- misses rows that are hidden, so whoever needs all of them has to ask.
 -- @module forgelog.connection.hidden
 local core = require "forgelog.core"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 --- Refuses where a policy may hide rows.
 -- @param conn the connection
@@ -9,7 +10,7 @@ local core = require "forgelog.core"
 -- @string commands what is done with its rows: letters of "r" (SELECT), "w" (UPDATE), "d" (DELETE)
 -- @return true; or nil and an error, code "row_security"
 return function(conn, name, commands)
-  local rows, err = conn:run("connection.hidden", name, commands)
+  local rows, err = uncompiled(conn):run("connection.hidden", name, commands)
   if not rows then return nil, err end
   if not rows[1] then return true end
   local message = "row level security on %s may hide rows from this role; give it a policy that "

@@ -13,6 +13,7 @@ local claim = require "forgelog.consumer.claim"
 local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
+local names = require "forgelog.tables.names"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
 local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose session ends anyway
@@ -20,8 +21,9 @@ local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose se
 local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
   FOLLOWS = {
-    tables = "names", ops = "ops", columns = "names", poll = "seconds", linger = "seconds",
-    listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
+    tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
+    linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
+    backoff_max = "seconds",
     failover = "failover",
   },
 }
@@ -91,6 +93,11 @@ local function connect(self, timeout)
   conn:wait_until(timeout and self._waiter.now() + timeout)
   local ok, err = conn:reconnect()
   if not ok then return nil, err end
+  -- A name that means nothing is told before anything is read or saved.
+  local filter
+  filter, err = names.resolve(log:limited(silence(options)).connection, "consumer", options,
+    self._names)
+  if not filter then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
   local claims = options.name ~= nil and options.listen ~= false
   self._claim = self._claim or claims and claim.new(options.name) or nil

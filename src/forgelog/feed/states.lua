@@ -20,6 +20,7 @@
 local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
 local drain = require "forgelog.drain"
+local names = require "forgelog.tables.names"
 
 -- Seconds between two looks while writers are open that do not ring the bell.
 local FIRST, MOST = 0.001, 0.01
@@ -46,6 +47,22 @@ function states.connect(self)
   return "subscribe"
 end
 
+-- What the feed delivers, in words of the log, may be other names now: a table was renamed, or a
+-- partition has joined one. Then it goes on from its position with another reader.
+local function open_reader(self)
+  local filter, err = names.resolve(self._conn, "follow", self._options, self._names)
+  if not filter then return nil, err end
+  local wanted = filter.tables and table.concat(filter.tables, "\0")
+  if self._reader and wanted == self._wanted then return true end
+  local position = self._position
+  if self._reader then
+    position = self._reader:position()
+    self._reader:close()
+  end
+  self._reader, self._wanted = self._conn:reader(position, filter, true), wanted
+  return true
+end
+
 -- The connection is new to this feed, or nobody knows in what condition an error has left it.
 function states.subscribe(self)
   local conn = self._conn
@@ -54,8 +71,8 @@ function states.subscribe(self)
   if ok and self._reconnects > 0 and self._on_reconnect then ok, err = self._on_reconnect() end
   if ok and self._listen then ok, err = conn:run("feed.listen") end
   if ok then ok, err = conn:tick() end
+  if ok then ok, err = open_reader(self) end
   if not ok then return nil, err end
-  self._reader = self._reader or conn:reader(self._position, self._options, true)
   self._reader:seek()
   self._looked = conn:now()
   self._pause, self._attempt = backoff.doubling(FIRST, MOST), 0

@@ -5,6 +5,7 @@
 local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
 local sql = require "forgelog.connection.sql"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local MISSING_RIGHT, LOCK_NOT_AVAILABLE, DEADLOCK = "42501", "55P03", "40P01" -- SQLSTATEs
 local LOCK_TIMEOUT = 1 -- seconds, by default
@@ -31,7 +32,8 @@ end
 -- The error for what could not be locked in time.
 local function locked(conn, what, err)
   local rows = not conn:in_transaction()
-    and conn:run("install.holders", what.oid, what.exclusive or false, what.alone or false)
+    and uncompiled(conn):run("install.holders", what.oid, what.exclusive or false,
+      what.alone or false)
   local holders = rows and #rows > 0 and "locked by " .. in_words(rows) or "locked by others"
   local message = ("%s is %s; nothing was changed, try again when that has ended")
     :format(what.name, holders)

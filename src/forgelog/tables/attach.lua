@@ -7,6 +7,7 @@ local inspect = require "forgelog.tables.inspect"
 local script = require "forgelog.install.script"
 local sql = require "forgelog.connection.sql"
 local triggers = require "forgelog.tables.triggers"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local DUPLICATE_OBJECT = "42710" -- SQLSTATE
 
@@ -18,7 +19,7 @@ local attach = {}
 -- nil and an error.
 local function is_fresh(conn, found)
   if not found.may_compile then return true end
-  local rows, err = conn:run_in(found.home, "tables.stale", found.oid)
+  local rows, err = uncompiled(conn):run_in(found.home, "tables.stale", found.oid)
   if not rows then return nil, err end
   return #rows == 0
 end
@@ -163,7 +164,7 @@ end
 -- Forgets a table that is gone: whether it was remembered; or nil and an error.
 local function forget(conn, name, err)
   if err.code ~= "no_table" then return nil, err end
-  local rows, failed = conn:run("tables.forget", name)
+  local rows, failed = conn:run("tables.forget", find.as_sql(name), name)
   if not rows then return nil, failed end
   return #rows > 0 and true or nil, err
 end

@@ -4,6 +4,7 @@
 -- @module forgelog.tables.compile
 local arguments = require "forgelog.tables.arguments"
 local sql = require "forgelog.connection.sql"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local compile = {}
 
@@ -103,7 +104,7 @@ function compile.name(kind, oid) return ("forge_capture_%s_%.0f"):format(kind, o
 -- @string[opt] owner of capture functions, quoted; nil: whoever runs the statements
 -- @return the text of the statements; nil where the table cannot be known now; or nil and an error
 function compile.of_table(conn, home, oid, kinds, args, owner)
-  local rows, err = conn:run_in(home, "tables.compiled", oid, args)
+  local rows, err = uncompiled(conn):run_in(home, "tables.compiled", oid, args)
   if not rows then return nil, err end
   local made, schema, statements = rows[1], sql.identifier(home), {}
   if not made.shape then return nil end
@@ -130,7 +131,7 @@ function compile.by_hand(conn, home, rows)
   local schema, parts, schema_oid = sql.identifier(home), {}, 0
   for _, row in ipairs(rows) do
     local args = arguments.to_array(arguments.decode(row.args))
-    local made, err = conn:run_in(home, "tables.compiled", row.oid, args)
+    local made, err = uncompiled(conn):run_in(home, "tables.compiled", row.oid, args)
     if not made then return nil, err end
     local own = ("TG_NAME = %s AND TG_RELID = ANY (%s)"):format(sql.literal(row.trigger),
       sql.literal(row.tables))

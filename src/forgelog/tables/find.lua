@@ -1,6 +1,7 @@
 --- Finding the table that a name means, and whether it can be watched.
 -- @module forgelog.tables.find
 local core = require "forgelog.core"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703" -- SQLSTATEs
 
@@ -12,16 +13,27 @@ local function refusal(code, message, fields)
   return core.error("schema", message, fields.sqlstate, fields)
 end
 
--- A name as SQL has it ("a", "s.a", '"A b".c') and whether it is a bare one; or nil for a name that
--- can only be meant exactly.
-local function as_sql(name)
-  local function after_word(text)
-    return text:match('^"[^"]+"(.*)$') or text:match("^[%a_\128-\255][%w_$\128-\255]*(.*)$")
+-- What follows the identifier that a text begins with; nil where it begins with none.
+local function after_identifier(text)
+  if text:sub(1, 1) ~= '"' then return text:match("^[%a_\128-\255][%w_$\128-\255]*(.*)$") end
+  local at = 2
+  while true do
+    local quote = text:find('"', at, true)
+    if not quote then return nil end
+    if text:sub(quote + 1, quote + 1) ~= '"' then
+      return quote > 2 and text:sub(quote + 1) or nil -- an empty name is none
+    end
+    at = quote + 2 -- a quote inside quotes
   end
-  local rest = after_word((name:gsub('""', "__"))) -- a quote inside quotes
-  if rest == "" then return name, true end
-  if rest and rest:find("^%.") and after_word(rest:sub(2)) == "" then return name, false end
-  return nil, true
+end
+
+--- A name as SQL has it.
+-- @string name such as `a`, `s.a`, `"A b".c`
+-- @return the name; nil for one that can only be meant exactly
+function find.as_sql(name)
+  local rest = after_identifier(name)
+  if rest and rest:find("^%.") then rest = after_identifier(rest:sub(2)) end
+  return rest == "" and name or nil
 end
 
 --- The table that a name means.
@@ -32,9 +44,8 @@ end
 function find.table(conn, where, name)
   local home, err = conn:schema_name()
   if not home then return nil, err end
-  local text, bare = as_sql(name)
   local rows
-  rows, err = conn:run_in(home, "tables.find", text, name, bare)
+  rows, err = uncompiled(conn):run_in(home, "tables.find", find.as_sql(name), name)
   if not rows then return nil, err end
   local found = rows[1]
   if not found then

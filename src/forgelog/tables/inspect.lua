@@ -1,6 +1,7 @@
 --- The tables that are watched, and whether their triggers are as they should be.
 -- @module forgelog.tables.inspect
 local arguments = require "forgelog.tables.arguments"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local inspect = {
   -- The trigger on each partition of a watched table.
@@ -107,7 +108,7 @@ function inspect.list(conn)
   local home, err = conn:schema_name()
   if not home then return nil, err end
   local triggers
-  triggers, err = conn:run_in(home, "tables.triggers", nil)
+  triggers, err = uncompiled(conn):run_in(home, "tables.triggers", nil)
   if not triggers then return nil, err end
   local names, rows = {}, {}
   for _, row in ipairs(triggers) do -- in the order of their names

@@ -5,6 +5,7 @@ local attach = require "forgelog.tables.attach"
 local compile = require "forgelog.tables.compile"
 local inspect = require "forgelog.tables.inspect"
 local script = require "forgelog.install.script"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local renew = {}
 
@@ -12,7 +13,7 @@ local HINT = "the function forge_notify_change is made by the role that installs
 
 -- The tables for which there is something to do, by schema and name; or nil and an error.
 local function find_stale(conn, home)
-  local rows, err = conn:run_in(home, "tables.stale", nil)
+  local rows, err = uncompiled(conn):run_in(home, "tables.stale", nil)
   if not rows then return nil, err end
   local stale = {}
   for _, row in ipairs(rows) do stale[row.schema .. "\0" .. row.table] = true end
@@ -22,7 +23,7 @@ end
 -- The same for the function that serves all tables to which somebody has attached it by hand: 1
 -- where it was made anew, 0 where it need not be; or nil and an error.
 local function renew_by_hand(conn, home)
-  local rows, err = conn:run_in(home, "tables.by_hand")
+  local rows, err = uncompiled(conn):run_in(home, "tables.by_hand")
   if not rows then return nil, err end
   local stale = false
   for _, row in ipairs(rows) do stale = stale or not row.fresh end

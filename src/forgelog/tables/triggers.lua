@@ -5,6 +5,7 @@ local arguments = require "forgelog.tables.arguments"
 local compile = require "forgelog.tables.compile"
 local inspect = require "forgelog.tables.inspect"
 local sql = require "forgelog.connection.sql"
+local uncompiled = require "forgelog.connection.uncompiled"
 
 local triggers = {}
 
@@ -14,7 +15,7 @@ local triggers = {}
 -- @return a table of `own` (rows of sql/tables/triggers.sql: those by which the table itself is
 -- watched) and `others` (on it and on the partitions below it); or nil and an error
 function triggers.find(conn, found)
-  local rows, err = conn:run_in(found.home, "tables.triggers", found.oid)
+  local rows, err = uncompiled(conn):run_in(found.home, "tables.triggers", found.oid)
   if not rows then return nil, err end
   local there = { own = {}, others = {} }
   for _, row in ipairs(rows) do

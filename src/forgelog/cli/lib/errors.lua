@@ -1,6 +1,7 @@
 --- What goes wrong in a command, and what ends a command that has not failed. Both are raised; the
 -- functions here tell them apart and put an error into one line on standard error.
 -- @module forgelog.cli.lib.errors
+local units = require "forgelog.units"
 
 local errors = {
   CLOSED = {}, -- raised when nobody reads standard output any more
@@ -24,6 +25,7 @@ local BY_CODE = {
 local BY_REMEDY = {
   install = "run forgelog install first",
   horizon = "forgelog status tells which",
+  watch = "run forgelog watch %s first",
 }
 
 --- Raises the error that a function has returned in place of a value; returns everything else.
@@ -44,7 +46,7 @@ local function one_line(text) return (text:gsub("%s*\n%s*", "; ")) end
 local function in_words(err)
   if not err.remedy then return err.message end
   local sentence = BY_CODE[err.code] or BY_REMEDY[err.remedy] or "run forgelog " .. err.remedy
-  return err.cause .. "; " .. sentence
+  return err.cause .. "; " .. sentence:format(err.table and units.word(err.table))
 end
 
 --- An error, or whatever else was raised, as one line.

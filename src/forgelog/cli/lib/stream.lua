@@ -6,12 +6,20 @@ local errors = require "forgelog.cli.lib.errors"
 
 local stream = {}
 
---- The names in a list of texts, each of which may hold several between commas; nil for nil.
+-- The text with other characters for the commas within double quotes, where each quote is closed.
+local function hide_commas(text)
+  local _, quotes = text:gsub('"', "")
+  if quotes % 2 == 1 then return text end
+  return (text:gsub('%b""', function(quoted) return (quoted:gsub(",", "\0")) end))
+end
+
+--- The names in a list of texts, each of which may hold several between commas; nil for nil. A
+-- comma within double quotes belongs to a name.
 function stream.table_names(texts)
   if not texts then return nil end
   local names = {}
   for _, text in ipairs(texts) do
-    for name in text:gmatch("[^,]+") do names[#names + 1] = name end
+    for name in hide_commas(text):gmatch("[^,]+") do names[#names + 1] = name:gsub("%z", ",") end
   end
   return names
 end
@@ -31,6 +39,7 @@ end
 -- @return opts
 function stream.filter(options, opts)
   opts.tables = stream.table_names(options.tables)
+  opts.channels = options.channel[1] and options.channel
   opts.ops = ops(options.op)
   opts.columns = options.column[1] and options.column
   return opts

@@ -15,7 +15,8 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS quoted, c.relkind = '
    AND (c.relname IN ('forge_change_log', 'forge_change_log_state')
         OR c.relkind = 'S' AND EXISTS (
              SELECT FROM pg_catalog.pg_depend d
-              WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
+              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+                AND d.objid = c.oid AND d.deptype IN ('a', 'i')
                 AND d.refobjid = (
                       SELECT l.oid FROM pg_catalog.pg_class l
                        WHERE l.relnamespace = n.oid AND l.relname = 'forge_change_log')))

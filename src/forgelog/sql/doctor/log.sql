@@ -83,7 +83,8 @@ SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exi
          ON consumers.relnamespace = n.oid AND consumers.relname = 'forge_change_log_consumers'
   LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'
-  LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)
+  LEFT JOIN LATERAL (SELECT x.* FROM (@log_sequence@) b(oid)
+                       JOIN pg_catalog.pg_sequence x ON x.seqrelid = b.oid) q ON true
   LEFT JOIN pg_catalog.pg_class sc ON sc.oid = q.seqrelid
   LEFT JOIN pg_catalog.pg_namespace sn ON sn.oid = sc.relnamespace
  CROSS JOIN LATERAL (

@@ -27,7 +27,8 @@ SELECT pg_catalog.quote_ident(o.rolname) AS owner, o.rolsuper AS super, f.kind =
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'
   LEFT JOIN pg_catalog.pg_class s
          ON s.relnamespace = n.oid AND s.relname = 'forge_change_log_state'
-  LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)
+  LEFT JOIN LATERAL (SELECT x.* FROM (@log_sequence@) b(oid)
+                       JOIN pg_catalog.pg_sequence x ON x.seqrelid = b.oid) q ON true
   LEFT JOIN pg_catalog.pg_class qc ON qc.oid = q.seqrelid
   LEFT JOIN pg_catalog.pg_namespace qn ON qn.oid = qc.relnamespace
   JOIN (SELECT p.proname, p.pronamespace, p.proowner,

@@ -52,7 +52,8 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.name
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'forge_change_log'
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'
-  LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)
+  LEFT JOIN LATERAL (SELECT x.* FROM (@log_sequence@) b(oid)
+                       JOIN pg_catalog.pg_sequence x ON x.seqrelid = b.oid) q ON true
  CROSS JOIN LATERAL (
          SELECT coalesce(pg_catalog.array_agg(m.proname::text)
                            FILTER (WHERE m.version = $1::int), '{}') AS of_this_version,

@@ -62,7 +62,8 @@ SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange 
            JOIN pg_catalog.pg_class s
              ON s.relnamespace = home.oid AND s.relname = 'forge_change_log_state'
            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'seq'
-           JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (@log_sequence@)
+          CROSS JOIN LATERAL (@log_sequence@) b(oid)
+           JOIN pg_catalog.pg_sequence q ON q.seqrelid = b.oid
           WHERE pg_catalog.has_schema_privilege(w.oid, home.oid, 'USAGE')
             AND pg_catalog.has_table_privilege(w.oid, c.oid, 'SELECT')
             AND pg_catalog.has_table_privilege(w.oid, c.oid, 'INSERT')

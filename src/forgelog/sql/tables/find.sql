@@ -1,6 +1,5 @@
 -- A table by one of the ways to name it, as far as watching it goes.
--- Parameters: $1 text (the name as SQL has it, or NULL), $2 text (the exact name), $3 boolean ($1
--- is a bare name, which is looked for in the log's schema first, as in table_name).
+-- Parameters: $1 text (the name as SQL has it, or NULL), $2 text (the exact name).
 -- Columns: oid bigint, name text (as in table_name), quoted text, kind "char" (relkind), temporary,
 -- unlogged text (quoted: it, or the first partition of it that is; NULL: none), catalog (of the
 -- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name of
@@ -70,15 +69,5 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
           WHERE o.nspname = @schema_name@ AND p.proname = 'forge_capture_insert'
             AND EXISTS (SELECT FROM pg_catalog.pg_proc x WHERE x.pronamespace = o.oid
                            AND x.proname = 'forge_compile')) f ON true
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-   AND c.oid = coalesce(
-         CASE WHEN $3::boolean THEN pg_catalog.to_regclass('@schema_text@.' || $1)::oid END,
-         pg_catalog.to_regclass($1)::oid,
-         (SELECT x.oid FROM pg_catalog.pg_class x
-            JOIN pg_catalog.pg_namespace y ON y.oid = x.relnamespace
-           WHERE x.relname = $2 AND y.nspname = @schema_name@),
-         (SELECT x.oid FROM pg_catalog.pg_class x
-           WHERE x.relname = $2 AND pg_catalog.pg_table_is_visible(x.oid)),
-         (SELECT x.oid FROM pg_catalog.pg_class x
-            JOIN pg_catalog.pg_namespace y ON y.oid = x.relnamespace
-           WHERE y.nspname::text || '.' || x.relname::text = $2 LIMIT 1));
+ WHERE c.oid = (SELECT @named_table@
+                  FROM (SELECT $2::text AS exact, pg_catalog.parse_ident($1::text) AS parts) g);

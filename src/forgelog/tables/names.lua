@@ -1,0 +1,202 @@
+--- What the names of tables mean that a drain, a feed or a consumer is to deliver: those under
+-- which changes of these tables stand in the log. A name that is neither a watched table's nor in
+-- the log is an error, since nothing would ever come for it, and nobody would be told.
+-- @module forgelog.tables.names
+local closest = require "forgelog.tables.closest"
+local core = require "forgelog.core"
+local find = require "forgelog.tables.find"
+local uncompiled = require "forgelog.connection.uncompiled"
+
+local STRIDE = 1000000 -- seqs of the log that one statement looks through ...
+local AGAIN = 100000 -- ... and so many newest ones again, since transactions were open there
+local UNDEFINED_TABLE = "42P01" -- SQLSTATE
+
+local names = {}
+
+-- Elements of a list as an SQL array; false is NULL.
+local function to_array(list)
+  local parts = {}
+  for i, text in ipairs(list) do
+    parts[i] = text and '"' .. tostring(text):gsub('[\\"]', "\\%0") .. '"' or "NULL"
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+-- A part of a name in the log: it stands in quotes where there is a dot in it, and only then.
+local function as_part(text)
+  local inner = text:match('^"(.*)"$')
+  if inner and inner:find(".", 1, true) then return (inner:gsub('""', '"')) end
+  return text ~= "" and not text:find(".", 1, true) and text or nil
+end
+
+-- The schema (false: the log's) and the table that the log calls so; false where it calls none so.
+local function as_logged(name)
+  local whole = as_part(name)
+  if whole then return false, whole end
+  local schema, rest
+  if name:sub(1, 1) == '"' then schema, rest = name:match('^(".-[^"]")%.(.*)$') end
+  if not schema then schema, rest = name:match("^([^.]*)%.(.*)$") end
+  local place, relation = as_part(schema or ""), as_part(rest or "")
+  if place and relation then return place, relation end
+  return false, false
+end
+
+-- ---- what the catalog says ----
+
+local function add(one, name)
+  if not name or one.has[name] then return end
+  one.has[name] = true
+  one.logged[#one.logged + 1] = name
+end
+
+-- Each name with what sql/tables/names.sql says of it: `logged` (list of the names in the log),
+-- `known` (whether it is captured, as far as can be told). And whether more is written down.
+local function look_up(conn, list)
+  local exact, sql, schemas, relations = {}, {}, {}, {}
+  for i, name in ipairs(list) do
+    exact[i], sql[i] = name, find.as_sql(name) or false
+    schemas[i], relations[i] = as_logged(name)
+  end
+  local rows, err = conn:run("tables.names", to_array(exact), to_array(sql), to_array(schemas),
+    to_array(relations))
+  if not rows then return nil, err end
+  local all, remembers = {}, false
+  for _, row in ipairs(rows) do
+    local one = all[row.place] or { name = list[row.place], table = row.quoted, logged = {},
+      has = {}, captured = {} }
+    all[row.place], remembers = one, row.remembers
+    add(one, one.name)
+    add(one, row.spelled)
+    add(one, row.name)
+    if row.relation then one.captured[row.relation] = true end
+    one.known = one.known or row.name ~= nil or row.quoted ~= nil and row.plain
+  end
+  return all, remembers
+end
+
+-- Adds what is written down of one table that was watched under another name than it has now.
+local function add_renamed(one, row)
+  if one.captured[row.relation] then
+    if not row.taken then add(one, row.name) end
+  elseif not one.table and one.has[row.name] then
+    add(one, row.name_now)
+    one.known = true
+  end
+end
+
+local function add_remembered(conn, all)
+  local logged, relations = {}, {}
+  for _, one in ipairs(all) do
+    for _, name in ipairs(one.logged) do logged[#logged + 1] = name end
+    for relation in pairs(one.captured) do relations[#relations + 1] = ("%.0f"):format(relation) end
+  end
+  local rows, err = conn:run("tables.renamed", to_array(logged), to_array(relations))
+  if not rows then return nil, err end
+  for _, row in ipairs(rows) do
+    for _, one in ipairs(all) do add_renamed(one, row) end
+  end
+  return true
+end
+
+-- ---- what the log says ----
+
+-- Which of some names are in the log, looked for from its end. What was looked through before is
+-- not again, but for its end.
+local function search(conn, list, memory)
+  local ok, err = conn:seqs()
+  if not ok then return nil, err end
+  local smallest, upto = conn:fact("smallest"), conn:fact("largest")
+  local found, left = {}, #list
+  if not smallest or not upto then return found end
+  local from = math.max(smallest - 1, (memory.searched or 0) - AGAIN)
+  memory.searched = upto
+  while upto > from and left > 0 do
+    local before = math.max(from, upto - STRIDE)
+    local rows
+    rows, err = conn:run("tables.logged", to_array(list), before, upto)
+    if not rows then return nil, err end
+    for _, row in ipairs(rows) do
+      if not found[row.name] then found[row.name], left = true, left - 1 end
+    end
+    upto = before
+  end
+  return found
+end
+
+-- Looks in the log for all that the catalog does not know. It is asked no more for a name that was
+-- known once.
+local function look_in_log(conn, all, memory)
+  local list = {}
+  for _, one in ipairs(all) do
+    one.known = one.known or memory.known and memory.known[one.name]
+    if not one.known then
+      for _, name in ipairs(one.logged) do list[#list + 1] = name end
+    end
+  end
+  if #list == 0 then return true end
+  local found, err = search(conn, list, memory)
+  if not found then return nil, err end
+  for _, one in ipairs(all) do
+    for _, name in ipairs(one.logged) do one.known = one.known or found[name] end
+  end
+  return true
+end
+
+-- ---- what is told ----
+
+local function unknown(conn, where, one)
+  if one.table then
+    local message = "%s: table %s is not watched, and the log has no change of it"
+    return core.error("schema", message:format(where, one.name), nil, { code = "not_watched",
+      table = one.name, remedy = "watch", hint = ("run log:watch(%q) first"):format(one.name) })
+  end
+  local message = ("%s: there is no table %s here, nor a change of it in the log"):format(where,
+    one.name)
+  local rows, err = conn:run("tables.known")
+  if not rows then return err end
+  local near = closest(one.name, rows)
+  if near then message = ("%s; is %s meant?"):format(message, near) end
+  return core.error("schema", message, UNDEFINED_TABLE,
+    { code = "no_table", table = one.name, closest = near })
+end
+
+local function all_of(conn, list, memory)
+  local all, remembers = look_up(conn, list)
+  if not all then return nil, remembers end
+  local ok, err = true, nil
+  if remembers then ok, err = add_remembered(conn, all) end
+  if ok then ok, err = look_in_log(conn, all, memory) end
+  if not ok then return nil, err end
+  return all
+end
+
+--- What a reader is to deliver, in words of the log.
+-- @param conn the connection
+-- @string where name of the public function
+-- @tparam table filter `tables` (names as for `forgelog.tables.watch`, or as in `table_name`),
+-- `channels` (table_names that stand for no table: taken as they are), `ops`, `columns`
+-- @tparam table memory an empty table, and the same one where the same names are resolved again: it
+-- keeps which were known, and how far the log was searched for others
+-- @return the same filter, in which `tables` lists all names that changes can have in the log; or
+-- nil and an error, of code "no_table" or "not_watched" for the first name that means nothing
+function names.resolve(conn, where, filter, memory)
+  if not filter.tables and not filter.channels then return filter end
+  conn = uncompiled(conn)
+  local logged, has, all, err = {}, {}, {}, nil
+  if filter.tables and #filter.tables > 0 then all, err = all_of(conn, filter.tables, memory) end
+  if not all then return nil, err end
+  for _, one in ipairs(all) do
+    if not one.known then return nil, unknown(conn, where, one) end
+  end
+  memory.known = memory.known or {}
+  for _, one in ipairs(all) do memory.known[one.name] = true end
+  all[#all + 1] = { logged = filter.channels or {} }
+  for _, one in ipairs(all) do
+    for _, name in ipairs(one.logged) do
+      if not has[name] then has[name], logged[#logged + 1] = true, name end
+    end
+  end
+  return { tables = logged, ops = filter.ops, columns = filter.columns }
+end
+
+return names
