@@ -49,6 +49,7 @@ build = {
         "src/core/reader.c", "src/core/refusals.c",
         "src/core/result.c",
         "src/core/statements.c",
+        "src/core/texts.c",
       },
       libraries = { "pq" },
       -- Debian keeps libpq-fe.h in a folder of its own.

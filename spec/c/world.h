@@ -119,7 +119,7 @@ static void use_savepoint(struct writer *writer) {
   }
   if (one_in(2)) {
     writer->count = writer->saved;
-    writer->lock = writer->saved_lock;
+    if (writer->saved_lock == UNLOCKED) writer->lock = UNLOCKED;
     did.savepoints++;
   }
   writer->saved = -1;

@@ -72,16 +72,25 @@ const struct fl_word fl_common_words[] = {
     {"first_fields", "'seq'" FL_CHANGE_FIRST_FIELDS_AFTER_SEQ(NAME_LITERAL)},
     {NULL, NULL}};
 
+/* A lock shows an xid without its epoch: the full number is the one that is nearest to those of
+   now. */
+#define NOW "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())"
+#define FULL_XID \
+  NOW " + ((l.transactionid::text::pg_catalog.int8 - " NOW " + 2147483648) & 4294967295)" \
+      " - 2147483648"
+
 /* The writers as text: backend/local id, 'p' for a prepared one, 'u' or 'e' for one with an xid
-   that is under way, or has ended, for the snapshot of this statement. */
+   that is under way, or has ended. The snapshot of this statement cannot tell, since it is older
+   than what the sequence says: somebody may have got a seq since, after a writer had ended that
+   still has its locks. The condition on g.seq has the sequence read before the locks are. */
 #define WRITERS \
   "SELECT pg_catalog.string_agg(w.id || CASE WHEN w.prepared THEN 'p' ELSE '' END" \
   " || CASE w.under_way WHEN true THEN 'u' WHEN false THEN 'e' ELSE '' END, ' ')" \
   " FROM (SELECT l.virtualtransaction AS id, l.pid IS NULL AS prepared," \
-  " pg_catalog.bool_or(l.transactionid = ANY (ARRAY(SELECT x::xid" \
-  " FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x))) AS under_way" \
-  " FROM pg_catalog.pg_locks l" \
-  " WHERE @is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'" \
+  " pg_catalog.bool_or(CASE WHEN l.locktype = 'transactionid'" \
+  " THEN pg_catalog.txid_status(" FULL_XID ") IS NOT DISTINCT FROM 'in progress' END)" \
+  " AS under_way FROM pg_catalog.pg_locks l WHERE g.seq IS NOT NULL" \
+  " AND (@is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')" \
   " GROUP BY 1, 2 HAVING pg_catalog.bool_or(l.locktype = 'relation')) w"
 
 /* The columns of a change behind its seq, all NULL. */
@@ -97,9 +106,13 @@ const struct fl_word fl_common_words[] = {
   " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
   " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
 
+/* What the sequence says comes first, then the locks, which depend on its row. Nothing here walks
+   over changes that are not committed yet, except where a role may not ask the sequence. */
 #define TICK \
-  "SELECT @log_oid@, (SELECT max(seq) FROM @log@), pg_catalog.pg_is_in_recovery()," \
-  " @last_given@, @seen_state@, @timeline@, (" WRITERS ")"
+  "WITH given AS MATERIALIZED (SELECT @given@ AS seq)" \
+  " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery()," \
+  " (SELECT max(l.seq)::pg_catalog.int8 FROM @log@ l WHERE l.seq > g.seq)," \
+  " @seen_state@, @timeline@, (" WRITERS ") FROM given g"
 
 /* What was deleted above a place. */
 #define GONE \
