@@ -86,7 +86,7 @@ static void test_columns(void) {
 
 static void test_names(void) {
   ok(fl_statement_named("locate") == FL_STATEMENT_LOCATE &&
-         fl_statement_named("disarm") == FL_STATEMENT_DISARM,
+         fl_statement_named("tick") == FL_STATEMENT_TICK,
      "a statement has a name");
   ok(fl_statement_named("read") == -1 && fl_statement_named("") == -1,
      "only a reader reads, and what is no name is refused");

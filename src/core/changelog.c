@@ -66,13 +66,9 @@ static bool send(struct fl_changelog *log, enum fl_statement statement, struct f
   return true;
 }
 
-static bool is_tick(enum fl_statement statement) {
-  return statement == FL_STATEMENT_TICK || statement == FL_STATEMENT_DISARM;
-}
-
 bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement) {
   if (!ready(log)) return false;
-  if (is_tick(statement) && !fl_can_tick(log)) return false;
+  if (statement == FL_STATEMENT_TICK && !fl_can_tick(log)) return false;
   log->reading = NULL;
   return fl_changelog_text(log, statement, 0) && send(log, statement, NULL);
 }

@@ -125,7 +125,7 @@ static int connection_query(lua_State *L) {
   return 1;
 }
 
-/* begin(name): begins "locate", "seqs", "tick" or "disarm". */
+/* begin(name): begins "locate", "seqs" or "tick". */
 static int connection_begin(lua_State *L) {
   struct fl_changelog *log = check(L);
   int statement = fl_statement_named(fl_check_text(L, 2));

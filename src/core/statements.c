@@ -162,9 +162,6 @@ static const struct {
      "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@ WHERE seq > @empty_to@),"
      " (SELECT max(seq) FROM @log@), @last_given@, @empty_to@, @deleted@, @timeline@"},
     {"tick", TICK},
-    {"disarm", /* others that slept by its bell have to take it over */
-     "SELECT pg_catalog.pg_advisory_unlock(@bell@), pg_catalog.pg_notify('forge_changes', '');"
-     " " TICK},
     /* Only a reader begins these. */
     {NULL, READ("", "")},
     {NULL, READ(GONE, "")},

@@ -10,7 +10,6 @@ enum fl_statement {
   FL_STATEMENT_LOCATE, /* finds the log, and learns about its server */
   FL_STATEMENT_SEQS,   /* trimmed_to, the smallest and the largest seq */
   FL_STATEMENT_TICK,   /* one observation for the horizon */
-  FL_STATEMENT_DISARM, /* the same by a follower that wakes up, and so gives the bell away */
   FL_STATEMENT_READ,   /* a chunk of rows for a reader */
   /* Added to it: what was deleted above the reader's base, what it does not want above that. */
   FL_STATEMENT_READ_GONE = FL_STATEMENT_READ + 1,

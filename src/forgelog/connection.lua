@@ -174,10 +174,6 @@ function Connection:seqs() return perform(self, nil, begin, "seqs") end
 -- @return true; or nil and an error
 function Connection:tick() return perform(self, nil, begin, "tick") end
 
---- The same by a follower that wakes up: it gives the bell away.
--- @return true; or nil and an error
-function Connection:disarm() return perform(self, nil, begin, "disarm") end
-
 -- ---- what is known ----
 
 --- One thing that the operations so far have found out.

@@ -155,7 +155,7 @@ function Feed:events() return self._conn:events() end
 function Feed:timeout()
   local now = self._conn:now()
   if self._state == "back_off" then return math.max(0, self._retry_at - now) end
-  if self._state == "arm" and self._listen then return self._pause(true) end
+  if self._state == "arm" and self._listen then return states.next_pause(self) end
   if self._state ~= "sleep" and self._state ~= "arm" then return 0 end
   self._heard = self._heard or self._conn:notified() ~= false
   return self._heard and 0 or math.max(0, self._due - now)
@@ -167,9 +167,8 @@ function Feed:close()
   self._closed = true
   local conn = self._conn
   conn:end_following()
-  if conn:closed() or conn:lost() or conn:busy() or not self._listen then return end
+  if conn:closed() or conn:lost() or conn:busy() then return end
   states.disarm(self)
-  conn:run("feed.unlisten")
 end
 
 Feed.__close = Feed.close
