@@ -46,6 +46,7 @@ build = {
         "src/core/lua_values.c",
         "src/core/module.c",
         "src/core/pgconn.c",
+        "src/core/prepared.c",
         "src/core/reader.c", "src/core/refusals.c",
         "src/core/result.c",
         "src/core/statements.c",

@@ -81,7 +81,7 @@ describe("a follower", function()
     for _, each in ipairs { drainer, writer, reader } do each:close() end
   end)
 
-  it("looks seldom beside an idle writer that shares the bell, and anew when changes come", function()
+  it("looks seldom beside an idle writer that shares the bell", function()
     local writer, feed = logs.connect(db), log:follow(log:position())
     must(writer, "BEGIN; INSERT INTO item (n) VALUES (1)")
     local statements = counted("calls", function() nothing(feed, 2) end)

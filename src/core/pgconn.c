@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,20 +116,17 @@ static enum fl_step step_connect(struct fl_pgconn *pg) {
   return FL_STEP_DONE;
 }
 
-bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
-                    struct fl_bytes *copy) {
-  int sent;
+static void begin(struct fl_pgconn *pg, bool copies, struct fl_bytes *rows) {
   drop_result(pg);
   fl_clear(&pg->error);
   pg->in_block = fl_pgconn_in_transaction(pg);
-  pg->copies = copy != NULL;
-  pg->copy = copy;
-  if (count == 0)
-    sent = PQsendQuery(pg->conn, sql);
-  else
-    sent = PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 0);
-  pg->state =
-      FL_PGCONN_FLUSHING; /* on failure too: stepping finds out whether the server said why */
+  pg->copies = copies;
+  pg->copy = rows;
+}
+
+/* Where sending failed, stepping finds out whether the server said why. */
+static bool begun(struct fl_pgconn *pg, int sent) {
+  pg->state = FL_PGCONN_FLUSHING;
   if (sent) return true;
   fl_fail_text(&pg->error, FL_ERR_QUERY, NULL, PQerrorMessage(pg->conn));
   if (PQstatus(pg->conn) == CONNECTION_BAD)
@@ -136,6 +134,30 @@ bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char
   else
     pg->state = FL_PGCONN_IDLE;
   return false;
+}
+
+bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
+                    struct fl_bytes *copy) {
+  begin(pg, copy != NULL, copy);
+  if (count == 0) return begun(pg, PQsendQuery(pg->conn, sql));
+  return begun(pg, PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 0));
+}
+
+bool fl_pgconn_prepare(struct fl_pgconn *pg, const char *name, const char *sql) {
+  begin(pg, false, NULL);
+  return begun(pg, PQsendPrepare(pg->conn, name, sql, 0, NULL));
+}
+
+bool fl_pgconn_select(struct fl_pgconn *pg, const char *name, const char *sql, int count,
+                      const char *const *values, struct fl_bytes *rows) {
+  begin(pg, false, rows);
+  return begun(pg, name ? PQsendQueryPrepared(pg->conn, name, count, values, NULL, NULL, 1)
+                        : PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 1));
+}
+
+bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name) {
+  begin(pg, false, NULL);
+  return begun(pg, PQsendQueryPrepared(pg->conn, name, 0, NULL, NULL, NULL, 0));
 }
 
 static void append_part(char *message, size_t size, const char *label, const char *part) {
@@ -160,6 +182,38 @@ static void refuse_copy(struct fl_pgconn *pg, const char *direction) {
             "COPY %s the client is not possible here; use SELECT or INSERT", direction);
 }
 
+static bool append_number(struct fl_bytes *out, uint32_t number, int bytes) {
+  char text[4];
+  int i;
+  for (i = 0; i < bytes; i++) text[i] = (char)(number >> 8 * (bytes - 1 - i));
+  return fl_bytes_append(out, text, (size_t)bytes);
+}
+
+static bool append_field(struct fl_bytes *out, const PGresult *result, int row, int column) {
+  int length = PQgetlength(result, row, column);
+  if (PQgetisnull(result, row, column)) return append_number(out, UINT32_MAX, 4);
+  return append_number(out, (uint32_t)length, 4) &&
+         fl_bytes_append(out, PQgetvalue(result, row, column), (size_t)length);
+}
+
+/* The rows of a SELECT in binary, as COPY would have sent them. */
+static bool append_rows(struct fl_bytes *out, const PGresult *result) {
+  static const char header[19] = "PGCOPY\n\377\r\n";
+  int row, column, columns = PQnfields(result);
+  if (!fl_bytes_append(out, header, sizeof header)) return false;
+  for (row = 0; row < PQntuples(result); row++) {
+    if (!append_number(out, (uint32_t)columns, 2)) return false;
+    for (column = 0; column < columns; column++)
+      if (!append_field(out, result, row, column)) return false;
+  }
+  return append_number(out, 0xffff, 2);
+}
+
+static void accept_rows(struct fl_pgconn *pg) {
+  if (pg->copies || !pg->copy || append_rows(pg->copy, pg->result)) return;
+  fl_fail(&pg->error, FL_ERR_QUERY, "53200", "out of memory while reading changes");
+}
+
 /* Takes in one result of the statement. */
 static void accept_result(struct fl_pgconn *pg) {
   switch (PQresultStatus(pg->result)) {
@@ -172,6 +226,7 @@ static void accept_result(struct fl_pgconn *pg) {
       refuse_copy(pg, "from");
       PQputCopyEnd(pg->conn, "COPY from the client is not possible here");
       break;
+    case PGRES_TUPLES_OK: accept_rows(pg); break;
     case PGRES_FATAL_ERROR:
     case PGRES_BAD_RESPONSE: server_refused(pg, pg->result); break;
     default: break;

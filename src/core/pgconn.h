@@ -43,6 +43,17 @@ bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo);
 bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
                     struct fl_bytes *copy);
 
+/* Begins to prepare a statement under a name. */
+bool fl_pgconn_prepare(struct fl_pgconn *pg, const char *name, const char *sql);
+
+/* Begins a statement with parameters whose rows are wanted as the bytes of a COPY in binary: one
+   that was prepared under a name, or a text without one. */
+bool fl_pgconn_select(struct fl_pgconn *pg, const char *name, const char *sql, int count,
+                      const char *const *values, struct fl_bytes *rows);
+
+/* The same for a prepared statement without parameters whose rows are wanted as text. */
+bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name);
+
 /* One step of what was begun; a step too many does no harm. */
 enum fl_step fl_pgconn_step(struct fl_pgconn *pg);
 

@@ -133,6 +133,26 @@ const struct fl_word fl_common_words[] = {
   " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
   " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
 
+/* A few rows for a live reader, which asks for them again and again: a statement that is planned
+   once. The limit is always the same, so that the planner need not know the seqs to expect few
+   rows. */
+#define AFTER "$1::pg_catalog.int8"
+#define UNTIL "$2::pg_catalog.int8"
+#define ABOVE_BASE "$3::pg_catalog.int8"
+#define FEW_ROWS \
+  "(SELECT seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > " AFTER " AND seq <= " UNTIL \
+  " ORDER BY seq LIMIT " FL_FEW_TEXT ") few"
+
+#define FEW_PASSED \
+  " UNION ALL SELECT e.seq" A_MARK \
+  " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges" \
+  " FROM " FEW_ROWS " WHERE seq > " ABOVE_BASE \
+  " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
+
+#define FEW(passed) \
+  "SELECT @trimmed_to@" NO_CHANGE passed \
+  " UNION ALL (SELECT * FROM " FEW_ROWS " WHERE true@filter@ ORDER BY seq)"
+
 static const struct {
   const char *name, *sql;
 } statements[] = {
@@ -151,7 +171,8 @@ static const struct {
      " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')) = 2,"
      " (SELECT t.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class t"
      " WHERE t.oid IN (c.oid, s.oid) AND @hides_rows@ LIMIT 1),"
-     " EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid)"
+     " EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid),"
+     " pg_catalog.pg_backend_pid()"
      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
      " LEFT JOIN pg_catalog.pg_class s"
      " ON s.relnamespace = n.oid AND s.relname = 'forge_change_log_state'"
@@ -166,7 +187,9 @@ static const struct {
     {NULL, READ("", "")},
     {NULL, READ(GONE, "")},
     {NULL, READ("", PASSED)},
-    {NULL, READ(GONE, PASSED)}};
+    {NULL, READ(GONE, PASSED)},
+    {NULL, FEW("")},
+    {NULL, FEW(FEW_PASSED)}};
 
 int fl_statement_named(const char *name) {
   int i;

@@ -6,6 +6,11 @@
 
 #include <stdint.h>
 
+/* Between `after` and `until` of a statement that reads a few rows there are at most as many
+   seqs. */
+#define FL_FEW 256
+#define FL_FEW_TEXT "256"
+
 enum fl_statement {
   FL_STATEMENT_LOCATE, /* finds the log, and learns about its server */
   FL_STATEMENT_SEQS,   /* trimmed_to, the smallest and the largest seq */
@@ -14,7 +19,10 @@ enum fl_statement {
   /* Added to it: what was deleted above the reader's base, what it does not want above that. */
   FL_STATEMENT_READ_GONE = FL_STATEMENT_READ + 1,
   FL_STATEMENT_READ_PASSED = FL_STATEMENT_READ + 2,
-  FL_STATEMENT_READ_ALL = FL_STATEMENT_READ + 3
+  FL_STATEMENT_READ_ALL = FL_STATEMENT_READ + 3,
+  /* A few rows, after $1 until $2; and what of them it does not want above its base, $3. */
+  FL_STATEMENT_FEW = FL_STATEMENT_READ + 4,
+  FL_STATEMENT_FEW_PASSED = FL_STATEMENT_READ + 5
 };
 
 /* The columns of the answers. */
@@ -32,7 +40,8 @@ enum {
   FL_LOCATE_COLUMNS, /* the set of the fields that it has columns for, as bits by enum fl_field */
   FL_LOCATE_EXACT,
   FL_LOCATE_HIDDEN,
-  FL_LOCATE_SUBSCRIBER
+  FL_LOCATE_SUBSCRIBER,
+  FL_LOCATE_BACKEND
 };
 enum {
   FL_SEQS_TRIMMED_TO,
