@@ -25,8 +25,9 @@ local drain = require "forgelog.drain"
 
 -- Seconds between two looks while writers are open that do not ring the bell: at first, at most.
 local FIRST, MOST = 0.001, 0.25
--- Seconds of rest after a pass for each change that came, and at most.
-local REST_EACH, REST_MOST = 0.00025, 0.05
+-- Of the time that a pass took, the share that a feed rests after it for each change that came, and
+-- the longest rest in seconds.
+local REST_EACH, REST_MOST = 0.1, 0.05
 
 local states = {}
 
@@ -61,7 +62,7 @@ function states.subscribe(self)
   if not ok then return nil, err end
   self._reader = self._reader or conn:reader(self._position, self._options, true)
   self._reader:seek()
-  self._pause, self._attempt, self._came = nil, 0, 0
+  self._pause, self._attempt, self._came, self._worked = nil, 0, 0, 0
   return "read"
 end
 
@@ -80,10 +81,11 @@ local function nothing_came(self)
   return self._bell == "off" and "arm" or "sleep"
 end
 
--- Under load a feed rests the longer the more has come, and more gathers meanwhile: writers need
--- the processors too. At a rate that it easily keeps up with it hardly rests at all.
+-- Under load a feed rests the longer the more has come and the longer that took, and more gathers
+-- meanwhile: writers need the processors too. At a rate that it easily keeps up with it hardly
+-- rests at all.
 local function rest(self, seconds)
-  local pause = math.min(self._came * REST_EACH, REST_MOST, seconds)
+  local pause = math.min(self._worked * self._came * REST_EACH, REST_MOST, seconds)
   self._came = 0
   if pause > 0 then self._conn:sleep(pause) end
 end
@@ -108,7 +110,9 @@ function states.read(self, seconds, most)
     if here then here, err = states.disarm(self) end
     if not here then return nil, err end
   end
+  local began = self._conn:now()
   local changes, result = drain.next_batch(self._conn, self._reader, most)
+  self._worked = self._worked + self._conn:now() - began
   if changes then
     self._pause, self._came = nil, self._came + result
     return "read", changes, result
@@ -120,8 +124,10 @@ function states.read(self, seconds, most)
 end
 
 function states.look(self)
+  local began = self._conn:now()
   local ok, err = self._conn:tick()
   if not ok then return nil, err end
+  self._worked = self._conn:now() - began
   return self._reader:seek() and "read" or nothing_came(self)
 end
 
