@@ -170,16 +170,18 @@ static void test_high_water(void) {
   static const struct {
     const char *name;
     bool has_state;
-    int64_t last_given, trimmed_to, largest, expected;
+    int64_t last_given, trimmed_to, largest, given_before, expected;
   } cases[] = {
-      {"an empty log", true, 0, 0, UNKNOWN, 0},
-      {"what the sequence said, although no such row can be seen", true, 9, 0, 5, 9},
-      {"also where all was trimmed", true, 9, 9, UNKNOWN, 9},
-      {"also on a plain log", false, 9, 8, 5, 9},
-      {"also where that is below the trims, since the log was made again", true, 3, 20, UNKNOWN, 3},
-      {"without a right on the sequence, the largest row", true, UNKNOWN, 4, 5, 5},
-      {"or what was trimmed", true, UNKNOWN, 7, 5, 7},
-      {"but not on a plain log, where that is a guess", false, UNKNOWN, 7, 5, 5},
+      {"an empty log", true, 0, 0, UNKNOWN, UNKNOWN, 0},
+      {"the largest row that it saw", true, 9, 0, 9, 7, 9},
+      {"a number that the statement before was told, although its row is not there", true, 9, 0, 5,
+       8, 8},
+      {"not a number that was given since", true, 12, 0, 5, 5, 5},
+      {"what was trimmed", true, 9, 9, UNKNOWN, UNKNOWN, 9},
+      {"on a plain log the trims are a guess, and do not count", false, 9, 8, 5, UNKNOWN, 5},
+      {"nor do the trims of a log that was made again", true, 3, 20, 3, UNKNOWN, 3},
+      {"nor what its sequence said before", true, 3, 20, UNKNOWN, 20, 0},
+      {"without a right on the sequence", true, UNKNOWN, 4, 5, UNKNOWN, 5},
   };
   size_t i;
   for (i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -195,7 +197,7 @@ static void test_high_water(void) {
                           FL_GAP_NONE,
                           0};
     struct fl_history history = history_of(&scene);
-    int64_t high_water = fl_history_high_water(&history);
+    int64_t high_water = fl_history_high_water(&history, cases[i].given_before);
     if (!ok(high_water == cases[i].expected, "the high water: %s", cases[i].name))
       note("it is %lld", (long long)high_water);
   }

@@ -6,8 +6,6 @@ local support = require "support"
 
 local must = logs.must
 
-local UNCOMMITTED = 300000
-
 describe("a follower", function()
   local server, db, log, other, sleeper
   setup(function()
@@ -35,51 +33,9 @@ describe("a follower", function()
       .. " WHERE query NOT LIKE '%%pg_stat_statements%%'"):format(what))[1].n
   end
 
-  local function pages(run) return counted("shared_blks_hit + shared_blks_read", run) end
-
   local function nothing(feed, seconds)
     assert.equal("timeout", select(2, feed:next(seconds)).kind)
   end
-
-  it("reads no more for uncommitted changes, by ticks, feeds and drains", function()
-    local feed = log:follow(log:position(), { poll = 0 })
-    local drainer, writer, reader = logs.connect(db), logs.connect(db), logs.connect(db)
-    local cycles = {
-      tick = function() for _ = 1, 20 do assert(reader.connection:tick()) end end,
-      feed = function()
-        for _ = 1, 20 do
-          logs.fill(other, 1)
-          assert(feed:next(5))
-          nothing(feed, 0)
-        end
-      end,
-      drain = function()
-        for _ = 1, 10 do logs.drained(drainer, 1000, { settle = 0 }) end
-      end,
-      connecting = function()
-        local fresh = logs.connect(db)
-        logs.drained(fresh, 1000, { settle = 0 })
-        fresh:close()
-      end,
-    }
-    assert(reader:horizon())
-    local before = {}
-    for name, run in pairs(cycles) do run(); before[name] = pages(run) end
-    must(writer, ([[BEGIN; INSERT INTO forge_change_log (table_name, op, created_at)
-      SELECT 'x', 'INSERT', clock_timestamp() FROM generate_series(1, %d)]]):format(UNCOMMITTED))
-    nothing(feed, 0) -- a feed passes them once
-    for _, name in ipairs { "tick", "feed", "drain", "connecting" } do
-      local beside = pages(cycles[name])
-      support.note("%-10s %d pages, beside %d uncommitted changes %d", name, before[name],
-        UNCOMMITTED, beside)
-      assert.is_true(beside <= 2 * before[name] + 200, name)
-    end
-    must(writer, "ROLLBACK")
-    logs.fill(other, 1)
-    assert(feed:next(5))
-    feed:close()
-    for _, each in ipairs { drainer, writer, reader } do each:close() end
-  end)
 
   it("looks seldom beside an idle writer that shares the bell", function()
     local writer, feed = logs.connect(db), log:follow(log:position())

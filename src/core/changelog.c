@@ -264,29 +264,22 @@ static void rescan(struct fl_changelog *log) {
       each->reader.cursor.rescan_from = log->horizon.gone_low;
 }
 
-/* What the tick was told by the sequence, or without it by the log. */
-static void set_given(struct fl_changelog *log, int64_t given) {
-  if (fl_history_knows_sequence(&log->history))
-    set_last_given(log, given);
-  else
-    log->history.largest = given;
-}
-
 static bool end_tick(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
+  int64_t given_before = log->history.last_given;
+  log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
   if (fl_result_true(pg, FL_TICK_STANDBY)) {
     log->catalog.standby = true;
     return fl_can_tick(log);
   }
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
-  set_given(log, fl_result_number(pg, FL_TICK_GIVEN, 0));
+  set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
   log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
   log->history.timeline = (uint32_t)fl_result_number(pg, FL_TICK_TIMELINE, 0);
-  if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log, fl_result_number(pg, FL_TICK_AHEAD, -1)))
-    return false;
+  if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
   note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
-  fl_horizon_end(&log->horizon, fl_history_high_water(&log->history));
+  fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, given_before));
   rescan(log);
   return true;
 }

@@ -37,8 +37,12 @@ bool fl_history_note_deleted(struct fl_history *history, const char *text) {
   return true;
 }
 
-bool fl_history_knows_sequence(const struct fl_history *history) {
-  return history->last_given >= 0;
+/* Whether this role may ask the sequence. */
+static bool knows_sequence(const struct fl_history *history) { return history->last_given >= 0; }
+
+/* A sequence that was set back below what is gone belongs to a log that was made again. */
+static bool set_back(const struct fl_history *history) {
+  return knows_sequence(history) && history->last_given < history->trimmed_to;
 }
 
 bool fl_history_note_last_given(struct fl_history *history, int64_t last_given,
@@ -47,15 +51,17 @@ bool fl_history_note_last_given(struct fl_history *history, int64_t last_given,
   return last_given >= 0 && last_given < high_water;
 }
 
-int64_t fl_history_high_water(const struct fl_history *history) {
-  if (fl_history_knows_sequence(history)) return history->last_given;
-  return larger(larger(history->largest, 0), history->has_state ? history->trimmed_to : 0);
+int64_t fl_history_high_water(const struct fl_history *history, int64_t given_before) {
+  int64_t highest = larger(history->largest, 0);
+  if (history->has_state && !set_back(history)) highest = larger(highest, history->trimmed_to);
+  if (given_before <= history->last_given) highest = larger(highest, given_before);
+  return highest;
 }
 
 /* The highest seq that the log ever gave. If we may ask the sequence, we trust it over the trims: a
    value below trimmed_to means that the log was made again. */
 static int64_t highest_given(const struct fl_history *history, int64_t high_water) {
-  int64_t given = fl_history_knows_sequence(history) ? history->last_given : history->trimmed_to;
+  int64_t given = knows_sequence(history) ? history->last_given : history->trimmed_to;
   return larger(larger(given, history->largest), high_water);
 }
 
@@ -65,7 +71,7 @@ static enum fl_gap_reason reason(const struct fl_history *history, int64_t given
   if (place.timeline && history->timeline && place.timeline != history->timeline)
     return FL_GAP_FAILOVER;
   if (lost) return FL_GAP_TRIMMED;
-  if (place.seq > given && (fl_history_knows_sequence(history) || given > 0)) return FL_GAP_RESET;
+  if (place.seq > given && (knows_sequence(history) || given > 0)) return FL_GAP_RESET;
   return FL_GAP_NONE;
 }
 

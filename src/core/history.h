@@ -56,12 +56,10 @@ bool fl_history_note_deleted(struct fl_history *history, const char *text);
    holds. */
 bool fl_history_note_last_given(struct fl_history *history, int64_t last_given, int64_t high_water);
 
-/* Whether this role may ask the sequence. */
-bool fl_history_knows_sequence(const struct fl_history *history);
-
-/* The highest seq known to have been given before a tick read pg_locks: what the sequence told it,
-   else the largest row that it saw, or the highest that was trimmed. */
-int64_t fl_history_high_water(const struct fl_history *history);
+/* The highest seq known to have been assigned before a tick read pg_locks: the largest row that it
+   saw, the highest that was trimmed, or what the sequence said in the statement before it
+   (`given_before`). */
+int64_t fl_history_high_water(const struct fl_history *history, int64_t given_before);
 
 /* Whether the log can give everything after a place. `high_water`: of the horizon. */
 struct fl_gap fl_history_gap(const struct fl_history *history, int64_t high_water,

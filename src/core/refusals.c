@@ -64,12 +64,13 @@ bool fl_knows_trimmed_to(struct fl_changelog *log) {
 }
 
 /* A sequence below the seqs in the log gives numbers a second time, or those of old holes. */
-bool fl_sequence_leads(struct fl_changelog *log, int64_t ahead) {
-  if (ahead < 0) return true;
+bool fl_sequence_leads(struct fl_changelog *log) {
+  const struct fl_history *history = &log->history;
+  if (history->last_given < 0 || history->last_given >= history->largest) return true;
   fl_fail(&log->pg.error, FL_ERR_SCHEMA, NULL,
           "the sequence of %s.forge_change_log is at %" PRId64 ", behind the log's seq %" PRId64
           ": its next numbers were given before",
-          log->catalog.schema, log->history.last_given, ahead);
+          log->catalog.schema, history->last_given, history->largest);
   log->pg.error.code = "sequence_behind";
   log->pg.error.remedy = "install";
   return false;

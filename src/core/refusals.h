@@ -17,8 +17,7 @@ bool fl_sees_all(struct fl_changelog *log, const char *hidden);
 /* Whether the state has its row. */
 bool fl_knows_trimmed_to(struct fl_changelog *log);
 
-/* Whether the sequence is not behind the seqs in the log. `ahead`: the largest one above what it
-   has given; -1: there is none. */
-bool fl_sequence_leads(struct fl_changelog *log, int64_t ahead);
+/* Whether the sequence is not behind the seqs in the log. */
+bool fl_sequence_leads(struct fl_changelog *log);
 
 #endif

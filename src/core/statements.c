@@ -80,9 +80,7 @@ const struct fl_word fl_common_words[] = {
       " - 2147483648"
 
 /* The writers as text: backend/local id, 'p' for a prepared one, 'u' or 'e' for one with an xid
-   that is under way, or has ended. The snapshot of this statement cannot tell, since it is older
-   than what the sequence says: somebody may have got a seq since, after a writer had ended that
-   still has its locks. The condition on g.seq has the sequence read before the locks are. */
+   that is under way, or has ended. The condition on g.seq has that read before the locks. */
 #define WRITERS \
   "SELECT pg_catalog.string_agg(w.id || CASE WHEN w.prepared THEN 'p' ELSE '' END" \
   " || CASE w.under_way WHEN true THEN 'u' WHEN false THEN 'e' ELSE '' END, ' ')" \
@@ -106,12 +104,11 @@ const struct fl_word fl_common_words[] = {
   " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
   " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
 
-/* What the sequence says comes first, then the locks, which depend on its row. Nothing here walks
-   over changes that are not committed yet, except where a role may not ask the sequence. */
+/* The largest seq comes first, then the locks, which depend on its row. */
 #define TICK \
   "WITH given AS MATERIALIZED (SELECT @given@ AS seq)" \
   " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery()," \
-  " (SELECT max(l.seq)::pg_catalog.int8 FROM @log@ l WHERE l.seq > g.seq)," \
+  " @last_given@," \
   " @seen_state@, @timeline@, (" WRITERS ") FROM given g"
 
 /* What was deleted above a place. */

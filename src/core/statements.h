@@ -54,9 +54,9 @@ enum {
 };
 enum {
   FL_TICK_OID,
-  FL_TICK_GIVEN, /* the highest seq given by then; without a right on the sequence, the largest */
+  FL_TICK_LARGEST,
   FL_TICK_STANDBY,
-  FL_TICK_AHEAD, /* the largest seq above that; NULL, as it should be: there is none */
+  FL_TICK_LAST_GIVEN,
   FL_TICK_TRIMMED_TO, /* and behind a space empty_to, where the state tells */
   FL_TICK_TIMELINE,
   FL_TICK_WRITERS

@@ -73,19 +73,16 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
              "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
 }
 
-/* The same for a tick; where this role is not allowed, the largest seq that it can see. */
-static void print_given(const struct fl_changelog *log, struct values *values) {
-  if (log->history.last_given < 0)
-    snprintf(values->given, sizeof values->given,
-             "coalesce((SELECT max(seq) FROM %s), 0)::pg_catalog.int8", values->log);
-  else
-    strcpy(values->given, values->sequence);
+/* For a tick: the largest seq that it can see. */
+static void print_given(struct values *values) {
+  snprintf(values->given, sizeof values->given,
+           "coalesce((SELECT max(seq) FROM %s), 0)::pg_catalog.int8", values->log);
 }
 
 static bool find_values(const struct fl_changelog *log, struct values *values) {
   snprintf(values->log, sizeof values->log, "%s.forge_change_log", log->catalog.schema);
   print_last_given(log, values);
-  print_given(log, values);
+  print_given(values);
   print_empty_to(log, values);
   print_trimmed_to(log, values);
   print_deleted(log, values);
