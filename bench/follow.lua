@@ -57,12 +57,33 @@ local function idle(log, writer, seconds)
   return count / seconds, server / seconds * 100, client / seconds * 100
 end
 
+-- Milliseconds that the server works for one cycle of a follower under load: a tick, mostly with a
+-- read, and now and then what goes with lying down.
+local function cycle(log, writer, conninfo, seconds)
+  local feed = log:follow(assert(log:position()))
+  local load = bench.pgbench { conninfo = conninfo, script = script(1), clients = CLIENTS,
+    seconds = seconds, args = { "-R", "1000" } }
+  local conn, changes = log.connection, {}
+  assert(feed:batch(1000, 5))
+  assert(writer:query("SELECT pg_stat_statements_reset()"))
+  local first = conn:fact("ticks")
+  feeds.take_while(feed, function() return support.alive(load.process) end, changes)
+  local ticks = conn:fact("ticks") - first
+  local spent = assert(writer:query([[
+    SELECT sum(total_exec_time + total_plan_time)::float8 AS ms FROM pg_stat_statements
+     WHERE query !~ 'pgbench|pg_stat_statements']]))[1].ms
+  load:wait()
+  feed:close()
+  assert(writer:query("DELETE FROM forge_change_log"))
+  return spent / ticks, ticks, #changes
+end
+
 local function show(what, p50, p99, count)
   bench.line(what, "p50 %6.2f ms   p99 %6.2f ms   %s changes", p50, p99, bench.count(count))
 end
 
 local server = support.server { "track_commit_timestamp=on",
-  "shared_preload_libraries=pg_stat_statements" }
+  "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on" }
 local timed = support.database(server.conninfo)
 bench.accounts(timed, 1)
 local log, writer = bench.connect(timed), bench.connect(timed)
@@ -77,6 +98,9 @@ local p50, p99, count = latencies(log, writer, timed, 1000, CLIENTS, seconds)
 show("1,000 commits/s of 8 clients", p50, p99, count)
 bench.target("p50 at 1,000 commits/s", p50, "<=", 1.5, "ms")
 bench.target("p99 at 1,000 commits/s", p99, "<=", 7, "ms")
+local spent, cycles, came = cycle(log, writer, timed, seconds)
+bench.line("cycles at 1,000 commits/s", "%s, %.2f changes each", bench.count(cycles), came / cycles)
+bench.target("server time of a cycle", spent, "<=", 0.275, "ms") -- half of the first edition's
 bench.line("idle follower (poll 1 s)",
   "%.2f statements/s, %.2f %% of a core in the server, %.2f %% in the program",
   idle(log, writer, bench.scale(20)))

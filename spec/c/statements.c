@@ -11,6 +11,7 @@ static const struct fl_word words[] = {{"log", "feed.forge_change_log"},
                                        {"name", "'forge_change_log'"},
                                        {"trimmed_to", "7"},
                                        {"last_given", "9"},
+                                       {"given", "9"},
                                        {"empty_to", "5"},
                                        {"seen_state", "'7 5'"},
                                        {"deleted", "NULL"},
@@ -35,10 +36,11 @@ static const char *filled(enum fl_statement statement, const struct fl_word *wit
 static void test_fill(void) {
   struct fl_bytes out = {NULL, 0, 0};
   int statement, length;
-  for (statement = 0; statement <= FL_STATEMENT_READ_ALL; statement++) {
+  for (statement = 0; statement <= FL_STATEMENT_FEW_PASSED; statement++) {
     const char *unknown = filled((enum fl_statement)statement, words, &out, &length);
     ok(!unknown && !strchr(out.data, '@'), "statement %d has no word left", statement);
   }
+  filled(FL_STATEMENT_READ_ALL, words, &out, &length);
   ok(strstr(out.data, "seq > 10 AND seq <= 20 AND true ORDER BY seq LIMIT 128") != NULL,
      "the place of a reader is filled in");
   ok(strstr(out.data, "int8range(8, NULL, '()')") && strstr(out.data, "seq > 8"),
@@ -55,7 +57,7 @@ static void test_unknown(void) {
     int statement;
     memcpy(fewer, words, sizeof words);
     fewer[missing].name = "";
-    for (statement = 0; !unknown && statement <= FL_STATEMENT_READ_ALL; statement++)
+    for (statement = 0; !unknown && statement <= FL_STATEMENT_FEW_PASSED; statement++)
       unknown = filled((enum fl_statement)statement, fewer, &out, &length);
     ok(unknown && strncmp(unknown, words[missing].name, (size_t)length) == 0 &&
            strlen(words[missing].name) == (size_t)length,
@@ -86,7 +88,7 @@ static void test_columns(void) {
 
 static void test_names(void) {
   ok(fl_statement_named("locate") == FL_STATEMENT_LOCATE &&
-         fl_statement_named("disarm") == FL_STATEMENT_DISARM,
+         fl_statement_named("tick") == FL_STATEMENT_TICK,
      "a statement has a name");
   ok(fl_statement_named("read") == -1 && fl_statement_named("") == -1,
      "only a reader reads, and what is no name is refused");

@@ -152,7 +152,7 @@ function world:reset()
   for i, each in ipairs(self.followers) do each:begin((self.opts.start or {})[i]) end
 end
 
-local RINGS = { disarm = true, ["give back"] = true } -- statements of a follower that notify others
+local RINGS = { ["give back"] = true } -- statements of a follower that notify others
 
 function world:apply(action)
   local kind, i = action:match("^(%a+)(%d)$")

@@ -1,4 +1,4 @@
---- A PgBouncer in transaction mode before a server.
+--- A PgBouncer before a server, in transaction mode where it is not told otherwise.
 -- @module support.pooler
 
 local logs = require "support.logs"
@@ -18,9 +18,11 @@ unix_socket_dir = %s
 auth_type = trust
 auth_file = %s/users
 admin_users = postgres
-pool_mode = transaction
+pool_mode = %s
 default_pool_size = 3
 server_idle_timeout = 0
+server_round_robin = 1
+server_reset_query = DISCARD ALL
 logfile = %s/pooler.log
 pidfile = %s/pooler.pid
 ignore_startup_parameters = extra_float_digits
@@ -30,13 +32,17 @@ ignore_startup_parameters = extra_float_digits
 function pooler:point(conninfo)
   local host, port = conninfo:match("host=(%S+)"), conninfo:match("port=(%S+)")
   local dir = self.dir
-  support.write(self.config, CONFIG:format(host, port, self.port, dir, dir, dir, dir))
+  support.write(self.config, CONFIG:format(host, port, self.port, dir, dir, self.mode, dir, dir))
 end
 
 --- Starts one before a database. It listens in a folder of its own, so its port is always free;
 -- what connects to it is in the field conninfo.
-function pooler.start(conninfo)
-  local self = setmetatable({ dir = support.path("pooler"), port = 6432 }, pooler)
+-- @string conninfo of the database
+-- @string[opt="transaction"] mode "session" or "transaction"
+function pooler.start(conninfo, mode)
+  local self = setmetatable({
+    dir = support.path("pooler"), port = 6432, mode = mode or "transaction",
+  }, pooler)
   self.config = self.dir .. "/pooler.ini"
   assert(support.run("mkdir -m 777 " .. self.dir))
   support.write(self.dir .. "/users", '"postgres" ""\n')

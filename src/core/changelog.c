@@ -5,6 +5,7 @@
 #include "gaps.h"
 #include "refusals.h"
 #include "result.h"
+#include "texts.h"
 #include "timeline.h"
 
 #include <inttypes.h>
@@ -37,135 +38,9 @@ bool fl_changelog_connect(struct fl_changelog *log, const struct fl_place_of_ser
   fl_horizon_reconnected(&log->horizon);
   log->operation = FL_OP_NONE;
   log->without_timeline = FL_NOT_TRIED;
+  log->catalog.pooled = true; /* until it is known */
+  fl_prepared_reset(&log->prepared);
   return fl_pgconn_connect(&log->pg, log->conninfo, place);
-}
-
-/* ---- texts ---- */
-
-/* The values that the words of a statement have at this moment. */
-struct values {
-  char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
-  char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
-  char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
-  char timeline[FL_TIMELINE_SIZE];
-  struct fl_bytes log_oid, name, columns;
-};
-
-static void print_number(char text[24], int64_t number) { snprintf(text, 24, "%" PRId64, number); }
-
-static bool quote(const struct fl_changelog *log, const char *text, struct fl_bytes *out) {
-  return fl_pgconn_quote(&log->pg, text, strlen(text), out);
-}
-
-/* Which changes are gone: exact where trims leave their mark (-1: the mark is missing). Otherwise
-   the best guess there is: all below the smallest seq, or all that was ever given. */
-static void print_trimmed_to(const struct fl_changelog *log, struct values *values) {
-  if (log->history.has_state)
-    snprintf(values->trimmed_to, sizeof values->trimmed_to,
-             "coalesce((SELECT trimmed_to FROM %s_state), -1)", values->log);
-  else
-    snprintf(values->trimmed_to, sizeof values->trimmed_to,
-             "coalesce((SELECT min(seq) FROM %s WHERE seq > %s) - 1, %s)::bigint", values->log,
-             values->empty_to, values->sequence);
-}
-
-/* Up to where the log is empty for good: the smallest seq is looked for above it, since nobody
-   can remove what was deleted there as long as an old snapshot might see it. The state says so,
-   unless the sequence was set back; or this connection has seen it. */
-static void print_empty_to(const struct fl_changelog *log, struct values *values) {
-  if (log->history.exact)
-    snprintf(values->empty_to, sizeof values->empty_to,
-             "(SELECT CASE WHEN trimmed_to <= %s THEN empty_to ELSE 0 END FROM %s_state)",
-             values->sequence, values->log);
-  else
-    print_number(values->empty_to, log->history.empty_to);
-}
-
-/* For a tick, which reads the state once. */
-static void print_state(struct values *values) {
-  snprintf(values->state, sizeof values->state,
-           "(SELECT trimmed_to::text || ' ' || empty_to::text FROM %s_state)", values->log);
-}
-
-static void print_deleted(const struct fl_changelog *log, struct values *values) {
-  strcpy(values->deleted, "NULL");
-  if (log->history.exact)
-    snprintf(values->deleted, sizeof values->deleted, "(SELECT deleted::text FROM %s_state)",
-             values->log);
-}
-
-/* The highest seq ever given, where this role is allowed to know it. */
-static void print_last_given(const struct fl_changelog *log, struct values *values) {
-  if (log->history.last_given < 0)
-    strcpy(values->sequence, "NULL::bigint");
-  else
-    snprintf(values->sequence, sizeof values->sequence,
-             "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
-}
-
-static bool find_values(const struct fl_changelog *log, struct values *values) {
-  snprintf(values->log, sizeof values->log, "%s.forge_change_log", log->catalog.schema);
-  print_last_given(log, values);
-  print_empty_to(log, values);
-  print_trimmed_to(log, values);
-  print_deleted(log, values);
-  print_state(values);
-  fl_timeline_print(log, values->timeline);
-  return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
-         quote(log, values->log, &values->log_oid) &&
-         fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
-         fl_bytes_append(&values->log_oid, "", 1) &&
-         (!log->reading || fl_statement_columns(log->catalog.columns, &values->columns));
-}
-
-static bool fill(struct fl_changelog *log, enum fl_statement statement, struct values *values,
-                 const char *filter) {
-  const struct fl_word words[] = {{"log", values->log},
-                                  {"log_oid", values->log_oid.data},
-                                  {"name", values->name.data},
-                                  {"trimmed_to", values->trimmed_to},
-                                  {"last_given", values->sequence},
-                                  {"empty_to", values->empty_to},
-                                  {"seen_state",
-                                   log->history.exact ? values->state : values->trimmed_to},
-                                  {"deleted", values->deleted},
-                                  {"timeline", values->timeline},
-                                  {"lsn", fl_timeline_lsn(log)},
-                                  {"base", values->base},
-                                  {"after", values->after},
-                                  {"until", values->until},
-                                  {"limit", values->limit},
-                                  {"columns", values->columns.data},
-                                  {"filter", filter},
-                                  {NULL, NULL}};
-  const char *unknown;
-  int length;
-  log->sql.length = 0;
-  if (fl_statement_fill(statement, words, &log->sql, &unknown, &length)) return true;
-  if (!unknown) return out_of_memory(log);
-  fl_fail(&log->pg.error, FL_ERR_SCHEMA, NULL, "a statement has the unknown word @%.*s@", length,
-          unknown);
-  return false;
-}
-
-/* Writes the statement into log->sql. */
-static bool expand(struct fl_changelog *log, enum fl_statement statement, int64_t after) {
-  const struct fl_log_reader *reading = log->reading;
-  struct values values;
-  bool done;
-  memset(&values, 0, sizeof values);
-  print_number(values.after, after);
-  print_number(values.base, reading ? fl_base_of(reading, after) : 0);
-  print_number(values.until, reading ? reading->reader.cursor.until : 0);
-  print_number(values.limit, reading ? reading->reader.prefetched.limit : 0);
-  done = find_values(log, &values)
-             ? fill(log, statement, &values,
-                    reading && reading->filter.data ? reading->filter.data : "")
-             : out_of_memory(log);
-  fl_bytes_free(&values.log_oid);
-  fl_bytes_free(&values.name);
-  fl_bytes_free(&values.columns);
-  return done;
 }
 
 /* ---- beginning ---- */
@@ -188,32 +63,89 @@ bool fl_changelog_query(struct fl_changelog *log, const char *sql, int count,
   return true;
 }
 
-static bool send(struct fl_changelog *log, enum fl_statement statement, struct fl_bytes *copy) {
-  if (!fl_pgconn_send(&log->pg, log->sql.data, 0, NULL, copy)) return false;
+static bool begun(struct fl_changelog *log, enum fl_statement statement, bool sent) {
+  if (!sent) return false;
   log->operation = FL_OP_STATEMENT;
   log->statement = statement;
   return true;
 }
 
-static bool is_tick(enum fl_statement statement) {
-  return statement == FL_STATEMENT_TICK || statement == FL_STATEMENT_DISARM;
+static bool send(struct fl_changelog *log, enum fl_statement statement, struct fl_bytes *copy) {
+  log->way = FL_WAY_PLAIN;
+  return begun(log, statement, fl_pgconn_send(&log->pg, log->sql.data, 0, NULL, copy));
+}
+
+/* Sends log->sql, or what was prepared of it, with the parameters of log->call. */
+static bool call(struct fl_changelog *log) {
+  const struct fl_call *call = &log->call;
+  const char *const values[] = {call->numbers[0], call->numbers[1], call->numbers[2]};
+  const char *name = log->way == FL_WAY_EXECUTE ? call->name : NULL;
+  if (log->way == FL_WAY_PREPARE) return fl_pgconn_prepare(&log->pg, call->name, log->sql.data);
+  if (call->rows)
+    return fl_pgconn_select(&log->pg, name, log->sql.data, call->count, values, call->rows);
+  return name ? fl_pgconn_execute(&log->pg, name)
+              : fl_pgconn_send(&log->pg, log->sql.data, 0, NULL, NULL);
+}
+
+/* The same for a statement that comes again and again, which is prepared where that holds: not
+   behind a pooler, which may give each statement another server process; nor in a transaction of
+   the user's, which must not fail for it. */
+static bool send_often(struct fl_changelog *log, enum fl_statement statement, int count,
+                       struct fl_bytes *rows) {
+  log->call.count = count;
+  log->call.rows = rows;
+  log->way = FL_WAY_PLAIN;
+  if (!log->catalog.pooled && !fl_pgconn_in_transaction(&log->pg))
+    log->way = fl_prepared_way(&log->prepared, log->sql.data, log->call.name);
+  return begun(log, statement, call(log));
 }
 
 bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement) {
   if (!ready(log)) return false;
-  if (is_tick(statement) && !fl_can_tick(log)) return false;
+  if (statement == FL_STATEMENT_TICK && !fl_can_tick(log)) return false;
   log->reading = NULL;
-  return expand(log, statement, 0) && send(log, statement, NULL);
+  if (!fl_changelog_text(log, statement, 0)) return false;
+  return statement == FL_STATEMENT_TICK ? send_often(log, statement, 0, NULL)
+                                        : send(log, statement, NULL);
+}
+
+/* What the reader does not want matters only above its base, where a live one remembers what it has
+   had. */
+static bool passes(const struct fl_log_reader *reader) {
+  const struct fl_changelog *log = reader->log;
+  return log->history.exact && reader->reader.live && reader->filter.data &&
+         reader->reader.cursor.until > log->horizon.seq;
 }
 
 /* Which additions the reader's statement needs. What was deleted above its base matters only where
-   something was. What it does not want matters only above its base, where a live reader remembers
-   what it has had. */
+   something was. */
 static enum fl_statement variant(const struct fl_log_reader *reader) {
-  const struct fl_cursor *cursor = &reader->reader.cursor;
-  bool passes = reader->log->history.exact && reader->reader.live && reader->filter.data &&
-                cursor->until > reader->log->horizon.seq;
-  return FL_STATEMENT_READ + (reader->asks_gone ? 1 : 0) + (passes ? 2 : 0);
+  return FL_STATEMENT_READ + (reader->asks_gone ? 1 : 0) + (passes(reader) ? 2 : 0);
+}
+
+/* Whether the reader asks again and again, and for no more rows than a statement of a few may
+   have. */
+static bool wants_few(const struct fl_log_reader *reader, int64_t after) {
+  int64_t seqs = reader->reader.cursor.until - after;
+  return reader->reader.live && !reader->asks_gone && seqs <= FL_FEW &&
+         seqs <= reader->reader.prefetched.limit;
+}
+
+static bool fetch_few(struct fl_log_reader *reader, int64_t after) {
+  struct fl_changelog *log = reader->log;
+  const int64_t numbers[] = {after, reader->reader.cursor.until, fl_base_of(reader, after)};
+  bool passing = passes(reader);
+  int i;
+  for (i = 0; i < 3; i++)
+    snprintf(log->call.numbers[i], sizeof log->call.numbers[i], "%" PRId64, numbers[i]);
+  return fl_changelog_text(log, passing ? FL_STATEMENT_FEW_PASSED : FL_STATEMENT_FEW, after) &&
+         send_often(log, FL_STATEMENT_READ, passing ? 3 : 2, &reader->reader.prefetched.bytes);
+}
+
+static bool fetch_chunk(struct fl_log_reader *reader, int64_t after) {
+  struct fl_changelog *log = reader->log;
+  return fl_changelog_text(log, variant(reader), after) &&
+         send(log, FL_STATEMENT_READ, &reader->reader.prefetched.bytes);
 }
 
 bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
@@ -223,9 +155,7 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
   log->reading = reader;
   after = fl_reader_request(&reader->reader, most);
   reader->asks_gone = log->history.exact && log->history.trimmed_to > fl_base_of(reader, after);
-  if (expand(log, variant(reader), after) &&
-      send(log, FL_STATEMENT_READ, &reader->reader.prefetched.bytes))
-    return true;
+  if (wants_few(reader, after) ? fetch_few(reader, after) : fetch_chunk(reader, after)) return true;
   fl_reader_drop_request(&reader->reader);
   return false;
 }
@@ -277,6 +207,7 @@ static bool end_locate(struct fl_changelog *log) {
   catalog->has_timelines = fl_result_true(pg, FL_LOCATE_HAS_TIMELINES);
   catalog->repeatable = fl_result_true(pg, FL_LOCATE_REPEATABLE);
   catalog->subscriber = fl_result_true(pg, FL_LOCATE_SUBSCRIBER);
+  catalog->pooled = fl_result_number(pg, FL_LOCATE_BACKEND, 0) != fl_pgconn_backend(pg);
   log->history.has_state = fl_result_true(pg, FL_LOCATE_HAS_STATE);
   catalog->columns = (uint64_t)fl_result_number(pg, FL_LOCATE_COLUMNS, 0);
   log->history.exact = fl_result_true(pg, FL_LOCATE_EXACT);
@@ -413,8 +344,45 @@ static bool try_without_timeline(struct fl_changelog *log) {
   return fl_changelog_begin(log, log->statement);
 }
 
+/* Whether the statement under way is one that may be prepared, and still wanted. */
+static bool may_be_sent_again(const struct fl_changelog *log) {
+  return log->operation == FL_OP_STATEMENT && log->way != FL_WAY_PLAIN &&
+         log->pg.state == FL_PGCONN_IDLE &&
+         (log->statement != FL_STATEMENT_READ || log->reading);
+}
+
+/* Whether a statement failed since it was to be prepared: it is gone (DISCARD ALL), or it is
+   another server process's, where a pooler hides that it is one, or the log has other columns now.
+   Of the errors of the server itself some may be real; then they come again. */
+static bool failed_for_preparing(const struct fl_changelog *log) {
+  static const char *const codes[] = {"08", "0A", "26", "42P05", "42P14", "58", "XX", NULL};
+  int i;
+  for (i = 0; codes[i]; i++)
+    if (strncmp(log->pg.error.sqlstate, codes[i], strlen(codes[i])) == 0) return true;
+  return false;
+}
+
+/* Steps; what was prepared is executed, and what cannot be prepared is sent again as text, of which
+   nobody is to notice. */
+static enum fl_step advance(struct fl_changelog *log) {
+  for (;;) {
+    enum fl_step step = fl_pgconn_step(&log->pg);
+    if (!may_be_sent_again(log)) return step;
+    if (step == FL_STEP_DONE && log->way == FL_WAY_PREPARE) {
+      fl_prepared_ready(&log->prepared, log->sql.data);
+      log->way = FL_WAY_EXECUTE;
+    } else if (step == FL_STEP_FAILED && failed_for_preparing(log)) {
+      log->prepared.refused = true;
+      log->way = FL_WAY_PLAIN;
+      if (log->call.rows) log->call.rows->length = 0;
+    } else
+      return step;
+    if (!call(log)) return FL_STEP_FAILED;
+  }
+}
+
 enum fl_step fl_changelog_step(struct fl_changelog *log) {
-  enum fl_step step = fl_pgconn_step(&log->pg);
+  enum fl_step step = advance(log);
   if (step == FL_STEP_FAILED && try_without_timeline(log)) return fl_changelog_step(log);
   if (step == FL_STEP_DONE && log->without_timeline == FL_TRYING) log->without_timeline = FL_YES;
   if (step == FL_STEP_DONE && !end(log)) step = FL_STEP_FAILED;

@@ -5,6 +5,7 @@
 #include "history.h"
 #include "horizon.h"
 #include "pgconn.h"
+#include "prepared.h"
 #include "reader.h"
 #include "statements.h"
 
@@ -39,6 +40,7 @@ struct fl_catalog {
   bool standby;              /* the server is in recovery */
   bool repeatable;           /* snapshots outlive a statement */
   bool subscriber;           /* another server's changes are applied to the log */
+  bool pooled;               /* another server process than libpq was told: a pooler gives it */
   bool has_timeline;         /* this server tells its timeline, and tells it to this role */
   bool has_lsn;              /* and how much WAL it has written */
   bool has_timelines;        /* the state says which timelines came before it */
@@ -48,10 +50,20 @@ struct fl_catalog {
 /* Whether this connection asks for no timeline, since its server raises where it is asked. */
 enum fl_without { FL_NOT_TRIED, FL_NO, FL_TRYING, FL_YES };
 
+/* What a statement that may be prepared was sent with, so that it can be sent again. */
+struct fl_call {
+  char name[FL_PREPARED_NAME];
+  char numbers[3][24]; /* its parameters */
+  int count;
+  struct fl_bytes *rows; /* where they go, as of a COPY in binary; NULL: it does not read */
+};
+
 struct fl_changelog {
   struct fl_pgconn pg;
   enum fl_operation operation;
   enum fl_statement statement;   /* of FL_OP_STATEMENT */
+  enum fl_way way;               /* how it was sent */
+  struct fl_call call;
   struct fl_log_reader *reading; /* whose rows it reads; NULL: nobody wants them any more */
   struct fl_log_reader *readers; /* all that are open */
   struct fl_catalog catalog;
@@ -60,6 +72,7 @@ struct fl_changelog {
   struct fl_gap gap; /* of an error of kind gap */
   char *conninfo;
   enum fl_without without_timeline;
+  struct fl_prepared prepared;
   char *name; /* how to find the log: an SQL name, with or without its schema */
   struct fl_bytes sql;
 };

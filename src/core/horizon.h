@@ -1,10 +1,10 @@
 /* Who can still commit a lower seq: pure arithmetic over what each tick saw.
 
    A writer holds RowExclusiveLock on the log from before its first nextval until after its commit
-   is visible. So a writer that a tick sees for the first time only has seqs above the highest seq
-   that the tick before saw, and all rows of a writer that is gone are visible to any later
-   statement. The horizon is what Kafka calls the last stable offset and Marten the high-water
-   mark. */
+   is visible. So a writer that a tick sees for the first time only has seqs above those that were
+   given when the tick before read the locks, and all rows of a writer that is gone are visible to
+   any later statement. The horizon is what Kafka calls the last stable offset and Marten the
+   high-water mark. */
 #ifndef FORGELOG_HORIZON_H
 #define FORGELOG_HORIZON_H
 
@@ -29,18 +29,18 @@ struct fl_writers {
 struct fl_horizon {
   struct fl_writers open; /* as of the last tick */
   struct fl_writers next; /* those that the tick under way has named so far */
-  int64_t high_water;     /* highest seq seen by a tick: L */
+  int64_t high_water;     /* highest seq known to be given by a tick: L */
   int64_t seq;            /* the horizon: at or below it nothing can still appear */
   int64_t gone_low; /* lowest bound of the writers that were gone, or had ended, at the last tick */
   uint64_t ticks;   /* so far; writers seen by the first one have no known lower bound */
 };
 
-/* A tick: begin, name each writer (false: out of memory, begin again), then end it with the highest
-   visible seq. */
+/* A tick: begin, name each writer (false: out of memory, begin again), then end it with a seq such
+   that it and all below were given before the locks were read. */
 void fl_horizon_begin(struct fl_horizon *horizon);
 bool fl_horizon_writer(struct fl_horizon *horizon, int32_t backend, uint32_t local, bool prepared);
-/* The writer named last has an xid, whose transaction is under way, or has ended, for the snapshot
-   of the tick. Rows of a writer that has ended must be read before those of whoever wrote the same
+/* The writer named last has an xid, whose transaction was under way, or had ended, after that seq
+   was given. Rows of a writer that has ended must be read before those of whoever wrote the same
    row after it. */
 void fl_horizon_xid(struct fl_horizon *horizon, bool under_way);
 void fl_horizon_end(struct fl_horizon *horizon, int64_t high_water);

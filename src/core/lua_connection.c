@@ -3,6 +3,7 @@
 #include "lua_connection.h"
 
 #include "compat.h"
+#include "conninfo.h"
 #include "lua_job.h"
 #include "lua_reader.h"
 #include "lua_values.h"
@@ -134,7 +135,7 @@ static int connection_query(lua_State *L) {
   return 1;
 }
 
-/* begin(name): begins "locate", "seqs", "tick" or "disarm". */
+/* begin(name): begins "locate", "seqs" or "tick". */
 static int connection_begin(lua_State *L) {
   struct fl_changelog *log = check(L);
   int statement = fl_statement_named(fl_check_text(L, 2));

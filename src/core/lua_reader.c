@@ -139,6 +139,20 @@ static void keep_receiving(const struct fl_log_reader *reader) {
     fl_changelog_step(reader->log);
 }
 
+static int push_lack(lua_State *L, enum fl_rows rows) {
+  lua_pushnil(L);
+  lua_pushstring(L, rows == FL_ROWS_WANTED ? "wanted" : "over");
+  return 2;
+}
+
+/* here(): true where rows are here; or nil and "wanted" (fetch) or "over" (the scan). */
+static int reader_here(lua_State *L) {
+  enum fl_rows rows = fl_reader_rows(&check_open(L)->reader);
+  if (rows != FL_ROWS_HERE) return push_lack(L, rows);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* pop(most, [into]): changes that are here, in that table or in a new one, and how many (none,
    where all were delivered before); or nil and "wanted" (fetch) or "over" (the scan). */
 static int reader_pop(lua_State *L) {
@@ -158,9 +172,7 @@ static int reader_pop(lua_State *L) {
     lua_pushinteger(L, fl_push_changes(L, 3, reader, most, log_reader->log->horizon.seq));
     return 2;
   }
-  lua_pushnil(L);
-  lua_pushstring(L, rows == FL_ROWS_WANTED ? "wanted" : "over");
-  return 2;
+  return push_lack(L, rows);
 }
 
 /* pending(): whether the statement that the connection is busy with is of this reader. */
@@ -210,6 +222,7 @@ static int reader_position(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"seek", reader_seek},
                                    {"fetch", reader_fetch},
+                                   {"here", reader_here},
                                    {"pop", reader_pop},
                                    {"pending", reader_pending},
                                    {"can_prefetch", reader_can_prefetch},

@@ -1,13 +1,14 @@
-/* The PGconn state machine: connect, send, flush, receive, copy, notifications. The only user of
-   libpq. */
+/* The PGconn state machine: connect, send, flush, receive, copy, notifications. */
 #include "pgconn.h"
 
+#include "conninfo.h"
 #include "encoding.h"
 #include "job.h"
 
 #include <libpq-fe.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,118 +80,21 @@ static bool out_of_memory(struct fl_pgconn *pg) {
   return false;
 }
 
-/* libpq tells the options that it has found only of a connection. One that it refuses for its
-   sslmode has them all, and has neither looked up a name nor opened a socket, nor warned of a
-   password file that others may read. */
-static PGconn *probe(const char *conninfo) {
-  const char *const keywords[] = {"dbname", "sslmode", "passfile", NULL};
-  const char *const values[] = {conninfo, "?", "?", NULL};
-  return PQconnectStartParams(keywords, values, 1);
-}
-
-/* What is set where neither conninfo nor service nor environment says otherwise. A server that is
-   gone is noticed within a minute, also by whoever waits without a time limit. */
-static const struct {
-  const char *keyword, *value;
-} ours[] = {{"keepalives_idle", "30"},
-            {"keepalives_interval", "10"},
-            {"keepalives_count", "3"},
-            {"tcp_user_timeout", "60000"}};
-
-#define OURS ((int)(sizeof ours / sizeof ours[0]))
-
-static const char *value_of(const PQconninfoOption *options, const char *keyword) {
-  for (; options->keyword; options++)
-    if (strcmp(options->keyword, keyword) == 0)
-      return options->val && options->val[0] ? options->val : NULL;
-  return NULL;
-}
-
-static void note_unset(struct fl_pgconn *pg, const PQconninfoOption *options) {
-  int i;
-  pg->unset = 0;
-  for (i = 0; i < OURS; i++)
-    if (!value_of(options, ours[i].keyword)) pg->unset |= 1u << i;
-}
-
 bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo) {
-  PQconninfoOption *options;
   bool known;
   fl_pgconn_close(pg);
   fl_clear(&pg->error);
-  pg->conn = probe(conninfo);
-  options = pg->conn ? PQconninfo(pg->conn) : NULL;
-  if (!options) return out_of_memory(pg);
-  known = value_of(options, "port") != NULL; /* it has a default, unless conninfo or service cannot
-                                                be read */
-  note_unset(pg, options);
-  PQconninfoFree(options);
+  pg->conn = fl_conninfo_probe(conninfo, &pg->unset, &known);
+  if (!pg->conn) return out_of_memory(pg);
   if (!known) connect_failed(pg);
   return known;
-}
-
-#define MOST_OPTIONS 100 /* libpq knows some fifty */
-
-struct options {
-  int count;
-  const char *keywords[MOST_OPTIONS + 1], *values[MOST_OPTIONS + 1];
-};
-
-static void add_option(struct options *options, const char *keyword, const char *value) {
-  if (!value || !value[0] || options->count == MOST_OPTIONS) return;
-  options->keywords[options->count] = keyword;
-  options->values[options->count++] = value;
-}
-
-/* An option that a place says takes that of conninfo away, even where the place leaves it empty. */
-static bool is_of_place(const struct fl_place_of_server *place, const char *keyword) {
-  if (strcmp(keyword, "target_session_attrs") == 0) return place->target_session_attrs != NULL;
-  return place->port && (strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
-                         strcmp(keyword, "port") == 0);
-}
-
-static void collect(struct options *options, const PQconninfoOption *given,
-                    const struct fl_place_of_server *place, unsigned unset) {
-  int i;
-  for (; given->keyword; given++)
-    if (!is_of_place(place, given->keyword)) add_option(options, given->keyword, given->val);
-  add_option(options, "host", place->host);
-  add_option(options, "hostaddr", place->hostaddr);
-  add_option(options, "port", place->port);
-  add_option(options, "target_session_attrs", place->target_session_attrs);
-  add_option(options, "fallback_application_name", "forgelog");
-  for (i = 0; i < OURS; i++)
-    if (unset >> i & 1) add_option(options, ours[i].keyword, ours[i].value);
-  options->keywords[options->count] = options->values[options->count] = NULL;
-}
-
-/* Whether it is neither a list of options nor a URI, but the name of a database. */
-static bool is_name(const char *conninfo) {
-  return conninfo[0] && !strchr(conninfo, '=') && strncmp(conninfo, "postgres://", 11) != 0 &&
-         strncmp(conninfo, "postgresql://", 13) != 0;
-}
-
-/* Begins with those options; without them conninfo could not be read, and libpq says why. */
-static PGconn *start(const char *conninfo, const struct fl_place_of_server *place,
-                     unsigned unset) {
-  bool names_database = is_name(conninfo);
-  PQconninfoOption *given = PQconninfoParse(names_database ? "" : conninfo, NULL);
-  struct options options;
-  PGconn *conn;
-  if (!given) return PQconnectStart(conninfo);
-  options.count = 0;
-  if (names_database) add_option(&options, "dbname", conninfo);
-  collect(&options, given, place, unset);
-  conn = PQconnectStartParams(options.keywords, options.values, 0);
-  PQconninfoFree(given);
-  return conn;
 }
 
 bool fl_pgconn_connect(struct fl_pgconn *pg, const char *conninfo,
                        const struct fl_place_of_server *place) {
   fl_pgconn_close(pg);
   fl_clear(&pg->error);
-  pg->conn = start(conninfo, place, pg->unset);
+  pg->conn = fl_conninfo_start(conninfo, place, pg->unset);
   if (!pg->conn) return out_of_memory(pg);
   if (PQstatus(pg->conn) == CONNECTION_BAD) {
     connect_failed(pg);
@@ -211,23 +115,14 @@ static bool ready(const struct fl_pgconn *pg) {
   return poll(&waited, 1, 0) > 0;
 }
 
-/* Whether the user has named an encoding: in conninfo, service, PGCLIENTENCODING or options. */
-static bool names_encoding(const struct fl_pgconn *pg) {
-  PQconninfoOption *given = PQconninfo(pg->conn);
-  const char *options = given ? value_of(given, "options") : NULL;
-  bool named = given && (value_of(given, "client_encoding") ||
-                         (options && strstr(options, "client_encoding")));
-  PQconninfoFree(given);
-  return named;
-}
-
 /* Where nobody has named another encoding, a new connection asks for the one that is best. Where
    the server cannot convert to it, the encoding stays as it was. */
 static enum fl_step choose_encoding(struct fl_pgconn *pg) {
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
   const char *wanted = fl_encoding_wanted(PQparameterStatus(pg->conn, "server_encoding"));
   char sql[40];
-  if (!client || strcmp(client, wanted) == 0 || names_encoding(pg)) return FL_STEP_DONE;
+  if (!client || strcmp(client, wanted) == 0 || fl_conninfo_names_encoding(pg->conn))
+    return FL_STEP_DONE;
   snprintf(sql, sizeof sql, "SET client_encoding TO '%s'", wanted);
   pg->choosing = fl_pgconn_send(pg, sql, 0, NULL, NULL);
   return pg->choosing ? fl_pgconn_step(pg) : FL_STEP_FAILED;
@@ -250,20 +145,17 @@ static enum fl_step step_connect(struct fl_pgconn *pg) {
   return choose_encoding(pg);
 }
 
-bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
-                    struct fl_bytes *copy) {
-  int sent;
+static void begin(struct fl_pgconn *pg, bool copies, struct fl_bytes *rows) {
   drop_result(pg);
   fl_clear(&pg->error);
   pg->in_block = fl_pgconn_in_transaction(pg);
-  pg->copies = copy != NULL;
-  pg->copy = copy;
-  if (count == 0)
-    sent = PQsendQuery(pg->conn, sql);
-  else
-    sent = PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 0);
-  pg->state =
-      FL_PGCONN_FLUSHING; /* on failure too: stepping finds out whether the server said why */
+  pg->copies = copies;
+  pg->copy = rows;
+}
+
+/* Where sending failed, stepping finds out whether the server said why. */
+static bool begun(struct fl_pgconn *pg, int sent) {
+  pg->state = FL_PGCONN_FLUSHING;
   if (sent) return true;
   fl_fail_text(&pg->error, FL_ERR_QUERY, NULL, PQerrorMessage(pg->conn));
   if (PQstatus(pg->conn) == CONNECTION_BAD)
@@ -271,6 +163,30 @@ bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char
   else
     pg->state = FL_PGCONN_IDLE;
   return false;
+}
+
+bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
+                    struct fl_bytes *copy) {
+  begin(pg, copy != NULL, copy);
+  if (count == 0) return begun(pg, PQsendQuery(pg->conn, sql));
+  return begun(pg, PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 0));
+}
+
+bool fl_pgconn_prepare(struct fl_pgconn *pg, const char *name, const char *sql) {
+  begin(pg, false, NULL);
+  return begun(pg, PQsendPrepare(pg->conn, name, sql, 0, NULL));
+}
+
+bool fl_pgconn_select(struct fl_pgconn *pg, const char *name, const char *sql, int count,
+                      const char *const *values, struct fl_bytes *rows) {
+  begin(pg, false, rows);
+  return begun(pg, name ? PQsendQueryPrepared(pg->conn, name, count, values, NULL, NULL, 1)
+                        : PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 1));
+}
+
+bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name) {
+  begin(pg, false, NULL);
+  return begun(pg, PQsendQueryPrepared(pg->conn, name, 0, NULL, NULL, NULL, 0));
 }
 
 static void append_part(char *message, size_t size, const char *label, const char *part) {
@@ -307,6 +223,38 @@ static void refuse_copy(struct fl_pgconn *pg, const char *direction) {
             "COPY %s the client is not possible here; use SELECT or INSERT", direction);
 }
 
+static bool append_number(struct fl_bytes *out, uint32_t number, int bytes) {
+  char text[4];
+  int i;
+  for (i = 0; i < bytes; i++) text[i] = (char)(number >> 8 * (bytes - 1 - i));
+  return fl_bytes_append(out, text, (size_t)bytes);
+}
+
+static bool append_field(struct fl_bytes *out, const PGresult *result, int row, int column) {
+  int length = PQgetlength(result, row, column);
+  if (PQgetisnull(result, row, column)) return append_number(out, UINT32_MAX, 4);
+  return append_number(out, (uint32_t)length, 4) &&
+         fl_bytes_append(out, PQgetvalue(result, row, column), (size_t)length);
+}
+
+/* The rows of a SELECT in binary, as COPY would have sent them. */
+static bool append_rows(struct fl_bytes *out, const PGresult *result) {
+  static const char header[19] = "PGCOPY\n\377\r\n";
+  int row, column, columns = PQnfields(result);
+  if (!fl_bytes_append(out, header, sizeof header)) return false;
+  for (row = 0; row < PQntuples(result); row++) {
+    if (!append_number(out, (uint32_t)columns, 2)) return false;
+    for (column = 0; column < columns; column++)
+      if (!append_field(out, result, row, column)) return false;
+  }
+  return append_number(out, 0xffff, 2);
+}
+
+static void accept_rows(struct fl_pgconn *pg) {
+  if (pg->copies || !pg->copy || append_rows(pg->copy, pg->result)) return;
+  fl_fail(&pg->error, FL_ERR_QUERY, "53200", "out of memory while reading changes");
+}
+
 /* Takes in one result of the statement. */
 static void accept_result(struct fl_pgconn *pg) {
   switch (PQresultStatus(pg->result)) {
@@ -319,6 +267,7 @@ static void accept_result(struct fl_pgconn *pg) {
       refuse_copy(pg, "from");
       PQputCopyEnd(pg->conn, "COPY from the client is not possible here");
       break;
+    case PGRES_TUPLES_OK: accept_rows(pg); break;
     case PGRES_FATAL_ERROR:
     case PGRES_BAD_RESPONSE: server_refused(pg, pg->result); break;
     default: break;
@@ -422,11 +371,7 @@ int fl_pgconn_notified(struct fl_pgconn *pg) {
 }
 
 bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, struct fl_bytes *value) {
-  PQconninfoOption *options = pg->conn ? PQconninfo(pg->conn) : NULL;
-  const char *found = options ? value_of(options, keyword) : NULL;
-  bool done = found ? fl_bytes_append(value, found, strlen(found) + 1) : options || !pg->conn;
-  PQconninfoFree(options);
-  return done;
+  return !pg->conn || fl_conninfo_option(pg->conn, keyword, value);
 }
 
 /* ---- cancelling ---- */

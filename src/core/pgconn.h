@@ -7,6 +7,7 @@
 #include "error.h"
 
 struct fl_job;
+struct fl_place_of_server;
 struct pg_conn;
 struct pg_result;
 
@@ -39,12 +40,6 @@ struct fl_pgconn {
   struct fl_error error;    /* of what was begun last */
 };
 
-/* One of the places where a server may be, in place of those that conninfo, service and environment
-   name; NULL: what they say. */
-struct fl_place_of_server {
-  const char *host, *hostaddr, *port, *target_session_attrs;
-};
-
 /* Finds out what libpq makes of conninfo, service and environment, for fl_pgconn_option; it closes
    the connection. false: nothing, see the error. */
 bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo);
@@ -59,6 +54,17 @@ struct fl_job *fl_pgconn_cancel(const struct fl_pgconn *pg);
 /* Begins a statement. Without parameters it may be several, separated by semicolons. */
 bool fl_pgconn_send(struct fl_pgconn *pg, const char *sql, int count, const char *const *values,
                     struct fl_bytes *copy);
+
+/* Begins to prepare a statement under a name. */
+bool fl_pgconn_prepare(struct fl_pgconn *pg, const char *name, const char *sql);
+
+/* Begins a statement with parameters whose rows are wanted as the bytes of a COPY in binary: one
+   that was prepared under a name, or a text without one. */
+bool fl_pgconn_select(struct fl_pgconn *pg, const char *name, const char *sql, int count,
+                      const char *const *values, struct fl_bytes *rows);
+
+/* The same for a prepared statement without parameters whose rows are wanted as text. */
+bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name);
 
 /* One step of what was begun; a step too many does no harm. */
 enum fl_step fl_pgconn_step(struct fl_pgconn *pg);

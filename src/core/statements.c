@@ -72,16 +72,23 @@ const struct fl_word fl_common_words[] = {
     {"first_fields", "'seq'" FL_CHANGE_FIRST_FIELDS_AFTER_SEQ(NAME_LITERAL)},
     {NULL, NULL}};
 
+/* A lock shows an xid without its epoch: the full number is the one that is nearest to those of
+   now. */
+#define NOW "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())"
+#define FULL_XID \
+  NOW " + ((l.transactionid::text::pg_catalog.int8 - " NOW " + 2147483648) & 4294967295)" \
+      " - 2147483648"
+
 /* The writers as text: backend/local id, 'p' for a prepared one, 'u' or 'e' for one with an xid
-   that is under way, or has ended, for the snapshot of this statement. */
+   that is under way, or has ended. The condition on g.seq has that read before the locks. */
 #define WRITERS \
   "SELECT pg_catalog.string_agg(w.id || CASE WHEN w.prepared THEN 'p' ELSE '' END" \
   " || CASE w.under_way WHEN true THEN 'u' WHEN false THEN 'e' ELSE '' END, ' ')" \
   " FROM (SELECT l.virtualtransaction AS id, l.pid IS NULL AS prepared," \
-  " pg_catalog.bool_or(l.transactionid = ANY (ARRAY(SELECT x::xid" \
-  " FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x))) AS under_way" \
-  " FROM pg_catalog.pg_locks l" \
-  " WHERE @is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'" \
+  " pg_catalog.bool_or(CASE WHEN l.locktype = 'transactionid'" \
+  " THEN pg_catalog.txid_status(" FULL_XID ") IS NOT DISTINCT FROM 'in progress' END)" \
+  " AS under_way FROM pg_catalog.pg_locks l WHERE g.seq IS NOT NULL" \
+  " AND (@is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')" \
   " GROUP BY 1, 2 HAVING pg_catalog.bool_or(l.locktype = 'relation')) w"
 
 /* The columns of a change behind its seq, all NULL. */
@@ -103,9 +110,12 @@ const struct fl_word fl_common_words[] = {
   " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
   " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
 
+/* The largest seq comes first, then the locks, which depend on its row. */
 #define TICK \
-  "SELECT @log_oid@, (SELECT max(seq) FROM @log@), pg_catalog.pg_is_in_recovery()," \
-  " @last_given@, @seen_state@, @timeline@, (" WRITERS ")"
+  "WITH given AS MATERIALIZED (SELECT @given@ AS seq)" \
+  " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery()," \
+  " @last_given@," \
+  " @seen_state@, @timeline@, (" WRITERS ") FROM given g"
 
 /* What was deleted above a place. */
 #define GONE \
@@ -125,6 +135,26 @@ const struct fl_word fl_common_words[] = {
   "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (SELECT" \
   " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
   " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
+
+/* A few rows for a live reader, which asks for them again and again: a statement that is planned
+   once. The limit is always the same, so that the planner need not know the seqs to expect few
+   rows. */
+#define AFTER "$1::pg_catalog.int8"
+#define UNTIL "$2::pg_catalog.int8"
+#define ABOVE_BASE "$3::pg_catalog.int8"
+#define FEW_ROWS \
+  "(SELECT seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > " AFTER " AND seq <= " UNTIL \
+  " ORDER BY seq LIMIT " FL_FEW_TEXT ") few"
+
+#define FEW_PASSED \
+  " UNION ALL SELECT e.seq" A_MARK \
+  " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges" \
+  " FROM " FEW_ROWS " WHERE seq > " ABOVE_BASE \
+  " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
+
+#define FEW(passed) \
+  "SELECT @trimmed_to@" MARK passed \
+  " UNION ALL (SELECT * FROM " FEW_ROWS " WHERE true@filter@ ORDER BY seq)"
 
 static const struct {
   const char *name, *sql;
@@ -151,7 +181,8 @@ static const struct {
      " ('pg_last_wal_replay_lsn')) f(name)),"
      " EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid = s.oid"
      " AND x.attname = 'timelines' AND NOT x.attisdropped"
-     " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT'))"
+     " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')),"
+     " pg_catalog.pg_backend_pid()"
      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
      " LEFT JOIN pg_catalog.pg_class s"
      " ON s.relnamespace = n.oid AND s.relname = 'forge_change_log_state'"
@@ -163,14 +194,13 @@ static const struct {
      "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@ WHERE seq > @empty_to@),"
      " (SELECT max(seq) FROM @log@), @last_given@, @empty_to@, @deleted@, @timeline@"},
     {"tick", TICK},
-    {"disarm", /* others that slept by its bell have to take it over */
-     "SELECT pg_catalog.pg_advisory_unlock(@bell@), pg_catalog.pg_notify('forge_changes', '');"
-     " " TICK},
     /* Only a reader begins these. */
     {NULL, READ("", "")},
     {NULL, READ(GONE, "")},
     {NULL, READ("", PASSED)},
-    {NULL, READ(GONE, PASSED)}};
+    {NULL, READ(GONE, PASSED)},
+    {NULL, FEW("")},
+    {NULL, FEW(FEW_PASSED)}};
 
 int fl_statement_named(const char *name) {
   int i;

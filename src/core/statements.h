@@ -6,16 +6,23 @@
 
 #include <stdint.h>
 
+/* Between `after` and `until` of a statement that reads a few rows there are at most as many
+   seqs. */
+#define FL_FEW 256
+#define FL_FEW_TEXT "256"
+
 enum fl_statement {
   FL_STATEMENT_LOCATE, /* finds the log, and learns about its server */
   FL_STATEMENT_SEQS,   /* trimmed_to, the smallest and the largest seq */
   FL_STATEMENT_TICK,   /* one observation for the horizon */
-  FL_STATEMENT_DISARM, /* the same by a follower that wakes up, and so gives the bell away */
   FL_STATEMENT_READ,   /* a chunk of rows for a reader */
   /* Added to it: what was deleted above the reader's base, what it does not want above that. */
   FL_STATEMENT_READ_GONE = FL_STATEMENT_READ + 1,
   FL_STATEMENT_READ_PASSED = FL_STATEMENT_READ + 2,
-  FL_STATEMENT_READ_ALL = FL_STATEMENT_READ + 3
+  FL_STATEMENT_READ_ALL = FL_STATEMENT_READ + 3,
+  /* A few rows, after $1 until $2; and what of them it does not want above its base, $3. */
+  FL_STATEMENT_FEW = FL_STATEMENT_READ + 4,
+  FL_STATEMENT_FEW_PASSED = FL_STATEMENT_READ + 5
 };
 
 /* The columns of the answers. */
@@ -35,7 +42,8 @@ enum {
   FL_LOCATE_HIDDEN,
   FL_LOCATE_SUBSCRIBER,
   FL_LOCATE_MAY_LSN,
-  FL_LOCATE_HAS_TIMELINES
+  FL_LOCATE_HAS_TIMELINES,
+  FL_LOCATE_BACKEND
 };
 enum {
   FL_SEQS_TRIMMED_TO,

@@ -21,8 +21,8 @@ local known = {
   name = "string", position = "any", stale_after = "seconds", load_wait = "seconds",
   conninfo = "any", schema = "string", wait = "any", timeout = "seconds", tables = "names",
   channels = "names", ops = "ops", columns = "names", batch = "positive", poll = "seconds",
-  linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds", backoff_max = "seconds",
-  settle = "seconds",
+  linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
+  backoff_max = "seconds", settle = "seconds",
 }
 
 -- After these, every row of the table may be another one.

@@ -123,7 +123,11 @@ local function query(handle, ...) return handle:query(...) end
 local function begin(handle, operation) return handle:begin(operation) end
 local function fetch(_, reader, most) return reader:fetch(most) end
 
-local function ask(self, numeric, text, ...)
+--- What `query` and `run` do.
+-- @bool numeric whether numerics become numbers, as of `run`
+-- @string text the SQL
+-- @param ... parameters, as of `query`, and so is what it returns
+function Connection:ask(numeric, text, ...)
   local ok, err = perform(self, text, query, text, ...)
   if not ok then return nil, err end
   return self._state.handle:rows(numeric)
@@ -133,7 +137,7 @@ end
 -- @string text the SQL
 -- @param ... parameters: nil, booleans, numbers, strings
 -- @return the rows as tables; where the command says so, how many it wrote; or nil and an error
-function Connection:query(text, ...) return ask(self, false, text, ...) end
+function Connection:query(text, ...) return self:ask(false, text, ...) end
 
 --- Runs the statement of a file of SQL; it locates the log first where the statement needs its
 -- schema. Its numerics are numbers: times, whose floats a session may print with few digits.
@@ -149,7 +153,7 @@ function Connection:run(name, ...)
     end
     schema = self:fact("schema")
   end
-  return ask(self, true, sql.statement(name, schema), ...)
+  return self:ask(true, sql.statement(name, schema), ...)
 end
 
 --- The same for a schema in which there need not be a log, nor the schema itself.
@@ -157,7 +161,7 @@ end
 -- @string name such as "install.facts", for sql/install/facts.sql
 -- @param ... parameters, as of `query`, and so is what it returns
 function Connection:run_in(schema, name, ...)
-  return ask(self, true, sql.statement(name, sql.identifier(schema)), ...)
+  return self:ask(true, sql.statement(name, sql.identifier(schema)), ...)
 end
 
 --- Seconds since the server answered: one that rested may be cut, and shows it only in use.
@@ -179,10 +183,6 @@ function Connection:seqs() return perform(self, "seqs", begin, "seqs") end
 --- One observation of who can still commit a lower seq: see `fact`. The log must have been located.
 -- @return true; or nil and an error
 function Connection:tick() return perform(self, "tick", begin, "tick") end
-
---- The same by a follower that wakes up: it gives the bell away.
--- @return true; or nil and an error
-function Connection:disarm() return perform(self, "disarm", begin, "disarm") end
 
 -- ---- what is known ----
 

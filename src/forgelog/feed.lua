@@ -187,7 +187,7 @@ function Feed:events() return self._conn:events() end
 function Feed:timeout()
   local now = self._conn:now()
   if self._state == "back_off" then return math.max(0, self._retry_at - now) end
-  if self._state == "arm" and self._listen then return self._pause(true) end
+  if self._state == "arm" and self._listen then return states.next_pause(self) end
   if self._state ~= "sleep" and self._state ~= "arm" then return 0 end
   self._heard = self._heard or self._conn:notified() ~= false
   return self._heard and 0 or math.max(0, self._due - now)
@@ -202,9 +202,8 @@ function Feed:close(seconds)
   local conn = self._conn
   conn:end_following()
   conn:wait_until(seconds and conn:now() + seconds)
-  if conn:closed() or conn:lost() or conn:busy() or not self._listen then return end
+  if conn:closed() or conn:lost() or conn:busy() then return end
   states.disarm(self)
-  conn:run("feed.unlisten")
 end
 
 function Feed:__close() self:close() end

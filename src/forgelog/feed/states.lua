@@ -2,10 +2,10 @@
 -- the most changes wanted. It returns the next state; or nil and the error; or, when changes are
 -- here, its own state, the changes and their number.
 --
---     subscribe  the connection is new to the feed: LISTEN, and a first tick  -> read
---     read       a scan is under way: changes are delivered                   -> read, look
+--     subscribe  the connection is new to the feed: a first tick              -> read
+--     read       a scan is under way: changes are delivered      -> read, look, arm, sleep
 --     look       a tick finds out whether there is anything to read           -> read, arm, sleep
---     arm        nothing was there: tries to take the bell                    -> look
+--     arm        nothing was there: tries to take the bell, and LISTENs       -> look
 --     sleep      armed: waits for a notification or the time to poll          -> look
 --     back_off   after an error: the pause before the next try    -> connect, subscribe
 --     connect    the connection is gone                                       -> subscribe
@@ -15,26 +15,47 @@
 --     off        no writer has to notify: the feed polls
 --     armed      another follower holds the bell, so writers notify
 --     owned      this feed holds the bell, so writers notify
---     disarming  this feed holds the bell and was woken: the next tick gives it away
+--
+-- Only a feed whose bell is not off LISTENs, and it delivers nothing as long as that is so: a
+-- handler may work for minutes, and the server would have to keep for it what others are told.
 -- @module forgelog.feed.states
 local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
 local drain = require "forgelog.drain"
 local names = require "forgelog.tables.names"
 
--- Seconds between two looks while writers are open that do not ring the bell.
-local FIRST, MOST = 0.001, 0.01
+-- Seconds between two looks while writers are open that do not ring the bell: at first, at most.
+local FIRST, MOST = 0.001, 0.25
+-- Of the time that a pass took, the share that a feed rests after it for each change that came, and
+-- the longest rest in seconds.
+local REST_EACH, REST_MOST = 0.1, 0.05
 
 local states = {}
 
---- Gives the bell back, where the feed holds it: as long as it is held, every writer notifies.
+--- Ends the feed's sleep: it gives the bell back where it holds it, since every writer notifies as
+-- long as it does, and does not LISTEN any more.
 -- @return true; or nil and an error
 function states.disarm(self)
-  if self._bell == "owned" or self._bell == "disarming" then
-    local rows, err = self._conn:run("feed.disarm")
+  if self._bell ~= "off" then
+    local rows, err = self._conn:run(self._bell == "owned" and "feed.disarm" or "feed.unlisten")
     if not rows then return nil, err end
   end
   self._bell = "off"
+  return true
+end
+
+-- Takes steps in their order. Where one is left unfinished, the next call goes on with it.
+local function in_steps(self, steps)
+  self._step = self._step or 1
+  while steps[self._step] do
+    local ok, err = steps[self._step](self)
+    if not ok then
+      if err.code ~= "unfinished" then self._step = nil end
+      return nil, err
+    end
+    self._step = self._step + 1
+  end
+  self._step = nil
   return true
 end
 
@@ -43,14 +64,15 @@ function states.connect(self)
   local ok, err = self._conn:reconnect()
   if not ok then return nil, err end
   self._reconnects = self._reconnects + 1
-  self._bell = "off"
+  self._bell, self._step = "off", nil
   return "subscribe"
 end
 
 -- What the feed delivers, in words of the log, may be other names now: a table was renamed, or a
 -- partition has joined one. Then it goes on from its position with another reader.
 local function open_reader(self)
-  local filter, err = names.resolve(self._conn, "follow", self._options, self._names)
+  local conn = self._conn:limited(self._conn:limit()) -- all of it is one step
+  local filter, err = names.resolve(conn, "follow", self._options, self._names)
   if not filter then return nil, err end
   local wanted = filter.tables and table.concat(filter.tables, "\0")
   if self._reader and wanted == self._wanted then return true end
@@ -63,59 +85,91 @@ local function open_reader(self)
   return true
 end
 
+local subscribing = {
+  states.disarm,
+  function(self) return self._conn:locate() end,
+  function(self)
+    if self._reconnects == 0 or not self._on_reconnect then return true end
+    return self._on_reconnect()
+  end,
+  function(self) return self._conn:tick() end,
+  open_reader,
+}
+
 -- The connection is new to this feed, or nobody knows in what condition an error has left it.
 function states.subscribe(self)
-  local conn = self._conn
-  local ok, err = states.disarm(self)
-  if ok then ok, err = conn:locate() end
-  if ok and self._reconnects > 0 and self._on_reconnect then ok, err = self._on_reconnect() end
-  if ok and self._listen then ok, err = conn:run("feed.listen") end
-  if ok then ok, err = conn:tick() end
-  if ok then ok, err = open_reader(self) end
+  local ok, err = in_steps(self, subscribing)
   if not ok then return nil, err end
   self._reader:seek()
-  self._looked = conn:now()
-  self._pause, self._attempt = backoff.doubling(FIRST, MOST), 0
+  self._pause, self._attempt, self._came, self._worked = nil, 0, 0, 0
   return "read"
 end
 
--- Under load a feed rests as long as it worked, and changes gather meanwhile: writers need the
--- processors too.
-local function rest(self, seconds)
-  local worked = math.max(FIRST, math.min(self._conn:now() - self._looked, MOST))
-  if seconds > 0 then self._conn:sleep(math.min(seconds, worked)) end
+-- Pauses between looks that find nothing; they begin anew when changes come.
+local function pauses(self)
+  self._pause = self._pause or backoff.doubling(FIRST, math.min(MOST, self._poll))
+  return self._pause
 end
 
+--- Seconds of the pause that comes next.
+function states.next_pause(self) return pauses(self)(true) end
+
+-- What follows where nothing was there.
+local function nothing_came(self)
+  self._caught_up = self._looked
+  self._due = self._conn:now() + self._poll
+  return self._bell == "off" and "arm" or "sleep"
+end
+
+-- Under load a feed rests the longer the more has come and the longer that took, and more gathers
+-- meanwhile: writers need the processors too. At a rate that it easily keeps up with it hardly
+-- rests at all.
+local function rest(self, seconds)
+  local pause = math.min(self._worked * self._came * REST_EACH, REST_MOST, seconds)
+  self._came = 0
+  if pause > 0 then self._conn:sleep(pause) end
+end
+
+-- Whether rows are here; none of them is delivered.
+local function rows_are_here(self)
+  local here, why = self._reader:here()
+  while why == "wanted" do
+    local ok, err = self._conn:fetch(self._reader, 0)
+    if not ok then return nil, err end
+    here, why = self._reader:here()
+  end
+  return here or false
+end
+
+-- A pass can bring nothing: seqs were given to writers that have not committed, or whose changes
+-- are not wanted. Then a feed that has armed goes on sleeping.
 function states.read(self, seconds, most)
+  if self._bell ~= "off" then
+    local here, err = rows_are_here(self)
+    if here == false then return nothing_came(self) end
+    if here then here, err = states.disarm(self) end
+    if not here then return nil, err end
+  end
+  local began = self._conn:now()
   local changes, result = drain.next_batch(self._conn, self._reader, most)
-  if changes then return "read", changes, result end
+  self._worked = self._worked + self._conn:now() - began
+  if changes then
+    self._pause, self._came = nil, self._came + result
+    return "read", changes, result
+  end
   if result then return nil, result end
+  if self._came == 0 then return nothing_came(self) end
   rest(self, seconds)
   return "look"
 end
 
 function states.look(self)
-  local conn = self._conn
-  self._looked = conn:now()
-  local disarming = self._bell == "disarming"
-  local ok, err
-  if disarming then
-    ok, err = conn:disarm()
-  else
-    ok, err = conn:tick()
-  end
+  self._looked = self._conn:now()
+  local ok, err = self._conn:tick()
   if not ok then return nil, err end
-  if disarming then self._bell = "off" end
+  self._worked = self._conn:now() - self._looked
   self._reader:handled()
-  if self._reader:seek() then
-    self._pause = backoff.doubling(FIRST, MOST)
-    ok, err = states.disarm(self)
-    if not ok then return nil, err end
-    return "read"
-  end
-  self._caught_up = self._looked
-  self._due = conn:now() + self._poll
-  return self._bell == "off" and "arm" or "sleep"
+  return self._reader:seek() and "read" or nothing_came(self)
 end
 
 -- Waits until it is time to poll, or for less long. Returns whether it is time.
@@ -126,17 +180,52 @@ local function pause_until_due(self, seconds, for_notification)
   return conn:now() >= self._due
 end
 
--- Whoever gets the bell, or sees another follower hold it, looks once more and then sleeps.
--- Otherwise writers are open that saw nobody asleep and will not notify, so the feed looks again
--- soon.
+-- Tries to take the bell. Returns it as it is then; or nil and the error.
+local function try_bell(self)
+  local rows, err = self._conn:run("feed.arm")
+  if not rows then return nil, err end
+  return rows[1].got and "owned" or rows[1].asleep and "armed" or "off"
+end
+
+-- From now on this session is told. What it was told before belongs to an earlier sleep.
+local function listen(self)
+  local told, err = self._conn:notified()
+  if told == nil then return nil, err end
+  self._heard = false
+  return self._conn:run("feed.listen")
+end
+
+local lying_down = {
+  function(self)
+    local bell, err = try_bell(self)
+    self._bell = bell or self._bell
+    return bell, err
+  end,
+  function(self) return self._bell == "off" or listen(self) end,
+  function(self)
+    local err
+    self._bell_again = self._bell
+    if self._bell == "armed" then self._bell_again, err = try_bell(self) end
+    return self._bell_again, err
+  end,
+  function(self)
+    if self._bell_again == "off" then return states.disarm(self) end
+    self._bell = self._bell_again
+    return true
+  end,
+}
+
+-- Whoever gets the bell LISTENs, looks once more and then sleeps. Where another follower holds it,
+-- this one has to LISTEN first and then see that it still does: whoever gives the bell back
+-- notifies, so that those who LISTEN by then take it over. Where a feed cannot lie down, writers
+-- are open that saw nobody asleep and will not notify, so it looks again soon.
 function states.arm(self, seconds)
   if not self._listen then
     return (pause_until_due(self, seconds) or seconds == 0) and "look" or "arm"
   end
-  local rows, err = self._conn:run("feed.arm")
-  if not rows then return nil, err end
-  self._bell = rows[1].got and "owned" or rows[1].asleep and "armed" or "off"
-  if self._bell == "off" then pause_until_due(self, math.min(self._pause(), seconds)) end
+  local ok, err = in_steps(self, lying_down)
+  if not ok then return nil, err end
+  if self._bell == "off" then pause_until_due(self, math.min(pauses(self)(), seconds)) end
   return "look"
 end
 
@@ -160,7 +249,11 @@ function states.sleep(self, seconds)
   self._heard = false
   if notified == nil then return nil, result end
   if not notified then return (result or seconds == 0) and "look" or "sleep" end
-  self._bell = self._bell == "owned" and "disarming" or "off"
+  local ok, err = states.disarm(self)
+  if not ok then
+    self._heard = err.code == "unfinished"
+    return nil, err
+  end
   if self._linger > 0 then self._conn:sleep(self._linger) end
   return "look"
 end

@@ -1,4 +1,8 @@
 -- Disarms the doorbell, and wakes the followers that slept by it: one of them has to take it over.
+-- The session is not notified any more, and has not to wait until its own notification is on disk.
 -- Parameters: none.
--- Columns: pg_advisory_unlock boolean (whether this session held it), pg_notify void.
-SELECT pg_catalog.pg_advisory_unlock(@bell@), pg_catalog.pg_notify('forge_changes', '');
+-- Columns: set_config text, pg_advisory_unlock boolean (whether this session held it), pg_notify
+-- void.
+UNLISTEN forge_changes;
+SELECT pg_catalog.set_config('synchronous_commit', 'off', true),
+       pg_catalog.pg_advisory_unlock(@bell@), pg_catalog.pg_notify('forge_changes', '');

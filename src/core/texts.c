@@ -1,0 +1,148 @@
+/* The texts of the log's own statements: what their words stand for at this moment. */
+#include "texts.h"
+
+#include "gaps.h"
+#include "timeline.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool out_of_memory(struct fl_changelog *log) {
+  fl_fail_text(&log->pg.error, FL_ERR_QUERY, "53200", "out of memory");
+  return false;
+}
+
+/* The values that the words of a statement have at this moment. */
+struct values {
+  char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
+  char given[FL_NAME_SIZE + 100];
+  char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
+  char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
+  char timeline[FL_TIMELINE_SIZE];
+  struct fl_bytes log_oid, name, columns;
+};
+
+static void print_number(char text[24], int64_t number) { snprintf(text, 24, "%" PRId64, number); }
+
+static bool quote(const struct fl_changelog *log, const char *text, struct fl_bytes *out) {
+  return fl_pgconn_quote(&log->pg, text, strlen(text), out);
+}
+
+/* Which changes are gone: exact where trims leave their mark (-1: the mark is missing). Otherwise
+   the best guess there is: all below the smallest seq, or all that was ever given. */
+static void print_trimmed_to(const struct fl_changelog *log, struct values *values) {
+  if (log->history.has_state)
+    snprintf(values->trimmed_to, sizeof values->trimmed_to,
+             "coalesce((SELECT trimmed_to FROM %s_state), -1)", values->log);
+  else
+    snprintf(values->trimmed_to, sizeof values->trimmed_to,
+             "coalesce((SELECT min(seq) FROM %s WHERE seq > %s) - 1, %s)::bigint", values->log,
+             values->empty_to, values->sequence);
+}
+
+/* Up to where the log is empty for good: the smallest seq is looked for above it, since nobody
+   can remove what was deleted there as long as an old snapshot might see it. The state says so,
+   unless the sequence was set back; or this connection has seen it. */
+static void print_empty_to(const struct fl_changelog *log, struct values *values) {
+  if (log->history.exact)
+    snprintf(values->empty_to, sizeof values->empty_to,
+             "(SELECT CASE WHEN trimmed_to <= %s THEN empty_to ELSE 0 END FROM %s_state)",
+             values->sequence, values->log);
+  else
+    print_number(values->empty_to, log->history.empty_to);
+}
+
+/* For a tick, which reads the state once. */
+static void print_state(struct values *values) {
+  snprintf(values->state, sizeof values->state,
+           "(SELECT trimmed_to::text || ' ' || empty_to::text FROM %s_state)", values->log);
+}
+
+static void print_deleted(const struct fl_changelog *log, struct values *values) {
+  strcpy(values->deleted, "NULL");
+  if (log->history.exact)
+    snprintf(values->deleted, sizeof values->deleted, "(SELECT deleted::text FROM %s_state)",
+             values->log);
+}
+
+/* The highest seq ever given, where this role is allowed to know it. */
+static void print_last_given(const struct fl_changelog *log, struct values *values) {
+  if (log->history.last_given < 0)
+    strcpy(values->sequence, "NULL::bigint");
+  else
+    snprintf(values->sequence, sizeof values->sequence,
+             "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
+}
+
+/* For a tick: the largest seq that it can see. */
+static void print_given(struct values *values) {
+  snprintf(values->given, sizeof values->given,
+           "coalesce((SELECT max(seq) FROM %s), 0)::pg_catalog.int8", values->log);
+}
+
+static bool find_values(const struct fl_changelog *log, struct values *values) {
+  snprintf(values->log, sizeof values->log, "%s.forge_change_log", log->catalog.schema);
+  print_last_given(log, values);
+  print_given(values);
+  print_empty_to(log, values);
+  print_trimmed_to(log, values);
+  print_deleted(log, values);
+  print_state(values);
+  fl_timeline_print(log, values->timeline);
+  return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
+         quote(log, values->log, &values->log_oid) &&
+         fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
+         fl_bytes_append(&values->log_oid, "", 1) &&
+         (!log->reading || fl_statement_columns(log->catalog.columns, &values->columns));
+}
+
+static bool fill(struct fl_changelog *log, enum fl_statement statement, struct values *values,
+                 const char *filter) {
+  const struct fl_word words[] = {{"log", values->log},
+                                  {"log_oid", values->log_oid.data},
+                                  {"name", values->name.data},
+                                  {"trimmed_to", values->trimmed_to},
+                                  {"last_given", values->sequence},
+                                  {"given", values->given},
+                                  {"empty_to", values->empty_to},
+                                  {"seen_state",
+                                   log->history.exact ? values->state : values->trimmed_to},
+                                  {"deleted", values->deleted},
+                                  {"timeline", values->timeline},
+                                  {"lsn", fl_timeline_lsn(log)},
+                                  {"base", values->base},
+                                  {"after", values->after},
+                                  {"until", values->until},
+                                  {"limit", values->limit},
+                                  {"columns", values->columns.data},
+                                  {"filter", filter},
+                                  {NULL, NULL}};
+  const char *unknown;
+  int length;
+  log->sql.length = 0;
+  if (fl_statement_fill(statement, words, &log->sql, &unknown, &length)) return true;
+  if (!unknown) return out_of_memory(log);
+  fl_fail(&log->pg.error, FL_ERR_SCHEMA, NULL, "a statement has the unknown word @%.*s@", length,
+          unknown);
+  return false;
+}
+
+bool fl_changelog_text(struct fl_changelog *log, enum fl_statement statement, int64_t after) {
+  const struct fl_log_reader *reading = log->reading;
+  struct values values;
+  bool done;
+  memset(&values, 0, sizeof values);
+  print_number(values.after, after);
+  print_number(values.base, reading ? fl_base_of(reading, after) : 0);
+  print_number(values.until, reading ? reading->reader.cursor.until : 0);
+  print_number(values.limit, reading ? reading->reader.prefetched.limit : 0);
+  done = find_values(log, &values)
+             ? fill(log, statement, &values,
+                    reading && reading->filter.data ? reading->filter.data : "")
+             : out_of_memory(log);
+  fl_bytes_free(&values.log_oid);
+  fl_bytes_free(&values.name);
+  fl_bytes_free(&values.columns);
+  return done;
+}
