@@ -55,7 +55,7 @@ describe("a statement that is prepared", function()
 
   it("is one of a few, however many filters a connection sees", function()
     for i = 1, 20 do
-      local feed = follow(log, { tables = { "item", "other" .. i } })
+      local feed = follow(log, { tables = { "item" }, channels = { "other" .. i } })
       cycle(feed, 4)
       feed:close()
     end

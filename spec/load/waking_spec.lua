@@ -76,7 +76,7 @@ describe("a follower", function()
 
   local SLEEPER = [[
     local log = require("support.logs").connect(...)
-    for _ in log:follow(log:position(), { tables = { "nothing" } }) do end
+    for _ in log:follow(log:position(), { channels = { "nothing" } }) do end
   ]]
 
   it("is not told of what others write while its handler works", function()
@@ -84,7 +84,7 @@ describe("a follower", function()
     sleeper = support.lua(SLEEPER, db)
     feeds.lies_down(feed, "owned")
     support.wait_until(function()
-      return #must(other, "SELECT FROM pg_stat_activity WHERE query LIKE '%virtualtransaction%'"
+      return #must(other, "SELECT FROM pg_stat_activity WHERE query LIKE '%max(seq)%'"
         .. " AND datname = current_database() AND pid <> $1::int AND pid <> pg_backend_pid()",
         log.connection:fact("backend")) > 0
     end, "the sleeper")

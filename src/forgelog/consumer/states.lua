@@ -16,6 +16,7 @@ local make_checkpoint = require "forgelog.consumer.checkpoint"
 local names = require "forgelog.tables.names"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
+local ANSWER = 0.08 -- seconds beyond its time that a step waits for a connection
 local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose session ends anyway
 
 local states = {
@@ -90,7 +91,7 @@ end
 local function connect(self, timeout)
   local options, log = self._options, self._log
   local conn = log.connection:limited(options.timeout or silence(options))
-  conn:wait_until(timeout and self._waiter.now() + timeout)
+  conn:wait_until(timeout and self._waiter.now() + timeout + ANSWER)
   local ok, err = conn:reconnect()
   if not ok then return nil, err end
   -- A name that means nothing is told before anything is read or saved.
