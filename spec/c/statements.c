@@ -23,6 +23,7 @@ static const struct fl_word words[] = {{"log", "feed.forge_change_log"},
                                        {"limit", "128"},
                                        {"columns", ", op::text"},
                                        {"filter", " AND true"},
+                                       {"apart", " AND true"},
                                        {NULL, NULL}};
 
 static const char *filled(enum fl_statement statement, const struct fl_word *with,
@@ -41,7 +42,7 @@ static void test_fill(void) {
     ok(!unknown && !strchr(out.data, '@'), "statement %d has no word left", statement);
   }
   filled(FL_STATEMENT_READ_ALL, words, &out, &length);
-  ok(strstr(out.data, "seq > 10 AND seq <= 20 AND true ORDER BY seq LIMIT 128") != NULL,
+  ok(strstr(out.data, "seq > 10 AND seq <= 20 AND true AND true ORDER BY seq LIMIT 128") != NULL,
      "the place of a reader is filled in");
   ok(strstr(out.data, "int8range(8, NULL, '()')") && strstr(out.data, "seq > 8"),
      "what was deleted and what is not wanted is asked for above its base");

@@ -112,6 +112,33 @@ describe("a feed under writers of the same rows", function()
     support.drop(db)
   end)
 
+  it("keeps the order of a writer that commits between its look and its read", function()
+    must(writer, "INSERT INTO item (n) VALUES (0)")
+    local row = assert(feed:next(5)).row_id
+    local own = logs.connect(db)
+    must(own, "BEGIN")
+    must(own, "UPDATE item SET n = 1 WHERE id = $1", row)
+    must(writer, "INSERT INTO item (n) VALUES (0)")
+    assert(feed:next(5)) -- it has passed the first UPDATE now
+    must(own, "UPDATE item SET n = 2 WHERE id = $1", row)
+    must(writer, "INSERT INTO item (n) VALUES (0)")
+    local conn, committed = feed._conn, false
+    function conn.fetch(...)
+      if not committed then must(own, "COMMIT") end
+      committed = true
+      return getmetatable(conn).__index.fetch(...)
+    end
+    local seqs = {}
+    for _ = 1, 3 do
+      local change = assert(feed:next(5))
+      if change.row_id == row then seqs[#seqs + 1] = change.seq end
+    end
+    assert.is_true(committed)
+    assert.equal(2, #seqs)
+    assert.is_true(seqs[1] < seqs[2], "the second UPDATE came first")
+    own:close()
+  end)
+
   it("keeps the order of each row", function()
     must(writer, "INSERT INTO item (n) SELECT 0 FROM generate_series(1, 5)")
     local before = {}

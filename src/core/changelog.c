@@ -78,7 +78,8 @@ static bool send(struct fl_changelog *log, enum fl_statement statement, struct f
 /* Sends log->sql, or what was prepared of it, with the parameters of log->call. */
 static bool call(struct fl_changelog *log) {
   const struct fl_call *call = &log->call;
-  const char *const values[] = {call->numbers[0], call->numbers[1], call->numbers[2]};
+  const char *const values[] = {call->numbers[0], call->numbers[1], log->under_way.data,
+                                call->numbers[2], call->numbers[3]};
   const char *name = log->way == FL_WAY_EXECUTE ? call->name : NULL;
   if (log->way == FL_WAY_PREPARE) return fl_pgconn_prepare(&log->pg, call->name, log->sql.data);
   if (call->rows)
@@ -133,13 +134,14 @@ static bool wants_few(const struct fl_log_reader *reader, int64_t after) {
 
 static bool fetch_few(struct fl_log_reader *reader, int64_t after) {
   struct fl_changelog *log = reader->log;
-  const int64_t numbers[] = {after, reader->reader.cursor.until, fl_base_of(reader, after)};
+  const int64_t numbers[] = {after, reader->reader.cursor.until, log->horizon.seq,
+                             fl_base_of(reader, after)};
   bool passing = passes(reader);
   int i;
-  for (i = 0; i < 3; i++)
+  for (i = 0; i < 4; i++)
     snprintf(log->call.numbers[i], sizeof log->call.numbers[i], "%" PRId64, numbers[i]);
   return fl_changelog_text(log, passing ? FL_STATEMENT_FEW_PASSED : FL_STATEMENT_FEW, after) &&
-         send_often(log, FL_STATEMENT_READ, passing ? 3 : 2, &reader->reader.prefetched.bytes);
+         send_often(log, FL_STATEMENT_READ, passing ? 5 : 4, &reader->reader.prefetched.bytes);
 }
 
 static bool fetch_chunk(struct fl_log_reader *reader, int64_t after) {
@@ -161,6 +163,16 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
 }
 
 /* ---- ending ---- */
+
+bool fl_knows_writers(const struct fl_changelog *log) {
+  return log->catalog.columns >> FL_FIELD_txid & 1;
+}
+
+/* With what the sequence says, more changes of one writer come into sight between two ticks: so
+   only where these are told apart. */
+bool fl_asks_sequence(const struct fl_changelog *log) {
+  return log->history.last_given >= 0 && fl_knows_writers(log);
+}
 
 static void restart(struct fl_changelog *log) {
   fl_horizon_free(&log->horizon);
@@ -258,10 +270,19 @@ static bool add_writer(struct fl_changelog *log, const char *text, char **end) {
   return true;
 }
 
+static bool note_under_way(struct fl_changelog *log, const char *xids) {
+  log->under_way.length = 0;
+  return fl_bytes_add(&log->under_way, "{") && fl_bytes_add(&log->under_way, xids) &&
+         fl_bytes_append(&log->under_way, "}", 2);
+}
+
+/* The text of a tick: "7/132u 9/5e|775,776"; NULL: there are none. */
 static bool observe_writers(struct fl_changelog *log, const char *writers) {
+  const char *bar = writers ? strchr(writers, '|') : NULL;
   char *end;
   fl_horizon_begin(&log->horizon);
-  for (; writers && *writers; writers = *end == ' ' ? end + 1 : end)
+  if (!note_under_way(log, bar ? bar + 1 : "")) return out_of_memory(log);
+  for (; bar && writers < bar; writers = *end == ' ' ? end + 1 : end)
     if (!add_writer(log, writers, &end)) return out_of_memory(log);
   return true;
 }
@@ -277,8 +298,9 @@ static void rescan(struct fl_changelog *log) {
 
 static bool end_tick(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
-  int64_t given_before = log->history.last_given;
-  log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
+  bool by_sequence = fl_asks_sequence(log);
+  int64_t given = fl_result_number(pg, FL_TICK_GIVEN, -1), given_before = log->history.last_given;
+  log->history.largest = by_sequence ? fl_result_number(pg, FL_TICK_AHEAD, -1) : given;
   if (fl_result_true(pg, FL_TICK_STANDBY)) {
     log->catalog.standby = true;
     return fl_can_tick(log);
@@ -287,6 +309,7 @@ static bool end_tick(struct fl_changelog *log) {
   set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
   log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
   if (set_timeline(log, FL_TICK_TIMELINE)) given_before = -1;
+  if (by_sequence) given_before = given;
   if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
   note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
@@ -462,6 +485,7 @@ void fl_changelog_close(struct fl_changelog *log) {
   free(log->conninfo);
   free(log->name);
   fl_bytes_free(&log->sql);
+  fl_bytes_free(&log->under_way);
   log->conninfo = log->name = NULL;
   log->catalog = nowhere;
   log->operation = FL_OP_NONE;

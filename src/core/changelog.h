@@ -53,7 +53,7 @@ enum fl_without { FL_NOT_TRIED, FL_NO, FL_TRYING, FL_YES };
 /* What a statement that may be prepared was sent with, so that it can be sent again. */
 struct fl_call {
   char name[FL_PREPARED_NAME];
-  char numbers[3][24]; /* its parameters */
+  char numbers[4][24]; /* its parameters but for the list of xids: after, until, horizon, base */
   int count;
   struct fl_bytes *rows; /* where they go, as of a COPY in binary; NULL: it does not read */
 };
@@ -69,6 +69,7 @@ struct fl_changelog {
   struct fl_catalog catalog;
   struct fl_history history;
   struct fl_horizon horizon;
+  struct fl_bytes under_way; /* xids of the writers that the last tick found open: "{7,9}" */
   struct fl_gap gap; /* of an error of kind gap */
   char *conninfo;
   enum fl_without without_timeline;
@@ -76,6 +77,12 @@ struct fl_changelog {
   char *name; /* how to find the log: an SQL name, with or without its schema */
   struct fl_bytes sql;
 };
+
+/* Whether the log tells which transaction wrote a change. */
+bool fl_knows_writers(const struct fl_changelog *log);
+
+/* Whether a tick asks the sequence rather than the log. */
+bool fl_asks_sequence(const struct fl_changelog *log);
 
 /* Sets what to connect to; false: out of memory. */
 bool fl_changelog_setup(struct fl_changelog *log, const char *conninfo, const char *name);

@@ -80,15 +80,20 @@ const struct fl_word fl_common_words[] = {
       " - 2147483648"
 
 /* The writers as text: backend/local id, 'p' for a prepared one, 'u' or 'e' for one with an xid
-   that is under way, or has ended. The condition on g.seq has that read before the locks. */
+   that is under way, or has ended; behind a bar, the xids that are under way. The condition on
+   g.seq has that read before the locks. */
 #define WRITERS \
   "SELECT pg_catalog.string_agg(w.id || CASE WHEN w.prepared THEN 'p' ELSE '' END" \
   " || CASE w.under_way WHEN true THEN 'u' WHEN false THEN 'e' ELSE '' END, ' ')" \
-  " FROM (SELECT l.virtualtransaction AS id, l.pid IS NULL AS prepared," \
-  " pg_catalog.bool_or(CASE WHEN l.locktype = 'transactionid'" \
-  " THEN pg_catalog.txid_status(" FULL_XID ") IS NOT DISTINCT FROM 'in progress' END)" \
-  " AS under_way FROM pg_catalog.pg_locks l WHERE g.seq IS NOT NULL" \
-  " AND (@is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')" \
+  " || '|' || coalesce(pg_catalog.string_agg(w.xids, ','), '')" \
+  " FROM (SELECT l.id, l.prepared, pg_catalog.bool_or(l.under_way) AS under_way," \
+  " pg_catalog.string_agg(CASE WHEN l.under_way THEN l.xid::text END, ',') AS xids FROM" \
+  " (SELECT l.*, CASE WHEN l.xid IS NOT NULL THEN pg_catalog.txid_status(l.xid)" \
+  " IS NOT DISTINCT FROM 'in progress' END AS under_way FROM (SELECT l.virtualtransaction AS id," \
+  " l.pid IS NULL AS prepared, l.locktype," \
+  " CASE WHEN l.locktype = 'transactionid' THEN " FULL_XID " END AS xid" \
+  " FROM pg_catalog.pg_locks l WHERE g.seq IS NOT NULL" \
+  " AND (@is_writer@ OR l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')) l) l" \
   " GROUP BY 1, 2 HAVING pg_catalog.bool_or(l.locktype = 'relation')) w"
 
 /* The columns of a change behind its seq, all NULL. */
@@ -110,12 +115,13 @@ const struct fl_word fl_common_words[] = {
   " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
   " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
 
-/* The largest seq comes first, then the locks, which depend on its row. */
+/* The highest seq that was given comes first, then the locks, which depend on its row. A seq that
+   is visible above it was given by a sequence that has been set back. */
 #define TICK \
   "WITH given AS MATERIALIZED (SELECT @given@ AS seq)" \
-  " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery()," \
-  " @last_given@," \
-  " @seen_state@, @timeline@, (" WRITERS ") FROM given g"
+  " SELECT @log_oid@, g.seq, (SELECT max(a.seq) FROM @log@ a WHERE a.seq > g.seq)," \
+  " pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@, @timeline@, (" WRITERS ")" \
+  " FROM given g"
 
 /* What was deleted above a place. */
 #define GONE \
@@ -127,13 +133,14 @@ const struct fl_word fl_common_words[] = {
   " UNION ALL SELECT e.seq" A_MARK \
   " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges FROM @log@" \
   " WHERE seq > @after@ AND seq > @base@ AND seq <= coalesce((SELECT max(w.seq) FROM" \
-  " (SELECT seq FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
+  " (SELECT seq FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@@apart@" \
   " ORDER BY seq LIMIT @limit@) w HAVING count(*) = @limit@), @until@)" \
   " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
 
 #define READ(gone, passed) \
   "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (SELECT" \
   " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
+  "@apart@" \
   " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
 
 /* A few rows for a live reader, which asks for them again and again: a statement that is planned
@@ -141,7 +148,7 @@ const struct fl_word fl_common_words[] = {
    rows. */
 #define AFTER "$1::pg_catalog.int8"
 #define UNTIL "$2::pg_catalog.int8"
-#define ABOVE_BASE "$3::pg_catalog.int8"
+#define ABOVE_BASE "$5::pg_catalog.int8"
 #define FEW_ROWS \
   "(SELECT seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > " AFTER " AND seq <= " UNTIL \
   " ORDER BY seq LIMIT " FL_FEW_TEXT ") few"
@@ -154,7 +161,7 @@ const struct fl_word fl_common_words[] = {
 
 #define FEW(passed) \
   "SELECT @trimmed_to@" MARK passed \
-  " UNION ALL (SELECT * FROM " FEW_ROWS " WHERE true@filter@ ORDER BY seq)"
+  " UNION ALL (SELECT * FROM " FEW_ROWS " WHERE true@filter@@apart@ ORDER BY seq)"
 
 static const struct {
   const char *name, *sql;

@@ -20,7 +20,7 @@ struct values {
   char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
   char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
   char timeline[FL_TIMELINE_SIZE];
-  struct fl_bytes log_oid, name, columns;
+  struct fl_bytes log_oid, name, columns, apart;
 };
 
 static void print_number(char text[24], int64_t number) { snprintf(text, 24, "%" PRId64, number); }
@@ -75,16 +75,44 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
              "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
 }
 
-/* For a tick: the largest seq that it can see. */
-static void print_given(struct values *values) {
-  snprintf(values->given, sizeof values->given,
-           "coalesce((SELECT max(seq) FROM %s), 0)::pg_catalog.int8", values->log);
+/* For a tick: the highest seq that was given, or the largest one that it can see, which may have to
+   be looked for behind any number of changes that are not committed. */
+static void print_given(const struct fl_changelog *log, struct values *values) {
+  if (fl_asks_sequence(log))
+    snprintf(values->given, sizeof values->given, "%s", values->sequence);
+  else
+    snprintf(values->given, sizeof values->given,
+             "coalesce((SELECT max(seq) FROM %s), 0)::pg_catalog.int8", values->log);
 }
 
-static bool find_values(const struct fl_changelog *log, struct values *values) {
+/* The changes of writers that were open at the tick may have become visible since. They are left
+   for the scan behind the tick that finds these writers gone, which begins at their first one: or
+   some of them would come before others that were written earlier. They are all above the horizon;
+   a change below it that says the same xid has come from elsewhere, with a dump. */
+static bool print_apart(const struct fl_changelog *log, enum fl_statement statement,
+                        struct fl_bytes *apart) {
+  bool few = statement >= FL_STATEMENT_FEW, told = fl_knows_writers(log);
+  const char *xids = log->under_way.data ? log->under_way.data : "{}";
+  char horizon[24];
+  if (few)
+    return fl_bytes_add(apart, told ? " AND (seq <= $4::pg_catalog.int8 OR coalesce("
+                                      "txid <> ALL ($3::pg_catalog.int8[]), true))"
+                                    : " AND $3::pg_catalog.int8[] IS NOT NULL"
+                                      " AND $4::pg_catalog.int8 IS NOT NULL") &&
+           fl_bytes_append(apart, "", 1);
+  if (!told || !log->reading || !log->reading->reader.live || strcmp(xids, "{}") == 0)
+    return fl_bytes_append(apart, "", 1);
+  print_number(horizon, log->horizon.seq);
+  return fl_bytes_add(apart, " AND (seq <= ") && fl_bytes_add(apart, horizon) &&
+         fl_bytes_add(apart, " OR coalesce(txid <> ALL ('") && fl_bytes_add(apart, xids) &&
+         fl_bytes_add(apart, "'::pg_catalog.int8[]), true))") && fl_bytes_append(apart, "", 1);
+}
+
+static bool find_values(const struct fl_changelog *log, enum fl_statement statement,
+                        struct values *values) {
   snprintf(values->log, sizeof values->log, "%s.forge_change_log", log->catalog.schema);
   print_last_given(log, values);
-  print_given(values);
+  print_given(log, values);
   print_empty_to(log, values);
   print_trimmed_to(log, values);
   print_deleted(log, values);
@@ -93,7 +121,7 @@ static bool find_values(const struct fl_changelog *log, struct values *values) {
   return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
          quote(log, values->log, &values->log_oid) &&
          fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
-         fl_bytes_append(&values->log_oid, "", 1) &&
+         fl_bytes_append(&values->log_oid, "", 1) && print_apart(log, statement, &values->apart) &&
          (!log->reading || fl_statement_columns(log->catalog.columns, &values->columns));
 }
 
@@ -117,6 +145,7 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"limit", values->limit},
                                   {"columns", values->columns.data},
                                   {"filter", filter},
+                                  {"apart", values->apart.data},
                                   {NULL, NULL}};
   const char *unknown;
   int length;
@@ -137,12 +166,13 @@ bool fl_changelog_text(struct fl_changelog *log, enum fl_statement statement, in
   print_number(values.base, reading ? fl_base_of(reading, after) : 0);
   print_number(values.until, reading ? reading->reader.cursor.until : 0);
   print_number(values.limit, reading ? reading->reader.prefetched.limit : 0);
-  done = find_values(log, &values)
+  done = find_values(log, statement, &values)
              ? fill(log, statement, &values,
                     reading && reading->filter.data ? reading->filter.data : "")
              : out_of_memory(log);
   fl_bytes_free(&values.log_oid);
   fl_bytes_free(&values.name);
   fl_bytes_free(&values.columns);
+  fl_bytes_free(&values.apart);
   return done;
 }
