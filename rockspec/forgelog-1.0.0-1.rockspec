@@ -202,6 +202,7 @@ build = {
       ["forgelog.sql.feed.arm"] = "src/forgelog/sql/feed/arm.sql",
       ["forgelog.sql.feed.disarm"] = "src/forgelog/sql/feed/disarm.sql",
       ["forgelog.sql.feed.listen"] = "src/forgelog/sql/feed/listen.sql",
+      ["forgelog.sql.feed.release"] = "src/forgelog/sql/feed/release.sql",
       ["forgelog.sql.feed.unlisten"] = "src/forgelog/sql/feed/unlisten.sql",
       ["forgelog.sql.install.facts"] = "src/forgelog/sql/install/facts.sql",
       ["forgelog.sql.install.holders"] = "src/forgelog/sql/install/holders.sql",

@@ -12,6 +12,12 @@ static bool advises(const char *sqlstate, const char *server, const char *client
   return text ? hint && strstr(hint, text) : !hint;
 }
 
+static void test_unsafe(void) {
+  ok(fl_encoding_is_unsafe("SJIS"), "SJIS has backslashes in its characters");
+  ok(!fl_encoding_is_unsafe("EUC_JP"), "EUC_JP has none");
+  ok(!fl_encoding_is_unsafe("UTF8"), "nor has UTF8");
+}
+
 int main(void) {
   ok(strcmp(fl_encoding_wanted("LATIN1"), "UTF8") == 0, "UTF-8 is asked for");
   ok(strcmp(fl_encoding_wanted(NULL), "UTF8") == 0, "of a server that does not say its own, too");
@@ -22,5 +28,6 @@ int main(void) {
   ok(advises("22021", "UTF8", "UTF8", "that the text is in"), "the text's encoding elsewhere");
   ok(advises("23505", "UTF8", "UTF8", NULL) && advises(NULL, NULL, NULL, NULL),
      "nothing for other errors");
+  test_unsafe();
   return tap_end();
 }

@@ -170,11 +170,11 @@ static void test_high_water(void) {
   static const struct {
     const char *name;
     bool has_state;
-    int64_t last_given, trimmed_to, largest, given_before, expected;
+    int64_t last_given, trimmed_to, largest, durable, expected;
   } cases[] = {
       {"an empty log", true, 0, 0, UNKNOWN, UNKNOWN, 0},
       {"the largest row that it saw", true, 9, 0, 9, 7, 9},
-      {"a number that the statement before was told, although its row is not there", true, 9, 0, 5,
+      {"a number that was given for good, although its row is not there", true, 9, 0, 5,
        8, 8},
       {"not a number that was given since", true, 12, 0, 5, 5, 5},
       {"what was trimmed", true, 9, 9, UNKNOWN, UNKNOWN, 9},
@@ -197,10 +197,32 @@ static void test_high_water(void) {
                           FL_GAP_NONE,
                           0};
     struct fl_history history = history_of(&scene);
-    int64_t high_water = fl_history_high_water(&history, cases[i].given_before);
+    int64_t high_water = fl_history_high_water(&history, cases[i].durable);
     if (!ok(high_water == cases[i].expected, "the high water: %s", cases[i].name))
       note("it is %lld", (long long)high_water);
   }
+}
+
+/* What the sequence says at a place in the WAL, and up to where that is on disk. */
+static int64_t durable_after(struct fl_history *history, int64_t given, uint64_t written,
+                             uint64_t flushed) {
+  history->last_given = given;
+  history->lsn = written;
+  fl_history_note_flushed(history, flushed);
+  return history->durable;
+}
+
+static void test_durable(void) {
+  struct fl_history history;
+  fl_history_init(&history);
+  ok(durable_after(&history, 10, 100, 100) == 10, "what is on disk is given for good");
+  ok(durable_after(&history, 20, 200, 150) == 10, "what is not may be given again");
+  ok(durable_after(&history, 30, 300, 199) == 10, "it is not yet");
+  ok(durable_after(&history, 40, 400, 200) == 20, "later it is, but not what was given since");
+  ok(durable_after(&history, 40, 400, 400) == 40, "that comes with the next look");
+  ok(durable_after(&history, 50, 0, 0) == 40, "a server that does not tell leaves it at that");
+  fl_history_restart(&history);
+  ok(history.durable == 0, "another history begins with nothing");
 }
 
 static void test_last_given(void) {
@@ -318,6 +340,7 @@ int main(void) {
   test_smallest();
   test_gaps();
   test_high_water();
+  test_durable();
   test_last_given();
   test_names();
   return tap_end();

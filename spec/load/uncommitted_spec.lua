@@ -44,11 +44,6 @@ describe("beside many uncommitted changes", function()
       drain = function()
         for _ = 1, 10 do logs.drained(drainer, 1000, { settle = 0 }) end
       end,
-      connecting = function()
-        local fresh = logs.connect(db)
-        logs.drained(fresh, 1000, { settle = 0 })
-        fresh:close()
-      end,
     }
     assert(reader:horizon())
     local before = {}
@@ -56,7 +51,10 @@ describe("beside many uncommitted changes", function()
     must(writer, ([[BEGIN; INSERT INTO forge_change_log (table_name, op, created_at)
       SELECT 'x', 'INSERT', clock_timestamp() FROM generate_series(1, %d)]]):format(UNCOMMITTED))
     assert.equal("timeout", select(2, feed:next(0)).kind) -- a feed passes them once
-    for _, name in ipairs { "tick", "feed", "drain", "connecting" } do
+    for _, name in ipairs { "tick", "feed", "drain" } do
+      -- A connection walks over them until what the sequence says is on disk.
+      must(other, "CHECKPOINT")
+      for _ = 1, 2 do cycles[name]() end
       local beside = pages(cycles[name])
       support.note("%-10s %d pages, beside %d uncommitted changes %d", name, before[name],
         UNCOMMITTED, beside)

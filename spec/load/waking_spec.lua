@@ -115,4 +115,28 @@ describe("a follower", function()
     assert.same({}, must(log, "SELECT pg_listening_channels()"))
     assert.equal(0, logs.advisory_locks(other))
   end)
+
+  it("closed in a transaction of the user's changes nothing of how that one commits", function()
+    local feed = log:follow(log:position())
+    feeds.lies_down(feed, "owned")
+    must(log, "BEGIN; INSERT INTO item (n) VALUES (5)")
+    feed:close()
+    assert.equal("on", must(log, "SHOW synchronous_commit")[1].synchronous_commit)
+    must(log, "COMMIT")
+    assert.equal(0, logs.advisory_locks(other))
+    assert.same({}, must(log, "SELECT pg_listening_channels()"))
+  end)
+
+  it("closed before it knows whether the bell is its own gives it back", function()
+    local feed = log:follow(log:position())
+    local run = getmetatable(log.connection).__index.run
+    function feed._conn.run(conn, name, ...)
+      if name == "feed.arm" then conn:wait_until(0) end -- the answer is not waited for
+      return run(conn, name, ...)
+    end
+    assert.equal("no_answer", select(2, feed:next(0.2)).code)
+    assert.equal("asked", feed:stats().bell)
+    feed:close()
+    assert.equal(0, logs.advisory_locks(other))
+  end)
 end)

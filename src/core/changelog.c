@@ -37,6 +37,7 @@ bool fl_changelog_connect(struct fl_changelog *log, const struct fl_place_of_ser
   for (each = log->readers; each; each = each->next) fl_reader_drop_request(&each->reader);
   fl_horizon_reconnected(&log->horizon);
   log->operation = FL_OP_NONE;
+  log->history.unflushed_lsn = 0; /* a server that has crashed writes other WAL there */
   log->without_timeline = FL_NOT_TRIED;
   log->catalog.pooled = true; /* until it is known */
   fl_prepared_reset(&log->prepared);
@@ -84,8 +85,8 @@ static bool call(struct fl_changelog *log) {
   if (log->way == FL_WAY_PREPARE) return fl_pgconn_prepare(&log->pg, call->name, log->sql.data);
   if (call->rows)
     return fl_pgconn_select(&log->pg, name, log->sql.data, call->count, values, call->rows);
-  return name ? fl_pgconn_execute(&log->pg, name)
-              : fl_pgconn_send(&log->pg, log->sql.data, 0, NULL, NULL);
+  return name ? fl_pgconn_execute(&log->pg, name, call->count, values)
+              : fl_pgconn_send(&log->pg, log->sql.data, call->count, values, NULL);
 }
 
 /* The same for a statement that comes again and again, which is prepared where that holds: not
@@ -101,13 +102,20 @@ static bool send_often(struct fl_changelog *log, enum fl_statement statement, in
   return begun(log, statement, call(log));
 }
 
+/* The seq above which a tick looks for the largest. Where writers are not told apart it looks at
+   all: of one that commits between a tick and a read, fewer changes are in sight then. */
+static int64_t durable(const struct fl_changelog *log) {
+  return fl_knows_writers(log) ? log->history.durable : 0;
+}
+
 bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement) {
   if (!ready(log)) return false;
   if (statement == FL_STATEMENT_TICK && !fl_can_tick(log)) return false;
   log->reading = NULL;
   if (!fl_changelog_text(log, statement, 0)) return false;
-  return statement == FL_STATEMENT_TICK ? send_often(log, statement, 0, NULL)
-                                        : send(log, statement, NULL);
+  if (statement != FL_STATEMENT_TICK) return send(log, statement, NULL);
+  snprintf(log->call.numbers[0], sizeof log->call.numbers[0], "%" PRId64, durable(log));
+  return send_often(log, statement, 1, NULL);
 }
 
 /* What the reader does not want matters only above its base, where a live one remembers what it has
@@ -166,12 +174,6 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
 
 bool fl_knows_writers(const struct fl_changelog *log) {
   return log->catalog.columns >> FL_FIELD_txid & 1;
-}
-
-/* With what the sequence says, more changes of one writer come into sight between two ticks: so
-   only where these are told apart. */
-bool fl_asks_sequence(const struct fl_changelog *log) {
-  return log->history.last_given >= 0 && fl_knows_writers(log);
 }
 
 static void restart(struct fl_changelog *log) {
@@ -296,11 +298,15 @@ static void rescan(struct fl_changelog *log) {
       each->reader.cursor.rescan_from = log->horizon.gone_low;
 }
 
+static uint64_t flushed(const struct fl_changelog *log) {
+  const char *text = fl_result_text(&log->pg, FL_TICK_FLUSHED);
+  return text ? fl_lsn_parse(text) : 0;
+}
+
 static bool end_tick(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
-  bool by_sequence = fl_asks_sequence(log);
-  int64_t given = fl_result_number(pg, FL_TICK_GIVEN, -1), given_before = log->history.last_given;
-  log->history.largest = by_sequence ? fl_result_number(pg, FL_TICK_AHEAD, -1) : given;
+  int64_t before = durable(log);
+  log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
   if (fl_result_true(pg, FL_TICK_STANDBY)) {
     log->catalog.standby = true;
     return fl_can_tick(log);
@@ -308,12 +314,12 @@ static bool end_tick(struct fl_changelog *log) {
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
   set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
   log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
-  if (set_timeline(log, FL_TICK_TIMELINE)) given_before = -1;
-  if (by_sequence) given_before = given;
+  if (set_timeline(log, FL_TICK_TIMELINE)) before = 0;
+  if (!log->catalog.pooled) fl_history_note_flushed(&log->history, flushed(log));
   if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
   note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
-  fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, given_before));
+  fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, before));
   rescan(log);
   return true;
 }
@@ -486,6 +492,7 @@ void fl_changelog_close(struct fl_changelog *log) {
   free(log->name);
   fl_bytes_free(&log->sql);
   fl_bytes_free(&log->under_way);
+  fl_bytes_free(&log->option);
   log->conninfo = log->name = NULL;
   log->catalog = nowhere;
   log->operation = FL_OP_NONE;

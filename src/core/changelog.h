@@ -75,14 +75,11 @@ struct fl_changelog {
   enum fl_without without_timeline;
   struct fl_prepared prepared;
   char *name; /* how to find the log: an SQL name, with or without its schema */
-  struct fl_bytes sql;
+  struct fl_bytes sql, option; /* a statement; an option of the connection, as asked last */
 };
 
 /* Whether the log tells which transaction wrote a change. */
 bool fl_knows_writers(const struct fl_changelog *log);
-
-/* Whether a tick asks the sequence rather than the log. */
-bool fl_asks_sequence(const struct fl_changelog *log);
 
 /* Sets what to connect to; false: out of memory. */
 bool fl_changelog_setup(struct fl_changelog *log, const char *conninfo, const char *name);

@@ -2,7 +2,7 @@
    any. */
 #include "encoding.h"
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 static bool is(const char *name, const char *other) { return name && strcmp(name, other) == 0; }
@@ -11,6 +11,15 @@ static bool is(const char *name, const char *other) { return name && strcmp(name
    whoever reads it would be stuck; so those bytes come as they are. */
 const char *fl_encoding_wanted(const char *server) {
   return is(server, "SQL_ASCII") ? "SQL_ASCII" : "UTF8";
+}
+
+bool fl_encoding_is_unsafe(const char *client) {
+  static const char *const names[] = {"SJIS", "BIG5",  "GBK",           "UHC", "GB18030",
+                                      "JOHAB", "SHIFT_JIS_2004"};
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (is(client, names[i])) return true;
+  return false;
 }
 
 const char *fl_encoding_hint(const char *sqlstate, const char *server, const char *client) {

@@ -41,7 +41,8 @@ bool fl_history_continues(const struct fl_history *history, uint32_t timeline, u
 }
 
 void fl_history_restart(struct fl_history *history) {
-  history->empty_to = 0;
+  history->empty_to = history->durable = 0;
+  history->unflushed_lsn = 0;
   history->deleted.count = 0;
 }
 
@@ -78,11 +79,20 @@ bool fl_history_note_last_given(struct fl_history *history, int64_t last_given,
   return last_given >= 0 && last_given < high_water;
 }
 
-int64_t fl_history_high_water(const struct fl_history *history, int64_t given_before) {
+void fl_history_note_flushed(struct fl_history *history, uint64_t flushed) {
+  if (history->unflushed_lsn == 0 && history->last_given >= 0) {
+    history->unflushed = history->last_given;
+    history->unflushed_lsn = history->lsn;
+  }
+  if (flushed == 0 || history->unflushed_lsn == 0 || flushed < history->unflushed_lsn) return;
+  history->durable = larger(history->durable, history->unflushed);
+  history->unflushed_lsn = 0;
+}
+
+int64_t fl_history_high_water(const struct fl_history *history, int64_t durable) {
   int64_t highest = larger(history->largest, 0);
   if (history->has_state && !set_back(history)) highest = larger(highest, history->trimmed_to);
-  if (given_before <= history->last_given) highest = larger(highest, given_before);
-  return highest;
+  return durable <= history->last_given ? larger(highest, durable) : highest;
 }
 
 /* The highest seq that the log ever gave. If we may ask the sequence, we trust it over the trims: a

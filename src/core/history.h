@@ -17,6 +17,11 @@ struct fl_history {
   bool has_parent;    /* the log shows that the timeline before has the number below its own */
   bool has_state;     /* trims leave their mark, since install has made the state table */
   int64_t last_given; /* by the sequence, as last asked; -1: this role is not allowed to ask */
+  /* What a sequence has given may be given again after a crash, unless the WAL that was written
+     until then is on disk. So the highest seq that was given for good is what the sequence said
+     before a place in the WAL that has been flushed since. */
+  int64_t durable, unflushed;
+  uint64_t unflushed_lsn; /* where `unflushed` is durable; 0: nothing waits for that */
   int64_t trimmed_to; /* changes up to here are gone; -1: the state table has lost its row */
   int64_t smallest, largest; /* in the log as last seen; -1: the log is empty */
   bool exact;       /* the state table also tells which changes were deleted, one by one */
@@ -70,10 +75,13 @@ bool fl_history_note_deleted(struct fl_history *history, const char *text);
    holds. */
 bool fl_history_note_last_given(struct fl_history *history, int64_t last_given, int64_t high_water);
 
-/* The highest seq known to have been assigned before a tick read pg_locks: the largest row that it
-   saw, the highest that was trimmed, or what the sequence said in the statement before it
-   (`given_before`). */
-int64_t fl_history_high_water(const struct fl_history *history, int64_t given_before);
+/* Takes in up to where the WAL is on disk (0: not known), behind what the sequence and the WAL said
+   in the same statement. */
+void fl_history_note_flushed(struct fl_history *history, uint64_t flushed);
+
+/* The highest seq known to have been assigned for good before a tick read pg_locks: the largest row
+   that it saw, the highest that was trimmed, or what was durable before it. */
+int64_t fl_history_high_water(const struct fl_history *history, int64_t durable);
 
 /* Whether the log can give everything after a place. `high_water`: of the horizon. */
 struct fl_gap fl_history_gap(const struct fl_history *history, int64_t high_water,

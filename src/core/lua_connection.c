@@ -281,10 +281,10 @@ static int connection_option(lua_State *L) {
   struct fl_changelog *log = check(L);
   const char *keyword = fl_check_text(L, 2);
   luaL_argcheck(L, !strstr(keyword, "password"), 2, "passwords are not told");
-  log->sql.length = 0;
-  if (!fl_pgconn_option(&log->pg, keyword, &log->sql))
+  log->option.length = 0;
+  if (!fl_pgconn_option(&log->pg, keyword, &log->option))
     return luaL_error(L, "forgelog: out of memory");
-  lua_pushstring(L, log->sql.length > 0 ? log->sql.data : NULL);
+  lua_pushstring(L, log->option.length > 0 ? log->option.data : NULL);
   return 1;
 }
 

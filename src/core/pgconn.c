@@ -115,14 +115,22 @@ static bool ready(const struct fl_pgconn *pg) {
   return poll(&waited, 1, 0) > 0;
 }
 
+static enum fl_step refuse_encoding(struct fl_pgconn *pg, const char *client) {
+  fl_fail(&pg->error, FL_ERR_SCHEMA, NULL,
+          "in client_encoding %s no text can be quoted safely; use UTF8, or name none", client);
+  fl_pgconn_close(pg);
+  return FL_STEP_FAILED;
+}
+
 /* Where nobody has named another encoding, a new connection asks for the one that is best. Where
    the server cannot convert to it, the encoding stays as it was. */
 static enum fl_step choose_encoding(struct fl_pgconn *pg) {
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
   const char *wanted = fl_encoding_wanted(PQparameterStatus(pg->conn, "server_encoding"));
   char sql[40];
-  if (!client || strcmp(client, wanted) == 0 || fl_conninfo_names_encoding(pg->conn))
-    return FL_STEP_DONE;
+  if (!client || strcmp(client, wanted) == 0) return FL_STEP_DONE;
+  if (fl_conninfo_names_encoding(pg->conn))
+    return fl_encoding_is_unsafe(client) ? refuse_encoding(pg, client) : FL_STEP_DONE;
   snprintf(sql, sizeof sql, "SET client_encoding TO '%s'", wanted);
   pg->choosing = fl_pgconn_send(pg, sql, 0, NULL, NULL);
   return pg->choosing ? fl_pgconn_step(pg) : FL_STEP_FAILED;
@@ -184,9 +192,10 @@ bool fl_pgconn_select(struct fl_pgconn *pg, const char *name, const char *sql, i
                         : PQsendQueryParams(pg->conn, sql, count, NULL, values, NULL, NULL, 1));
 }
 
-bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name) {
+bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name, int count,
+                       const char *const *values) {
   begin(pg, false, NULL);
-  return begun(pg, PQsendQueryPrepared(pg->conn, name, 0, NULL, NULL, NULL, 0));
+  return begun(pg, PQsendQueryPrepared(pg->conn, name, count, values, NULL, NULL, 0));
 }
 
 static void append_part(char *message, size_t size, const char *label, const char *part) {

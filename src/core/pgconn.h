@@ -64,7 +64,8 @@ bool fl_pgconn_select(struct fl_pgconn *pg, const char *name, const char *sql, i
                       const char *const *values, struct fl_bytes *rows);
 
 /* The same for a prepared statement without parameters whose rows are wanted as text. */
-bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name);
+bool fl_pgconn_execute(struct fl_pgconn *pg, const char *name, int count,
+                       const char *const *values);
 
 /* One step of what was begun; a step too many does no harm. */
 enum fl_step fl_pgconn_step(struct fl_pgconn *pg);

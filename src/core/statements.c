@@ -115,12 +115,14 @@ const struct fl_word fl_common_words[] = {
   " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
   " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
 
-/* The highest seq that was given comes first, then the locks, which depend on its row. A seq that
-   is visible above it was given by a sequence that has been set back. */
+/* The highest seq comes first, then the locks, which depend on its row. The largest one that is
+   visible is looked for above the one that is known to be given for good (see history.h), since it
+   may lie behind any number of changes that are not committed. */
 #define TICK \
-  "WITH given AS MATERIALIZED (SELECT @given@ AS seq)" \
-  " SELECT @log_oid@, g.seq, (SELECT max(a.seq) FROM @log@ a WHERE a.seq > g.seq)," \
-  " pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@, @timeline@, (" WRITERS ")" \
+  "WITH given AS MATERIALIZED (SELECT coalesce((SELECT max(seq) FROM @log@" \
+  " WHERE seq > $1::pg_catalog.int8), $1::pg_catalog.int8) AS seq)" \
+  " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@," \
+  " @timeline@, @flushed@, (" WRITERS ")" \
   " FROM given g"
 
 /* What was deleted above a place. */
@@ -184,8 +186,8 @@ static const struct {
      " EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid),"
      " (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege("
      "pg_catalog.to_regprocedure('pg_catalog.' || f.name || '()'), 'EXECUTE'))"
-     " FROM (VALUES ('pg_current_wal_insert_lsn'), ('pg_last_wal_receive_lsn'),"
-     " ('pg_last_wal_replay_lsn')) f(name)),"
+     " FROM (VALUES ('pg_current_wal_insert_lsn'), ('pg_current_wal_flush_lsn'),"
+     " ('pg_last_wal_receive_lsn'), ('pg_last_wal_replay_lsn')) f(name)),"
      " EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid = s.oid"
      " AND x.attname = 'timelines' AND NOT x.attisdropped"
      " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')),"

@@ -56,12 +56,12 @@ enum {
 };
 enum {
   FL_TICK_OID,
-  FL_TICK_GIVEN,
-  FL_TICK_AHEAD,
+  FL_TICK_LARGEST,
   FL_TICK_STANDBY,
   FL_TICK_LAST_GIVEN,
   FL_TICK_TRIMMED_TO, /* and behind a space empty_to, where the state tells */
   FL_TICK_TIMELINE,
+  FL_TICK_FLUSHED, /* up to where the WAL is on disk */
   FL_TICK_WRITERS
 };
 

@@ -16,7 +16,6 @@ static bool out_of_memory(struct fl_changelog *log) {
 /* The values that the words of a statement have at this moment. */
 struct values {
   char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
-  char given[FL_NAME_SIZE + 100];
   char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
   char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
   char timeline[FL_TIMELINE_SIZE];
@@ -75,16 +74,6 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
              "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
 }
 
-/* For a tick: the highest seq that was given, or the largest one that it can see, which may have to
-   be looked for behind any number of changes that are not committed. */
-static void print_given(const struct fl_changelog *log, struct values *values) {
-  if (fl_asks_sequence(log))
-    snprintf(values->given, sizeof values->given, "%s", values->sequence);
-  else
-    snprintf(values->given, sizeof values->given,
-             "coalesce((SELECT max(seq) FROM %s), 0)::pg_catalog.int8", values->log);
-}
-
 /* The changes of writers that were open at the tick may have become visible since. They are left
    for the scan behind the tick that finds these writers gone, which begins at their first one: or
    some of them would come before others that were written earlier. They are all above the horizon;
@@ -112,7 +101,6 @@ static bool find_values(const struct fl_changelog *log, enum fl_statement statem
                         struct values *values) {
   snprintf(values->log, sizeof values->log, "%s.forge_change_log", log->catalog.schema);
   print_last_given(log, values);
-  print_given(log, values);
   print_empty_to(log, values);
   print_trimmed_to(log, values);
   print_deleted(log, values);
@@ -132,13 +120,13 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"name", values->name.data},
                                   {"trimmed_to", values->trimmed_to},
                                   {"last_given", values->sequence},
-                                  {"given", values->given},
                                   {"empty_to", values->empty_to},
                                   {"seen_state",
                                    log->history.exact ? values->state : values->trimmed_to},
                                   {"deleted", values->deleted},
                                   {"timeline", values->timeline},
                                   {"lsn", fl_timeline_lsn(log)},
+                                  {"flushed", fl_timeline_flushed(log)},
                                   {"base", values->base},
                                   {"after", values->after},
                                   {"until", values->until},

@@ -44,6 +44,12 @@ const char *fl_timeline_lsn(const struct fl_changelog *log) {
          " THEN pg_catalog.pg_current_wal_insert_lsn()::text END";
 }
 
+const char *fl_timeline_flushed(const struct fl_changelog *log) {
+  if (!log->catalog.has_lsn || log->without_timeline >= FL_TRYING) return "NULL::text";
+  return "CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
+         " THEN pg_catalog.pg_current_wal_flush_lsn()::text END";
+}
+
 void fl_timeline_note_handled(struct fl_log_reader *reading, uint64_t lsn) {
   fl_reader_note_handled(&reading->reader, reading->strict ? 0 : lsn);
 }

@@ -9,8 +9,9 @@
 /* Writes the SQL that asks for it, as fl_history_note_timeline takes it in. */
 void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZE]);
 
-/* The SQL that asks how much WAL the server has written. */
+/* The SQL that asks how much WAL the server has written, and how much of it is on disk. */
 const char *fl_timeline_lsn(const struct fl_changelog *log);
+const char *fl_timeline_flushed(const struct fl_changelog *log);
 
 /* Whether a reader comes from another timeline. */
 bool fl_timeline_differs(const struct fl_log_reader *reading);

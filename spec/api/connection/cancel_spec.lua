@@ -53,6 +53,22 @@ describe("a statement over its time", function()
     log:close()
   end)
 
+  it("that has failed by itself says why", function()
+    local log = logs.connect(db, { timeout = 0.3 })
+    must(log, "CREATE TEMP TABLE once (id int PRIMARY KEY)")
+    must(log, "INSERT INTO once VALUES (1)")
+    -- Its error is on the way when the time is over.
+    local waits = log.connection._state.waiter
+    local slow = setmetatable({}, { __index = waits })
+    function slow.wait() waits.wait(nil, "", 0.4) end
+    log.connection._state.waiter = slow
+    local _, err = log:query("INSERT INTO once SELECT 1 FROM pg_sleep(0.2)")
+    log.connection._state.waiter = waits
+    assert.equal("23505", err.sqlstate)
+    assert.is_false(err.retryable)
+    log:close()
+  end)
+
   it("ends on the server behind a pooler, where its process is another one", function()
     local pool = pooler.start(db)
     local log = logs.connect(pool.conninfo, { timeout = 0.2 })

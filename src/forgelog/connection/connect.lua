@@ -128,8 +128,17 @@ function shake_hands(self)
   return "wait", handle:pollfd(), handle:events()
 end
 
+-- The time in which nobody stepped does not count: an answer may have come in it.
+local function make_up_for_pause(self)
+  local pause = self.left_at and now(self) - self.left_at or 0
+  self.left_at = nil
+  self.deadline = self.deadline and self.deadline + pause
+  if self.ends then self.began, self.ends = self.began + pause, self.ends + pause end
+end
+
 -- Goes on until it has ended, or until a time: then it is nil and an error, code "unfinished".
 local function go_on(self, stop_at)
+  make_up_for_pause(self)
   local waiter = self.state.waiter
   while true do
     local outcome, fd, events = self.doing(self)
@@ -139,7 +148,10 @@ local function go_on(self, stop_at)
       return nil, core.error(self.last.kind, message, self.last.sqlstate)
     elseif outcome == "wait" then
       local left = math.min(self.ends, stop_at or math.huge) - now(self)
-      if stop_at and left <= 0 and now(self) < self.ends then return nil, pump.unfinished() end
+      if stop_at and left <= 0 and now(self) < self.ends then
+        self.left_at = now(self)
+        return nil, pump.unfinished()
+      end
       waiter.wait(fd, events, left < math.huge and math.max(left, 0) or nil)
       if self.state.life.closed then return nil end
     end

@@ -96,6 +96,8 @@ local function end_late(state, seconds)
   local ended = pump.cancel(state)
   if ended == "done" then return true end
   if ended == "failed" and handle:state() == "idle" then
+    local err = handle:error()
+    if err.sqlstate ~= "57014" then return nil, err end -- it had failed by itself
     return nil, core.error("timeout", message .. "; the statement was cancelled", "57014")
   end
   pump.disconnect(state)

@@ -15,6 +15,7 @@
 --     off        no writer has to notify: the feed polls
 --     armed      another follower holds the bell, so writers notify
 --     owned      this feed holds the bell, so writers notify
+--     asked      whether it holds the bell is not known: the answer is on its way
 --
 -- Only a feed whose bell is not off LISTENs, and it delivers nothing as long as that is so: a
 -- handler may work for minutes, and the server would have to keep for it what others are told.
@@ -37,7 +38,9 @@ local states = {}
 -- @return true; or nil and an error
 function states.disarm(self)
   if self._bell ~= "off" then
-    local rows, err = self._conn:run(self._bell == "owned" and "feed.disarm" or "feed.unlisten")
+    local how = self._bell == "armed" and "feed.unlisten" or "feed.disarm"
+    if self._conn:in_transaction() then how = "feed.release" end
+    local rows, err = self._conn:run(how)
     if not rows then return nil, err end
   end
   self._bell = "off"
@@ -197,15 +200,23 @@ end
 
 local lying_down = {
   function(self)
+    self._bell = "asked" -- until the answer is here it may be this feed's
     local bell, err = try_bell(self)
-    self._bell = bell or self._bell
+    if bell then self._bell = bell end
     return bell, err
   end,
-  function(self) return self._bell == "off" or listen(self) end,
+  function(self)
+    if self._bell == "off" then return true end
+    return listen(self)
+  end,
   function(self)
     local err
     self._bell_again = self._bell
-    if self._bell == "armed" then self._bell_again, err = try_bell(self) end
+    if self._bell ~= "owned" and self._bell ~= "off" then
+      self._bell = "asked"
+      self._bell_again, err = try_bell(self)
+      if self._bell_again then self._bell = self._bell_again == "owned" and "owned" or "armed" end
+    end
     return self._bell_again, err
   end,
   function(self)
@@ -254,7 +265,8 @@ function states.sleep(self, seconds)
     self._heard = err.code == "unfinished"
     return nil, err
   end
-  if self._linger > 0 then self._conn:sleep(self._linger) end
+  local gathers = math.min(self._linger, seconds)
+  if gathers > 0 then self._conn:sleep(gathers) end
   return "look"
 end
 
