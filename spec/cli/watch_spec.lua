@@ -22,7 +22,7 @@ describe("forgelog watch", function()
       command.says(db, "", "watch orders customers"))
     assert.equal("orders was watched so already\n", command.says(db, "", "watch orders"))
     assert.equal("watching orders\n",
-      command.says(db, "", "watch orders --ignore note,total --no-notify"))
+      command.says(db, "", "watch orders --ignore note --ignore total --no-notify"))
     local names, about = log:watched()
     assert.same({ "customers", "orders" }, names)
     assert.same({ "note", "total" }, about.orders.ignore)

@@ -19,7 +19,8 @@ local stream = {
     arg = "<position>", type = "since" },
   { "--limit", "end after so many changes", arg = "<n>", type = "count" },
   { "--tables", "these tables only, named as for watch or as in the log, in double quotes where "
-    .. "a comma is in the name", arg = "<table>", args = "+" },
+    .. "a comma is in the name; may be given several times", arg = "<table>", args = "+",
+    many = true },
   { "--channel", "rows of this table_name, which stands for no table; may be given several times",
     arg = "<name>", many = true },
   { "--op", "these only: insert, update, delete, truncate or reload; may be given several times",
@@ -58,7 +59,7 @@ return {
     { "-w --no-password", "never ask for a password" },
     { "-W --password", "ask for a password at once" },
     schema,
-    { "--timeout", "longest time that a statement may take", arg = "<duration>",
+    { "--timeout", "longest time for a statement, and for connecting", arg = "<duration>",
       type = "duration" },
     { "--color", "when to colour", arg = "<when>", choices = { "auto", "always", "never" },
       default = "auto" },
@@ -72,8 +73,8 @@ return {
   } },
   { "watch", "have the changes of tables logged", {
     tables,
-    { "--ignore", "columns: an UPDATE of nothing else is not logged", arg = "<columns>",
-      type = "list" },
+    { "--ignore", "columns, with commas between: an UPDATE of nothing else is not logged; may be "
+      .. "given several times", arg = "<columns>", type = "list", many = true },
     { "--keep", "column whose values are kept with each change; may be given several times",
       arg = "<column>", many = true },
     { "--no-notify", "never wake followers: for tables written under two-phase commit" },

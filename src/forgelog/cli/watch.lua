@@ -1,6 +1,7 @@
 --- forgelog watch: has the changes of tables logged.
 -- @module forgelog.cli.watch
 local each = require "forgelog.cli.lib.each"
+local stream = require "forgelog.cli.lib.stream"
 
 --- Watches each table.
 -- @param context of `forgelog.cli.lib.context`
@@ -10,7 +11,8 @@ local each = require "forgelog.cli.lib.each"
 return function(context, options)
   local log = context:connect()
   local how = {
-    ignore = options.ignore, notify = not options.no_notify, unlogged = options.unlogged,
+    ignore = stream.flat(options.ignore), notify = not options.no_notify,
+    unlogged = options.unlogged,
   }
   if options.keep[1] then how.keep = options.keep end
   local function watch(name) return log:watch(name, how) end

@@ -13,24 +13,24 @@ local function hide_commas(text)
   return (text:gsub('%b""', function(quoted) return (quoted:gsub(",", "\0")) end))
 end
 
---- The names in a list of texts, each of which may hold several between commas; nil for nil. A
--- comma within double quotes belongs to a name.
-function stream.table_names(texts)
-  if not texts then return nil end
-  local names = {}
-  for _, text in ipairs(texts) do
-    for name in hide_commas(text):gmatch("[^,]+") do names[#names + 1] = name:gsub("%z", ",") end
-  end
-  return names
-end
-
--- The ops in a list of lists; nil where there is none.
-local function ops(lists)
+--- What is in a list of lists, as one list; nil where there is nothing. So come the values of an
+-- option that may be given several times, and takes several each time.
+function stream.flat(lists)
   local all = {}
   for _, list in ipairs(lists) do
-    for _, op in ipairs(list) do all[#all + 1] = op end
+    for _, value in ipairs(list) do all[#all + 1] = value end
   end
   return all[1] and all
+end
+
+--- The names in such lists of texts, each of which may hold several between commas; nil for none. A
+-- comma within double quotes belongs to a name.
+function stream.table_names(lists)
+  local names = {}
+  for _, text in ipairs(stream.flat(lists) or {}) do
+    for name in hide_commas(text):gmatch("[^,]+") do names[#names + 1] = name:gsub("%z", ",") end
+  end
+  return names[1] and names
 end
 
 --- Puts what a command wants to read of the log among the options of `drain` or of a consumer.
@@ -40,7 +40,7 @@ end
 function stream.filter(options, opts)
   opts.tables = stream.table_names(options.tables)
   opts.channels = options.channel[1] and options.channel
-  opts.ops = ops(options.op)
+  opts.ops = stream.flat(options.op)
   opts.columns = options.column[1] and options.column
   return opts
 end
