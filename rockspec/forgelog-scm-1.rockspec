@@ -216,6 +216,7 @@ build = {
       ["forgelog.sql.status.remains"] = "src/forgelog/sql/status/remains.sql",
       ["forgelog.sql.status.writers"] = "src/forgelog/sql/status/writers.sql",
       ["forgelog.sql.tables.by_hand"] = "src/forgelog/sql/tables/by_hand.sql",
+      ["forgelog.sql.tables.called"] = "src/forgelog/sql/tables/called.sql",
       ["forgelog.sql.tables.compiled"] = "src/forgelog/sql/tables/compiled.sql",
       ["forgelog.sql.tables.find"] = "src/forgelog/sql/tables/find.sql",
       ["forgelog.sql.tables.forget"] = "src/forgelog/sql/tables/forget.sql",

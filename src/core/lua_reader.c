@@ -32,18 +32,18 @@ static struct fl_log_reader *new_reader(lua_State *L) {
   return reader;
 }
 
-/* What a field of the table at index 3 lists, as an array that lies in a userdata on top of the
+/* What a field of the table at an index lists, as an array that lies in a userdata on top of the
    stack; its texts stay in the table. -1: there is no such list. */
-static int list_of(lua_State *L, const char *field, struct fl_slice **texts) {
+static int list_of(lua_State *L, int at, const char *field, struct fl_slice **texts) {
   int i, count, list = lua_gettop(L) + 1;
-  lua_getfield(L, 3, field);
+  lua_getfield(L, at, field);
   if (!lua_istable(L, list)) return -1;
   count = (int)lua_rawlen(L, list);
   *texts = lua_newuserdata(L, (size_t)(count + 1) * sizeof **texts);
   for (i = 0; i < count; i++) {
     size_t length;
     lua_rawgeti(L, list, i + 1);
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 3, "lists must be of texts");
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, at, "lists must be of texts");
     (*texts)[i].data = lua_tolstring(L, -1, &length);
     (*texts)[i].length = (int32_t)length;
     lua_pop(L, 1);
@@ -51,20 +51,31 @@ static int list_of(lua_State *L, const char *field, struct fl_slice **texts) {
   return count;
 }
 
-/* What the table at index 3 wants of the log: `tables`, `ops`, `columns`. */
-static bool want(lua_State *L, struct fl_log_reader *reader) {
+/* What the table at an index wants of the log: `tables`, `ops`, `columns`. */
+static bool want(lua_State *L, int at, struct fl_log_reader *reader) {
   const struct fl_pgconn *pg = &reader->log->pg;
   struct fl_bytes *filter = &reader->filter;
   struct fl_slice *texts;
   int count;
-  if ((count = list_of(L, "tables", &texts)) >= 0 &&
+  if ((count = list_of(L, at, "tables", &texts)) >= 0 &&
       !fl_filter_texts(pg, filter, "table_name", texts, count))
     return false;
-  if ((count = list_of(L, "ops", &texts)) >= 0 && !fl_filter_texts(pg, filter, "op", texts, count))
+  if ((count = list_of(L, at, "ops", &texts)) >= 0 &&
+      !fl_filter_texts(pg, filter, "op", texts, count))
     return false;
-  if ((count = list_of(L, "columns", &texts)) >= 0 && !fl_filter_columns(pg, filter, texts, count))
+  if ((count = list_of(L, at, "columns", &texts)) >= 0 &&
+      !fl_filter_columns(pg, filter, texts, count))
     return false;
   return filter->length == 0 || fl_bytes_append(filter, "", 1);
+}
+
+/* The same, in place of what it wanted before; a reader that does not know what it wants is
+   closed. */
+static int want_or_close(lua_State *L, int at, struct fl_log_reader *reader) {
+  fl_bytes_free(&reader->filter);
+  if (want(L, at, reader)) return 0;
+  fl_log_reader_close(reader);
+  return luaL_error(L, "forgelog: out of memory");
 }
 
 /* Whether the table at index 3 takes each failover for a gap. */
@@ -97,12 +108,19 @@ int fl_connection_reader(lua_State *L) {
   reader->reader.live = lua_toboolean(L, 4);
   reader->strict = is_strict(L);
   fl_log_reader_open(reader, log);
-  if (lua_istable(L, 3) && !want(L, reader)) {
-    fl_log_reader_close(reader);
-    return luaL_error(L, "forgelog: out of memory");
-  }
+  if (lua_istable(L, 3)) want_or_close(L, 3, reader);
   lua_settop(L, 5);
   return 1;
+}
+
+/* want(filter): from now on it wants what the table says. What it was delivered stays so, and all
+   else above its base is looked through again. */
+static int reader_want(lua_State *L) {
+  struct fl_log_reader *reader = check_open(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  want_or_close(L, 2, reader);
+  fl_reader_rewind(&reader->reader);
+  return 0;
 }
 
 static int reader_close(lua_State *L) {
@@ -229,6 +247,7 @@ static const luaL_Reg methods[] = {{"seek", reader_seek},
                                    {"reached", reader_reached},
                                    {"handled", reader_handled},
                                    {"position", reader_position},
+                                   {"want", reader_want},
                                    {"close", reader_close},
                                    {"__gc", reader_close},
                                    {"__close", reader_close},

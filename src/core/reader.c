@@ -52,6 +52,11 @@ void fl_reader_scan(struct fl_reader *reader, int64_t until) {
   empty(&reader->chunk);
 }
 
+void fl_reader_rewind(struct fl_reader *reader) {
+  reader->cursor.rescan_from = reader->cursor.base;
+  fl_reader_scan(reader, 0);
+}
+
 static int rows_to_ask(const struct fl_reader *reader, int most) {
   int rows = (int)(CHUNK_BYTES / (reader->row_width ? reader->row_width : FIRST_WIDTH));
   if (rows > CHUNK_MOST) rows = CHUNK_MOST;

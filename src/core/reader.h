@@ -55,6 +55,9 @@ enum fl_rows {
 /* Starts a scan over everything visible up to `until` that was not delivered yet. */
 void fl_reader_scan(struct fl_reader *reader, int64_t until);
 
+/* The next scan begins at the base again, and passes over what was delivered above that. */
+void fl_reader_rewind(struct fl_reader *reader);
+
 /* Prepares for a statement of at most `most` rows (0: no limit). Returns the seq after which it
    reads. */
 int64_t fl_reader_request(struct fl_reader *reader, int most);

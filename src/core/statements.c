@@ -137,7 +137,7 @@ const struct fl_word fl_common_words[] = {
   " WHERE seq > @after@ AND seq > @base@ AND seq <= coalesce((SELECT max(w.seq) FROM" \
   " (SELECT seq FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@@apart@" \
   " ORDER BY seq LIMIT @limit@) w HAVING count(*) = @limit@), @until@)" \
-  " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
+  " AND NOT coalesce((true@filter@), false)@apart@) p" ENDS("p.ranges")
 
 #define READ(gone, passed) \
   "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (SELECT" \
@@ -159,7 +159,7 @@ const struct fl_word fl_common_words[] = {
   " UNION ALL SELECT e.seq" A_MARK \
   " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges" \
   " FROM " FEW_ROWS " WHERE seq > " ABOVE_BASE \
-  " AND NOT coalesce((true@filter@), false)) p" ENDS("p.ranges")
+  " AND NOT coalesce((true@filter@), false)@apart@) p" ENDS("p.ranges")
 
 #define FEW(passed) \
   "SELECT @trimmed_to@" MARK passed \

@@ -76,7 +76,7 @@ end
 -- another consumer of this name runs), and the options of `connect` and `follow`
 -- @return a consumer
 function consumer.new(options)
-  options = check.options("consumer.new", options, known)
+  options = check.wanted("consumer.new", check.options("consumer.new", options, known))
   check.argument("consumer.new", "on_changes", options.on_changes, "function")
   local self = setmetatable({
     _options = options,

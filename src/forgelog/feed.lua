@@ -176,6 +176,11 @@ end
 -- again as on any other
 function Feed:on_reconnect(f) self._on_reconnect = f end
 
+--- Has it remember what names of tables mean where others do.
+-- @local
+-- @tparam table memory see `forgelog.tables.names`
+function Feed:share_names(memory) self._names = memory end
+
 --- For event loops that wait themselves: the socket to wait for (see `forgelog.wait`).
 function Feed:pollfd() return self._conn:pollfd() end
 

@@ -138,7 +138,7 @@ function Log:drain(since, opts)
     limit = "count", tables = "names", channels = "names", ops = "ops", columns = "names",
     settle = "seconds",
   })
-  return drain.iterate(conn, position, opts)
+  return drain.iterate(conn, position, check.wanted("drain", opts))
 end
 
 --- The position to go on from after a resync that begins now: take it first, then read the tables,
@@ -173,7 +173,7 @@ function Log:follow(since, opts)
     linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
     backoff_max = "seconds", failover = "failover", on_error = "function",
   })
-  return require("forgelog.feed")(conn, position, opts)
+  return require("forgelog.feed")(conn, position, check.wanted("follow", opts))
 end
 
 --- The smallest seq in the log.

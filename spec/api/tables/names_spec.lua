@@ -59,7 +59,6 @@ describe("the names of tables to deliver", function()
       assert.same({ expected }, drained(log, given), given)
     end
     assert.same({ '"sales.orders"', "orders" }, drained(log, "public.orders", '"sales.orders"'))
-    assert.same({}, drained(log))
   end)
 
   it("mean what the log calls so rather than what SQL reads in them", function()
@@ -135,7 +134,12 @@ describe("the names of tables to deliver", function()
     end
     assert.same({ 1 }, channels(nil, "ipc:keys", "ipc:others"))
     assert.same({ 1, 3 }, channels({ "ORDERS" }, "ipc:keys"))
-    assert.same({}, channels({}))
+    assert.same({ 1 }, channels({}, "ipc:keys"))
+    for _, opts in ipairs { { tables = {} }, { channels = {} }, { tables = {}, channels = {} } } do
+      for _, read in ipairs { "drain", "follow" } do
+        assert.error_matches(function() log[read](log, 0, opts) end, "leave it out for all tables")
+      end
+    end
   end)
 
   it("that mean nothing are told by the first step, with the name that may be meant", function()
@@ -156,6 +160,10 @@ describe("the names of tables to deliver", function()
     local odd = { "", '""', ".", "a.b.c", "orders.", ".orders", '"', "it's", "\\", "{a}" }
     for _, name in ipairs(odd) do
       assert.equal("no_table", refused(log, name).code, name)
+    end
+    for _, name in ipairs { "forge_change_log", "forge_change_log_state", "pg_class" } do
+      err = refused(log, name)
+      assert.same({ "not_watched" }, { err.code, err.remedy, err.hint }, name)
     end
     must(log, "CREATE TEMP TABLE passing (id int)")
     assert.equal("not_watched", refused(log, "passing").code)

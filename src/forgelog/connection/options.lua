@@ -107,6 +107,17 @@ function options.options(where, given, known)
   return given
 end
 
+--- Checks that options of a reader want something: two empty lists would be silence for ever.
+-- @string where name of the public function
+-- @tparam table given with `tables` and `channels`, each a list of names or nil
+-- @return what was given
+function options.wanted(where, given)
+  local tables, channels = given.tables, given.channels
+  if not (tables or channels) or #(tables or {}) + #(channels or {}) > 0 then return given end
+  local name = tables and "tables" or "channels"
+  options.misuse(where, name .. " must name one at least; leave it out for all tables")
+end
+
 local carried = { ["nil"] = true, boolean = true, number = true, string = true }
 
 -- What to pass in place of a value that is no parameter, by its type.

@@ -61,6 +61,7 @@ local function follow(self, position)
   end
   self._checkpoint:rest()
   self._feed = self._log:follow(position, chosen)
+  self._feed:share_names(self._names)
   self._feed:on_reconnect(function() return self._checkpoint:resume() end)
   return "take"
 end

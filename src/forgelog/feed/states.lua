@@ -4,7 +4,7 @@
 --
 --     subscribe  the connection is new to the feed: a first tick              -> read
 --     read       a scan is under way: changes are delivered      -> read, look, arm, sleep
---     look       a tick finds out whether there is anything to read           -> read, arm, sleep
+--     look       a tick finds out whether there is anything to read -> read, subscribe, arm, sleep
 --     arm        nothing was there: tries to take the bell, and LISTENs       -> look
 --     sleep      armed: waits for a notification or the time to poll          -> look
 --     back_off   after an error: the pause before the next try    -> connect, subscribe
@@ -72,19 +72,18 @@ function states.connect(self)
 end
 
 -- What the feed delivers, in words of the log, may be other names now: a table was renamed, or a
--- partition has joined one. Then it goes on from its position with another reader.
+-- partition has joined one. Then its reader looks again for all that it was not to deliver before.
 local function open_reader(self)
   local conn = self._conn:limited(self._conn:limit()) -- all of it is one step
   local filter, err = names.resolve(conn, "follow", self._options, self._names)
   if not filter then return nil, err end
   local wanted = filter.tables and table.concat(filter.tables, "\0")
-  if self._reader and wanted == self._wanted then return true end
-  local position = self._position
-  if self._reader then
-    position = self._reader:position()
-    self._reader:close()
+  if not self._reader then
+    self._reader = self._conn:reader(self._position, filter, true)
+  elseif wanted ~= self._wanted then
+    self._reader:want(filter)
   end
-  self._reader, self._wanted = self._conn:reader(position, filter, true), wanted
+  self._wanted = wanted
   return true
 end
 
@@ -166,13 +165,28 @@ function states.read(self, seconds, most)
   return "look"
 end
 
+local looking = {
+  function(self) return self._conn:tick() end,
+  function(self)
+    self._worked = self._conn:now() - self._looked
+    self._reader:handled()
+    self._ahead, self._renamed = self._reader:seek(), false
+    return true
+  end,
+  -- Only what is read under the names of before can be missed.
+  function(self)
+    local err
+    if self._ahead then self._renamed, err = names.changed(self._conn, self._names) end
+    return self._renamed ~= nil, err
+  end,
+}
+
 function states.look(self)
   self._looked = self._conn:now()
-  local ok, err = self._conn:tick()
+  local ok, err = in_steps(self, looking)
   if not ok then return nil, err end
-  self._worked = self._conn:now() - self._looked
-  self._reader:handled()
-  return self._reader:seek() and "read" or nothing_came(self)
+  if self._renamed then return "subscribe" end
+  return self._ahead and "read" or nothing_came(self)
 end
 
 -- Waits until it is time to poll, or for less long. Returns whether it is time.

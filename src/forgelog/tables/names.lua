@@ -68,7 +68,7 @@ local function look_up(conn, list)
     add(one, one.name)
     add(one, row.spelled)
     add(one, row.name)
-    if row.relation then one.captured[row.relation] = true end
+    if row.relation then one.captured[row.relation] = row.called end
     one.known = one.known or row.name ~= nil or row.quoted ~= nil and row.plain
   end
   return all, remembers
@@ -80,6 +80,15 @@ local function add_renamed(one, row)
     if not row.taken then add(one, row.name) end
   elseif not one.table and one.has[row.name] then
     add(one, row.name_now)
+    one.known, one.captured[row.relation] = true, row.name_now
+  end
+end
+
+-- Adds how a table was called while it was followed, which need not be written down. All of these
+-- names stay: changes under an earlier one may not have been read yet.
+local function add_seen(one, renamed)
+  for _, name in ipairs(renamed) do
+    add(one, name)
     one.known = true
   end
 end
@@ -100,16 +109,26 @@ end
 
 -- ---- what the log says ----
 
+-- How far the log was looked through for all of some names that are not found yet.
+local function searched_to(list, memory)
+  local to = math.huge
+  for _, name in ipairs(list) do
+    if not memory.found[name] then to = math.min(to, memory.searched[name] or 0) end
+  end
+  return to
+end
+
 -- Which of some names are in the log, looked for from its end. What was looked through before is
--- not again, but for its end.
+-- not again, but for its end: what was found there counts as found for ever.
 local function search(conn, list, memory)
   local ok, err = conn:seqs()
   if not ok then return nil, err end
   local smallest, upto = conn:fact("smallest"), conn:fact("largest")
-  local found, left = {}, #list
-  if not smallest or not upto then return found end
-  local from = math.max(smallest - 1, (memory.searched or 0) - AGAIN)
-  memory.searched = upto
+  memory.found, memory.searched = memory.found or {}, memory.searched or {}
+  local found, to, left = memory.found, upto, 0
+  for _, name in ipairs(list) do left = left + (found[name] and 0 or 1) end
+  if not smallest or not upto or left == 0 then return found end
+  local from = math.max(smallest - 1, searched_to(list, memory) - AGAIN)
   while upto > from and left > 0 do
     local before = math.max(from, upto - STRIDE)
     local rows
@@ -120,6 +139,7 @@ local function search(conn, list, memory)
     end
     upto = before
   end
+  for _, name in ipairs(list) do memory.searched[name] = to end
   return found
 end
 
@@ -144,12 +164,24 @@ end
 
 -- ---- what is told ----
 
-local function unknown(conn, where, one)
-  if one.table then
-    local message = "%s: table %s is not watched, and the log has no change of it"
-    return core.error("schema", message:format(where, one.name), nil, { code = "not_watched",
-      table = one.name, remedy = "watch", hint = ("run log:watch(%q) first"):format(one.name) })
+-- Whether a table can be watched at all: not one of the system, nor of the log itself.
+local function is_watchable(one)
+  local place, relation = one.table:match("^([^.]*)%.(.*)$")
+  return not (place == "pg_catalog" or place == "information_schema" or place == "pg_toast"
+    or one.has[relation] and relation:find("^forge_change_log"))
+end
+
+local function not_watched(where, one)
+  local message = "%s: table %s is not watched, and the log has no change of it"
+  local fields = { code = "not_watched", table = one.name }
+  if is_watchable(one) then
+    fields.remedy, fields.hint = "watch", ("run log:watch(%q) first"):format(one.name)
   end
+  return core.error("schema", message:format(where, one.name), nil, fields)
+end
+
+local function unknown(conn, where, one)
+  if one.table then return not_watched(where, one) end
   local message = ("%s: there is no table %s here, nor a change of it in the log"):format(where,
     one.name)
   local rows, err = conn:run("tables.known")
@@ -163,6 +195,7 @@ end
 local function all_of(conn, list, memory)
   local all, remembers = look_up(conn, list)
   if not all then return nil, remembers end
+  for _, one in ipairs(all) do add_seen(one, memory.renamed and memory.renamed[one.name] or {}) end
   local ok, err = true, nil
   if remembers then ok, err = add_remembered(conn, all) end
   if ok then ok, err = look_in_log(conn, all, memory) end
@@ -170,33 +203,86 @@ local function all_of(conn, list, memory)
   return all
 end
 
+-- Remembers which names were known, and how the tables that they mean are called now, or were last.
+local function remember(all, memory)
+  memory.known, memory.tables = memory.known or {}, memory.tables or {}
+  for _, one in ipairs(all) do
+    memory.known[one.name] = one.known or memory.known[one.name]
+    for relation, called in pairs(one.captured) do
+      local key = ("%.0f"):format(relation)
+      local meant = memory.tables[key] or { by = {} }
+      memory.tables[key], meant.called, meant.by[one.name] = meant, called, true
+    end
+  end
+end
+
+local function first_unknown(all)
+  for _, one in ipairs(all) do
+    if not one.known then return one end
+  end
+end
+
+-- All names in the log of all that is wanted, each once.
+local function in_log(all, channels)
+  local logged, has = {}, {}
+  local function add_all(list)
+    for _, name in ipairs(list) do
+      if not has[name] then has[name], logged[#logged + 1] = true, name end
+    end
+  end
+  for _, one in ipairs(all) do add_all(one.logged) end
+  add_all(channels)
+  return logged
+end
+
 --- What a reader is to deliver, in words of the log.
 -- @param conn the connection
 -- @string where name of the public function
 -- @tparam table filter `tables` (names as for `forgelog.tables.watch`, or as in `table_name`),
--- `channels` (table_names that stand for no table: taken as they are), `ops`, `columns`
+-- `channels` (table_names that stand for no table: taken as they are), and what else is wanted
 -- @tparam table memory an empty table, and the same one where the same names are resolved again: it
 -- keeps which were known, and how far the log was searched for others
--- @return the same filter, in which `tables` lists all names that changes can have in the log; or
--- nil and an error, of code "no_table" or "not_watched" for the first name that means nothing
+-- @return a copy of the filter, in which `tables` lists all names that changes can have in the log;
+-- or nil and an error, of code "no_table" or "not_watched" for the first name that means nothing
 function names.resolve(conn, where, filter, memory)
   if not filter.tables and not filter.channels then return filter end
   conn = uncompiled(conn)
-  local logged, has, all, err = {}, {}, {}, nil
+  local all, err = {}, nil
   if filter.tables and #filter.tables > 0 then all, err = all_of(conn, filter.tables, memory) end
   if not all then return nil, err end
-  for _, one in ipairs(all) do
-    if not one.known then return nil, unknown(conn, where, one) end
+  remember(all, memory)
+  local one = first_unknown(all)
+  if one then return nil, unknown(conn, where, one) end
+  local wanted = {}
+  for field, value in pairs(filter) do wanted[field] = value end
+  wanted.tables = in_log(all, filter.channels or {})
+  return wanted
+end
+
+--- Whether the log calls a table otherwise than when names were resolved, so that they have to be
+-- again. Asked after a tick, and before what that tick has shown is read, nothing under the new
+-- name is passed over.
+-- @param conn the connection
+-- @tparam table memory of `names.resolve`
+-- @return a boolean; or nil and an error
+function names.changed(conn, memory)
+  local relations, called = {}, {}
+  for key, meant in pairs(memory.tables or {}) do
+    relations[#relations + 1], called[#called + 1] = key, meant.called
   end
-  memory.known = memory.known or {}
-  for _, one in ipairs(all) do memory.known[one.name] = true end
-  all[#all + 1] = { logged = filter.channels or {} }
-  for _, one in ipairs(all) do
-    for _, name in ipairs(one.logged) do
-      if not has[name] then has[name], logged[#logged + 1] = true, name end
+  if #relations == 0 then return false end
+  local rows, err = conn:run("tables.called", to_array(relations), to_array(called))
+  if not rows then return nil, err end
+  memory.renamed = memory.renamed or {}
+  for _, row in ipairs(rows) do
+    local meant = memory.tables[("%.0f"):format(row.relation)]
+    for name in pairs(meant.by) do
+      local list = memory.renamed[name] or {}
+      memory.renamed[name], list[#list + 1], list[#list + 2] = list, meant.called, row.name
     end
+    meant.called = row.name
   end
-  return { tables = logged, ops = filter.ops, columns = filter.columns }
+  return #rows > 0
 end
 
 return names

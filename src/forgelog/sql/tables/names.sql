@@ -5,9 +5,10 @@
 -- Columns: place int (of the name), oid bigint and quoted text (the table; NULL: none), spelled
 -- text (what the log calls it, or would; NULL: such a name is no table's), name text (under which
 -- its changes are logged now; NULL: not captured), relation bigint (the table captured, such as one
--- above the partition that was named), plain boolean (nothing in the log's schema says by what the
--- log is written), remembers boolean (it is written down here which tables are watched, and this
--- role may read that); one row for each name of a table in the log, one at least for each name.
+-- above the partition that was named), called text (what watch would have the log call that), plain
+-- boolean (nothing in the log's schema says by what the log is written), remembers boolean (it is
+-- written down here which tables are watched, and this role may read that); one row for each name
+-- of a table in the log, one at least for each name.
 WITH given AS MATERIALIZED (
        SELECT u.place::int AS place, u.exact, u.log_table, coalesce(u.log_schema, @schema_name@)
                 AS log_schema, pg_catalog.parse_ident(u.sql) AS parts
@@ -34,7 +35,7 @@ WITH given AS MATERIALIZED (
                        @named_table@) AS oid
          FROM given g CROSS JOIN home)
 SELECT g.place, g.oid::bigint AS oid, m.quoted, coalesce(m.name, @spelled_name@) AS spelled,
-       k.name, k.relation::bigint AS relation, home.plain, home.remembers
+       k.name, k.relation::bigint AS relation, k.called, home.plain, home.remembers
   FROM found g
  CROSS JOIN home
   LEFT JOIN LATERAL (
@@ -44,7 +45,7 @@ SELECT g.place, g.oid::bigint AS oid, m.quoted, coalesce(m.name, @spelled_name@)
   LEFT JOIN LATERAL (
          -- Triggers of our own speak for the table that they were put on, also on its partitions.
          -- Each LIMIT has the planner look up one table after the other: it expects thousands.
-         SELECT s.oid AS relation, s.name
+         SELECT s.oid AS relation, s.name, s.name AS called
            FROM (SELECT g.oid AS relid UNION
                  SELECT a.relid::oid FROM pg_catalog.pg_partition_ancestors(g.oid) a) above
           CROSS JOIN LATERAL (
@@ -57,7 +58,7 @@ SELECT g.place, g.oid::bigint AS oid, m.quoted, coalesce(m.name, @spelled_name@)
                            AND @is_own_capture@ LIMIT 1) w
           UNION
          -- Those of others call it as they like: by its bare name as a rule, each partition too.
-         SELECT s.oid, v.name
+         SELECT s.oid, v.name, s.name
            FROM (SELECT g.oid AS relid UNION
                  SELECT b.relid::oid FROM pg_catalog.pg_partition_tree(g.oid) b) below
           CROSS JOIN LATERAL (
