@@ -32,12 +32,15 @@ end
 
 local function is_positive(value) return is_whole(value) and value > 0 end
 
+-- A set, such as { orders = true }, or a list with a hole would be another list than is meant.
 local function is_names(value)
   if type(value) ~= "table" then return false end
-  for _, name in ipairs(value) do
-    if type(name) ~= "string" then return false end
+  local count = 0
+  for place, name in pairs(value) do
+    if type(place) ~= "number" or type(name) ~= "string" then return false end
+    count = count + 1
   end
-  return true
+  return count == #value
 end
 
 local function is_seconds(value)
@@ -55,7 +58,7 @@ local function unknown_op(value)
   end
 end
 
-local function is_ops(value) return type(value) == "table" and unknown_op(value) == nil end
+local function is_ops(value) return is_names(value) and unknown_op(value) == nil end
 
 -- What an option or argument can be: a test, what the error calls it, and of the value what the
 -- error shows, where that is not the whole.
