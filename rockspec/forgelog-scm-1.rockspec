@@ -110,6 +110,7 @@ build = {
     ["forgelog.connection.uncompiled"] = "src/forgelog/connection/uncompiled.lua",
     ["forgelog.consumer"] = "src/forgelog/consumer.lua",
     ["forgelog.consumer.checkpoint"] = "src/forgelog/consumer/checkpoint.lua",
+    ["forgelog.consumer.calls"] = "src/forgelog/consumer/calls.lua",
     ["forgelog.consumer.claim"] = "src/forgelog/consumer/claim.lua",
     ["forgelog.consumer.failure"] = "src/forgelog/consumer/failure.lua",
     ["forgelog.consumer.states"] = "src/forgelog/consumer/states.lua",

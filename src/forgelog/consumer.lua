@@ -26,7 +26,7 @@ local Consumer = {}
 Consumer.__index = Consumer
 
 local SLICE = 1 -- seconds after which a waiting run() looks whether it was stopped
-local GRACE = 2 -- seconds to wait for a connection, at the end, where work is done but not saved
+local GRACE = 2 -- seconds that the end takes at most, where work is done but not saved
 
 -- Codes of a wait that ended without changes, which is no failure.
 local WAITED = { no_change = true, not_connected = true, no_answer = true, unfinished = true }
@@ -88,6 +88,7 @@ function consumer.new(options)
     _resyncs = 0,
     _reconnects = 0, -- of the feeds before the present one
     _attempt = 0,
+    _closes = 0, -- how often it was closed
   }, Consumer)
   local starts = options.on_resync and { "resync", "beginning", "now" } or { "beginning", "now" }
   self._start = one_of(options, "start", starts)
@@ -109,6 +110,12 @@ local function not_yet(self)
   return core.error("timeout", message, nil, { code = "retry", last_error = self._last_error })
 end
 
+-- What a step returns where the consumer was closed in it.
+local function ended(state, result)
+  if state and result then return result end
+  return nil, result or core.error("closed", "the consumer was closed")
+end
+
 --- One step: until a batch is handled, a resync is done, or the time is over. It connects where it
 -- has to. After an error another step tries again, later each time; whether it is of use, `passes`
 -- says.
@@ -126,9 +133,12 @@ function Consumer:step(timeout, most)
     local wait = (self._retry_at or 0) - self._waiter.now()
     if wait > 0 then self._waiter.wait(nil, "", left and math.min(wait, left) or wait) end
     if left and wait > left then return nil, not_yet(self) end
+    local closes = self._closes
     local state, result = states[self._state](self, left, most)
+    if self._closes ~= closes then return ended(state, result) end
+    self._state = state or self._state
+    if self._closing then self:close() end
     if not state then return on_failure(self, result) end
-    self._state = state
     if result then
       self._attempt = 0
       return result
@@ -163,9 +173,12 @@ function Consumer:stop() self._stopping = true end
 
 --- Closes the connection; a later step opens it again and goes on from the saved position. Where
 -- work is done whose position could not be saved yet, it tries that once more, and waits two
--- seconds at most for a connection.
+-- seconds at most for that. Where a handler or `on_resync` calls it, that is done first, and saved.
 function Consumer:close()
-  if self._checkpoint and self._checkpoint:unsaved() then states[self._state](self, GRACE) end
+  self._closing = self._calling ~= nil and self._calling == (coroutine.running() or "main")
+  if self._closing then return end
+  self._closes = self._closes + 1
+  states.finish(self, GRACE)
   states.rest(self)
   states.drop(self)
   self._state = "open"

@@ -7,7 +7,6 @@ local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
 
 local SLICE = 0.5 -- seconds of one wait for changes
-local NO_RIGHT = "42501" -- the SQLSTATE where a right is missing: no further try helps
 
 -- What a user of the command is told: it has no handler, but a sink that tells enough by itself.
 local function words(err)
@@ -47,7 +46,7 @@ local function follow(context, options, following, over)
     context:unshield()
     if over.err then error(over.err, 0) end
     if not handled then
-      if err.sqlstate == NO_RIGHT or not following:passes(err) then error(err, 0) end
+      if not following:passes(err) then error(err, 0) end
     elseif left then
       left = left - handled
     end

@@ -3,6 +3,8 @@
 -- again. With `transaction`, work and position are one instead. Its statements have a time limit of
 -- their own: a server that does not answer counts as gone.
 -- @module forgelog.consumer.checkpoint
+local calls = require "forgelog.consumer.calls"
+local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
 local failure = require "forgelog.consumer.failure"
 
@@ -11,19 +13,8 @@ Checkpoint.__index = Checkpoint
 
 -- Seconds after which a position that moved without changes for this consumer is saved.
 local HEARTBEAT = 10
-
-local NOT_DONE = { load = "not_loaded", save = "not_saved" }
-
--- User stores may raise, so they run under pcall. The table store must not: plain Lua 5.1 cannot
--- yield across pcall. One that has worked before will work again.
-local function ask_store(self, what, ...)
-  local store = self._store
-  if store.transactional then return store[what](self._log, self._name, ...) end
-  local ok, first, second = pcall(store[what], self._log, self._name, ...)
-  if ok then return first, second end
-  local fields = { code = NOT_DONE[what], retryable = self._held ~= nil }
-  return nil, failure.raised("the store", first, fields)
-end
+-- Seconds that a step waits for a save, if its time is over before.
+local SAVING = 0.5
 
 -- Who must not wait for a name at the start still waits for it after a loss of the connection.
 local function take_claim(self, refuse)
@@ -35,7 +26,7 @@ local function take_claim(self, refuse)
 end
 
 -- With `transaction` it must be known of each batch that it was read from the server to which its
--- effects go: another one, or the same after a crash, may lack what was handed out.
+-- effects go: another one, or the same after it was started again, may lack what was handed out.
 local function note_server(self)
   if not self._transaction then return true end
   local rows, err = self._conn:run("consumer.server")
@@ -52,10 +43,10 @@ local function load(self, refuse)
   if ok then ok, err = note_server(self) end
   if not ok then return nil, err end
   local stored
-  stored, err = ask_store(self, "load")
+  stored, err = calls.store(self._store, self._held, "load", self._log, self._name)
   if not err then return true, stored end
   if not self._store.transactional then
-    err = failure.of_store(err, NOT_DONE.load, self._held ~= nil)
+    err = failure.of_store(err, calls.NOT_DONE.load, self._held ~= nil)
   end
   return nil, err
 end
@@ -84,11 +75,39 @@ function Checkpoint:resume()
   local work = self._work
   if work and stored == work.position then
     work.done, work.saved = true, true
-  elseif stored ~= self._beat then
+  elseif stored == nil or stored ~= self._beat then
     self._superseded = true
   end
-  self._saved = stored
+  self._saved, self._beat = stored, nil
   return true
+end
+
+-- Has what is asked next waited for until then; at the end no longer than `end_by` has said.
+local function wait_until(self, time)
+  if self._ends then time = math.min(time or self._ends, self._ends) end
+  self._conn:wait_until(time)
+end
+
+--- Has nothing waited for any longer than until then: the consumer ends.
+-- @number time by the connection's clock
+function Checkpoint:end_by(time)
+  self._ends = time
+  wait_until(self)
+end
+
+--- Until when the present step waits.
+-- @number[opt] time by the connection's clock; nil: as long as it takes
+function Checkpoint:step_until(time) self._stop_at = time end
+
+--- Has the connection show that it stands, and with it the claim, unless a save is under way on it.
+-- @bool[opt] in_any_case also where the connection has not rested
+-- @return true; or nil and an error
+function Checkpoint:prove(in_any_case)
+  if self._saving then return true end
+  wait_until(self, self._stop_at)
+  local ok, err = claim.prove(self._conn, in_any_case)
+  wait_until(self)
+  return ok, err
 end
 
 --- Where no feed does so: connects again after a loss, and resumes.
@@ -96,7 +115,9 @@ end
 function Checkpoint:reconnect()
   if self._conn:lost() then
     self._held = false
+    wait_until(self, self._stop_at)
     local ok, err = self._conn:reconnect()
+    wait_until(self)
     if not ok then return nil, err end
   end
   if self._held then return true end
@@ -127,18 +148,14 @@ function Checkpoint:superseded() return self._superseded end
 function Checkpoint:unsaved() return self._work ~= nil and self._work.done == true end
 
 local function save(self, position)
-  local ok, err = ask_store(self, "save", position, self._saved)
-  if ok then return true end
-  if type(err) == "table" and err.code == "superseded" then self._superseded = true end
-  return nil, failure.of_store(err, NOT_DONE.save, true)
-end
-
--- Ends a transaction that is open although it should not be, or must not come to its end.
-local function roll_back(self)
-  local conn = self._conn
-  if not conn:lost() and not conn:closed() and conn:in_transaction() then
-    conn:run("consumer.rollback")
+  local ok, err = calls.store(self._store, self._held, "save", self._log, self._name,
+    position, self._saved)
+  if ok then
+    self._beat = nil
+    return true
   end
+  if type(err) == "table" and err.code == "superseded" then self._superseded = true end
+  return nil, failure.of_store(err, calls.NOT_DONE.save, failure.passes(err))
 end
 
 -- Whether a position says what of the WAL it rests on.
@@ -174,29 +191,37 @@ local function together(self, position, work, ...)
   if done and ok then
     ok, err = self._conn:run("consumer.commit")
     if ok then return true end
-    err = failure.of_store(err, NOT_DONE.save, true)
+    err = failure.of_store(err, calls.NOT_DONE.save, true)
   end
-  roll_back(self)
+  calls.roll_back(self._conn)
   return nil, done and err or raised, not done
 end
 
--- The work, and then its position. What a handler has left in an open transaction is not done: it
--- ends with the connection.
+-- Saves the position behind work that is done. The table store's save may be left under way when
+-- the step's time is over: the next step goes on with it.
+local function save_done(self, position)
+  local stop_at = self._store.transactional and self._stop_at
+  wait_until(self, stop_at and math.max(stop_at, self._conn:now() + SAVING) or nil)
+  local ok, err = save(self, position)
+  wait_until(self)
+  self._saving = not ok and err.code == "unfinished"
+  if not ok and not self._saving then calls.roll_back(self._conn) end
+  return ok, err
+end
+
+-- The work, and then its position. The table store finds out whether another consumer of the name
+-- has saved meanwhile; with any other one the claim has to stand still.
 local function in_turn(self, position, work, ...)
   local own = self._work
   if not own.done then
-    local ok, err = stir(self)
+    local ok, err, raised = stir(self)
+    if ok then ok, err, raised = calls.work(self._conn, work, ...) end
+    if not ok then return nil, err, raised end
+    own.done = true
+    if self._claim and not self._store.transactional then ok, err = self:prove(true) end
     if not ok then return nil, err end
-    local done, raised = pcall(work, ...)
-    if not done then
-      roll_back(self)
-      return nil, raised, true
-    end
-    own.done = not self._conn:in_transaction()
   end
-  local ok, err = save(self, position)
-  if not ok then roll_back(self) end
-  return ok, err
+  return save_done(self, position)
 end
 
 --- Runs the work, unless an earlier call has done it, and saves the position behind it; with
@@ -257,7 +282,10 @@ return function(settings)
     _saved = nil, -- the position as it is in the store
     _saved_at = 0,
     _work = nil, -- the work at hand: its `position`, and whether it is `done` and `saved`
-    _beat = nil, -- the position of the last heartbeat
+    _beat = nil, -- the position of a heartbeat of which it is not known whether it was saved
+    _stop_at = nil, -- until when the present step waits
+    _ends = nil, -- until when anything is waited for: see `end_by`
+    _saving = false, -- whether a save is under way that a step has left
     _superseded = false, -- another consumer of the name has saved since
   }, Checkpoint)
 end

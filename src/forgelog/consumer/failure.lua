@@ -46,6 +46,15 @@ function failure.of_handler(raised, changes)
   return failure.raised(who, raised, { first_seq = first, last_seq = last, changes = #changes })
 end
 
+--- Whether another step may save what a store refused: not where the server says that it never
+-- will, as after a right was taken away. What a transaction is in (class 25) is the work's doing.
+-- @param err what the store returned
+-- @treturn bool
+function failure.passes(err)
+  if type(err) ~= "table" or err.retryable ~= false or not err.sqlstate then return true end
+  return err.sqlstate:sub(1, 2) == "25"
+end
+
 --- What a store returned in place of success, or a COMMIT.
 -- @param err an error, or any other value
 -- @string code where the error has none

@@ -42,13 +42,16 @@ local function silence(options) return options.silence or options.timeout or SIL
 -- what it has done is saved.
 local function connected(self, timeout)
   local checkpoint, conn = self._checkpoint, self._log.connection
+  checkpoint:step_until(timeout and self._waiter.now() + timeout + ANSWER)
   if not conn:lost() then
-    local ok, err = claim.prove(conn:limited(silence(self._options)))
+    local ok, err = checkpoint:prove()
     if not ok and not conn:lost() then return nil, err end
   end
   if self._feed then return self._feed:connected(timeout) end
-  if conn:lost() then self._reconnects = self._reconnects + 1 end
-  return checkpoint:reconnect()
+  local lost = conn:lost()
+  local ok, err = checkpoint:reconnect()
+  if lost and not conn:lost() then self._reconnects = self._reconnects + 1 end
+  return ok, err
 end
 
 local function follow(self, position)
@@ -77,6 +80,15 @@ function states.rest(self)
   if feed:rest(FAREWELL) and not self._checkpoint:superseded() then
     self._checkpoint:heartbeat(place(self), true)
   end
+end
+
+--- Where work is done whose position could not be saved yet, tries that once more.
+-- @number seconds that all which is still asked takes at most
+function states.finish(self, seconds)
+  local checkpoint = self._checkpoint
+  if not checkpoint then return end
+  checkpoint:end_by(self._waiter.now() + seconds)
+  if checkpoint:unsaved() then states[self._state](self, seconds) end
 end
 
 --- Closes what the consumer has open.
@@ -137,11 +149,19 @@ end
 
 local function nothing() end
 
+-- Calls a function of the user's, to which it is told when that closes the consumer: see `close`.
+local function call(self, f, ...)
+  self._calling = coroutine.running() or "main"
+  local ok, raised = pcall(f, ...)
+  self._calling = nil
+  if not ok then error(raised, 0) end
+end
+
 -- The new position is taken first: what commits while the tables are read comes again rather than
 -- never.
-function states.resync(self)
+function states.resync(self, timeout)
   local options, checkpoint = self._options, self._checkpoint
-  local ok, err = connected(self)
+  local ok, err = connected(self, timeout)
   if not ok then return nil, err end
   if checkpoint:superseded() then return "open" end
   local position, raised
@@ -151,18 +171,20 @@ function states.resync(self)
   end
   self._resyncing = self._resyncing or os.time()
   local work = self._reason and options.on_resync or nothing
-  ok, err, raised = checkpoint:commit(position, work, self._reason, self._log)
+  ok, err, raised = checkpoint:commit(position, call, self, work, self._reason, self._log)
   if raised then err = failure.raised(("the resync (%s)"):format(self._reason), err) end
   if not ok then return nil, err end
   if self._reason then self._resyncs = self._resyncs + 1 end
   self._resyncing = nil
+  if self._checkpoint ~= checkpoint then return "open", 0 end -- it was closed meanwhile
   return follow(self, checkpoint:saved()), 0
 end
 
 function states.take(self, timeout, most)
-  local options = self._options
-  local changes, err = self._feed:batch(most or options.batch, timeout)
-  self._changes, self._position = changes, self._feed:position()
+  local options, feed = self._options, self._feed
+  local changes, err = feed:batch(most or options.batch, timeout)
+  if self._feed ~= feed then return nil, err end -- it was closed meanwhile
+  self._changes, self._position = changes, feed:position()
   if self._checkpoint:superseded() then return "open" end
   if changes then return "handle" end
   if err.code == "no_change" and not self._log.connection:lost() then
@@ -184,7 +206,8 @@ function states.handle(self, timeout)
   if not ok then return nil, err end
   if checkpoint:superseded() then return "open" end
   local raised
-  ok, err, raised = checkpoint:commit(self._position, self._options.on_changes, changes, self._log)
+  ok, err, raised = checkpoint:commit(self._position, call, self, self._options.on_changes, changes,
+    self._log)
   if raised then err = failure.of_handler(err, changes) end
   if not ok then return nil, err end
   self._changes, self._last = nil, changes[#changes]

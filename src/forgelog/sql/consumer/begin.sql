@@ -1,5 +1,5 @@
 -- Begins the transaction in which a handler's work and the position behind it are saved together.
 -- Parameters: none.
--- Columns: server text (which server it is, and since which of its starts).
+-- Columns: server text (which server it is, as in consumer/server.sql).
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text AS server;

@@ -1,5 +1,6 @@
--- Which server answers, and since which of its starts: another start, or another server, may lack
--- what this one had committed.
+-- Which server answers, and since which start of its postmaster: another start, or another server,
+-- may lack what this one had committed. A recovery after the crash of a single backend is no such
+-- start, and is not told.
 -- Parameters: none.
 -- Columns: server text.
 SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text AS server;
