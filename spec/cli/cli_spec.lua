@@ -37,8 +37,10 @@ describe("the command on a database", function()
     local log = assert(forgelog.connect(db))
     assert(log:install())
     local writer = assert(forgelog.connect(db))
-    assert(writer:query("BEGIN; INSERT INTO forge_change_log (table_name, op, created_at)"
-      .. " VALUES ('x', 'INSERT', now())"))
+    local insert = "INSERT INTO forge_change_log (table_name, op, created_at)"
+      .. " VALUES ('x', 'INSERT', now())"
+    assert(writer:query(insert))
+    assert(writer:query("BEGIN; " .. insert))
     local backend = logs.backend(writer)
     for signal, expected in pairs({ INT = 130, TERM = 143 }) do
       local running = command.start(db, "position --settle 30s")

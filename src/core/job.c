@@ -8,11 +8,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* A Lua that is closed unloads this library, while a thread may still run in it. So the library
-   stays from the first job on. */
-static void stay_loaded(void) {
+void fl_stay_loaded(void) {
   Dl_info about;
-  if (dladdr((void *)&stay_loaded, &about) && about.dli_fname)
+  if (dladdr((void *)&fl_stay_loaded, &about) && about.dli_fname)
     (void)dlopen(about.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
@@ -68,7 +66,7 @@ static bool make_thread(struct fl_job *job) {
 }
 
 bool fl_job_start(struct fl_job *job) {
-  stay_loaded();
+  fl_stay_loaded();
   job->done = false;
   job->owners = 2;
   if (!make_pipe(job)) {

@@ -17,6 +17,10 @@ struct fl_job {
   pthread_mutex_t lock; /* over owners and done */
 };
 
+/* A Lua that is closed unloads this library, though a thread may still run in it, or a signal find
+   its handler there. So the library stays from the first call on. */
+void fl_stay_loaded(void);
+
 /* Begins. False: there is no descriptor or no thread to be had; then the job is released. */
 bool fl_job_start(struct fl_job *job);
 

@@ -4,6 +4,7 @@
 
 #include "atomic_file.h"
 #include "compat.h"
+#include "job.h"
 #include "lua_values.h"
 
 #include <errno.h>
@@ -69,6 +70,7 @@ static void handle_signal(int signal, void (*handler)(int), int flags) {
    SIG_IGN, which programs started from here would inherit. */
 static int core_catch_signals(lua_State *L) {
   (void)L;
+  fl_stay_loaded();
   handle_signal(SIGINT, note_signal, (int)SA_RESETHAND);
   handle_signal(SIGTERM, note_signal, (int)SA_RESETHAND);
   handle_signal(SIGHUP, note_signal, (int)SA_RESETHAND);

@@ -128,8 +128,7 @@ local function fetch(_, reader, most) return reader:fetch(most) end
 -- @string text the SQL
 -- @param ... parameters, as of `query`, and so is what it returns
 function Connection:ask(numeric, text, ...)
-  -- With parameters the text alone does not tell whether it is the one that was left unfinished.
-  local ok, err = perform(self, select("#", ...) == 0 and text or nil, query, text, ...)
+  local ok, err = perform(self, pump.name(self._state, self._limits, text, ...), query, text, ...)
   if not ok then return nil, err end
   return self._state.handle:rows(numeric)
 end

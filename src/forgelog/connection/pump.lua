@@ -162,6 +162,19 @@ function pump.obstacle(state)
   end
 end
 
+--- What tells a statement from others, where that matters: one may be left unfinished, or was.
+-- @param state of the connection
+-- @param limits as of `finish`
+-- @string text the SQL
+-- @param ... its parameters
+function pump.name(state, limits, text, ...)
+  local count = select("#", ...)
+  if count == 0 or not (limits.stop_at or state.unfinished) then return text end
+  local words = { text }
+  for i = 1, count do words[i + 1] = tostring((select(i, ...))) end
+  return table.concat(words, "\0")
+end
+
 -- Ends what is under way: true where something else may be begun. Where it is what is about to be
 -- begun, left unfinished before, its end is that of the new one.
 local function end_pending(state, limits, deadline, what)
