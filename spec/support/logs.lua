@@ -304,4 +304,18 @@ end
 --- Seconds that something may take at most: more of them under valgrind or a sanitizer.
 function logs.at_most(seconds) return logs.measurable() and seconds or seconds * 10 end
 
+--- Measures until it takes less than so many seconds, three times at most: others use this machine
+-- too, and the time that they take only ever adds.
+-- @number most seconds; see `at_most`
+-- @func measure returns the seconds, and further results
+-- @return the results of the last time
+function logs.soon(most, measure)
+  local results
+  for _ = 1, 3 do
+    results = { measure() }
+    if results[1] < logs.at_most(most) then break end
+  end
+  return (table.unpack or unpack)(results, 1, 4)
+end
+
 return logs
