@@ -13,11 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool out_of_memory(struct fl_changelog *log) {
-  fl_fail_text(&log->pg.error, FL_ERR_QUERY, "53200", "out of memory");
-  return false;
-}
-
 static bool replace(char **place, const char *text) {
   char *copy = malloc(strlen(text) + 1);
   if (!copy) return false;
@@ -255,7 +250,7 @@ static bool end_seqs(struct fl_changelog *log) {
   if (history->exact) history->empty_to = fl_result_number(pg, FL_SEQS_EMPTY_TO, 0);
   note_smallest(log, history->smallest);
   if (!fl_history_note_deleted(history, fl_result_text(pg, FL_SEQS_DELETED)))
-    return out_of_memory(log);
+    return fl_changelog_no_memory(log);
   return fl_knows_trimmed_to(log);
 }
 
@@ -283,9 +278,9 @@ static bool observe_writers(struct fl_changelog *log, const char *writers) {
   const char *bar = writers ? strchr(writers, '|') : NULL;
   char *end;
   fl_horizon_begin(&log->horizon);
-  if (!note_under_way(log, bar ? bar + 1 : "")) return out_of_memory(log);
+  if (!note_under_way(log, bar ? bar + 1 : "")) return fl_changelog_no_memory(log);
   for (; bar && writers < bar; writers = *end == ' ' ? end + 1 : end)
-    if (!add_writer(log, writers, &end)) return out_of_memory(log);
+    if (!add_writer(log, writers, &end)) return fl_changelog_no_memory(log);
   return true;
 }
 

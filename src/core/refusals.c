@@ -10,6 +10,11 @@ bool fl_changelog_fail(struct fl_changelog *log, enum fl_error_kind kind, const 
   return false;
 }
 
+bool fl_changelog_no_memory(struct fl_changelog *log) {
+  fl_fail_text(&log->pg.error, FL_ERR_QUERY, "53200", "out of memory");
+  return false;
+}
+
 /* What the rule of the horizon rests on. */
 bool fl_can_tick(struct fl_changelog *log) {
   const struct fl_catalog *catalog = &log->catalog;

@@ -8,6 +8,9 @@
 bool fl_changelog_fail(struct fl_changelog *log, enum fl_error_kind kind, const char *code,
                        const char *message);
 
+/* Says that memory has run out; always false. */
+bool fl_changelog_no_memory(struct fl_changelog *log);
+
 /* What the rule of the horizon rests on; false: the error says what is missing. */
 bool fl_can_tick(struct fl_changelog *log);
 

@@ -20,7 +20,8 @@ enum fl_statement {
   FL_STATEMENT_READ_GONE = FL_STATEMENT_READ + 1,
   FL_STATEMENT_READ_PASSED = FL_STATEMENT_READ + 2,
   FL_STATEMENT_READ_ALL = FL_STATEMENT_READ + 3,
-  /* A few rows, after $1 until $2; and what of them it does not want above its base, $3. */
+  /* A few rows, after $1 until $2, without those above the horizon $4 that the xids under way, $3,
+     have written; and what of them the reader does not want above its base, $5. */
   FL_STATEMENT_FEW = FL_STATEMENT_READ + 4,
   FL_STATEMENT_FEW_PASSED = FL_STATEMENT_READ + 5
 };

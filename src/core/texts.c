@@ -2,16 +2,12 @@
 #include "texts.h"
 
 #include "gaps.h"
+#include "refusals.h"
 #include "timeline.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static bool out_of_memory(struct fl_changelog *log) {
-  fl_fail_text(&log->pg.error, FL_ERR_QUERY, "53200", "out of memory");
-  return false;
-}
 
 /* The values that the words of a statement have at this moment. */
 struct values {
@@ -139,7 +135,7 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
   int length;
   log->sql.length = 0;
   if (fl_statement_fill(statement, words, &log->sql, &unknown, &length)) return true;
-  if (!unknown) return out_of_memory(log);
+  if (!unknown) return fl_changelog_no_memory(log);
   fl_fail(&log->pg.error, FL_ERR_SCHEMA, NULL, "a statement has the unknown word @%.*s@", length,
           unknown);
   return false;
@@ -157,7 +153,7 @@ bool fl_changelog_text(struct fl_changelog *log, enum fl_statement statement, in
   done = find_values(log, statement, &values)
              ? fill(log, statement, &values,
                     reading && reading->filter.data ? reading->filter.data : "")
-             : out_of_memory(log);
+             : fl_changelog_no_memory(log);
   fl_bytes_free(&values.log_oid);
   fl_bytes_free(&values.name);
   fl_bytes_free(&values.columns);

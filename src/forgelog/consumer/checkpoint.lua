@@ -88,6 +88,14 @@ local function wait_until(self, time)
   self._conn:wait_until(time)
 end
 
+-- What `call` returns, which waits until then and no longer; what is asked after it is not bound.
+local function within(self, time, call, ...)
+  wait_until(self, time)
+  local ok, err = call(...)
+  wait_until(self)
+  return ok, err
+end
+
 --- Has nothing waited for any longer than until then: the consumer ends.
 -- @number time by the connection's clock
 function Checkpoint:end_by(time)
@@ -104,10 +112,7 @@ function Checkpoint:step_until(time) self._stop_at = time end
 -- @return true; or nil and an error
 function Checkpoint:prove(in_any_case)
   if self._saving then return true end
-  wait_until(self, self._stop_at)
-  local ok, err = claim.prove(self._conn, in_any_case)
-  wait_until(self)
-  return ok, err
+  return within(self, self._stop_at, claim.prove, self._conn, in_any_case)
 end
 
 --- Where no feed does so: connects again after a loss, and resumes.
@@ -115,9 +120,7 @@ end
 function Checkpoint:reconnect()
   if self._conn:lost() then
     self._held = false
-    wait_until(self, self._stop_at)
-    local ok, err = self._conn:reconnect()
-    wait_until(self)
+    local ok, err = within(self, self._stop_at, self._conn.reconnect, self._conn)
     if not ok then return nil, err end
   end
   if self._held then return true end
@@ -201,9 +204,8 @@ end
 -- the step's time is over: the next step goes on with it.
 local function save_done(self, position)
   local stop_at = self._store.transactional and self._stop_at
-  wait_until(self, stop_at and math.max(stop_at, self._conn:now() + SAVING) or nil)
-  local ok, err = save(self, position)
-  wait_until(self)
+  local time = stop_at and math.max(stop_at, self._conn:now() + SAVING) or nil
+  local ok, err = within(self, time, save, self, position)
   self._saving = not ok and err.code == "unfinished"
   if not ok and not self._saving then calls.roll_back(self._conn) end
   return ok, err
