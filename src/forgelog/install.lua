@@ -207,8 +207,9 @@ local function parts_of(facts)
   end
   return {
     part("log", "table forge_change_log", facts.exists and facts.complete),
-    part("tables", "tables forge_change_log_state, forge_change_log_consumers and "
-      .. "forge_change_log_watches", facts.has_tables),
+    part("tables", "tables forge_change_log_state, forge_change_log_consumers, "
+      .. "forge_change_log_watches, forge_change_log_parked and forge_change_log_backfills",
+      facts.has_tables),
     part("triggers", "triggers that keep count of what is trimmed", facts.guarded),
     part("functions", "functions", facts.functions),
   }

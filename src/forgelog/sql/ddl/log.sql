@@ -59,10 +59,71 @@ BEGIN
   IF to_regclass('@schema_text@.forge_change_log_consumers') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log_consumers (
       name text PRIMARY KEY,
-      position text NOT NULL,
+      position text,
       updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
     );
     REVOKE ALL ON @schema@.forge_change_log_consumers FROM PUBLIC;
+  END IF;
+  -- Who works for a consumer stands in its row, with the time until which that holds. A lane of a
+  -- consumer is a row of its own, named NAME#I/N; how many there are stands in the row NAME. asked
+  -- counts what was asked of the consumer from outside.
+  IF NOT @consumers_have_leases@ THEN
+    ALTER TABLE @schema@.forge_change_log_consumers
+      ALTER COLUMN position DROP NOT NULL,
+      ADD COLUMN IF NOT EXISTS lanes int,
+      ADD COLUMN IF NOT EXISTS epoch bigint NOT NULL DEFAULT 0,
+      ADD COLUMN IF NOT EXISTS holder text,
+      ADD COLUMN IF NOT EXISTS lease_until timestamptz,
+      ADD COLUMN IF NOT EXISTS pid int,
+      ADD COLUMN IF NOT EXISTS started text,
+      ADD COLUMN IF NOT EXISTS paused_at timestamptz,
+      ADD COLUMN IF NOT EXISTS asked bigint NOT NULL DEFAULT 0;
+  END IF;
+  -- Changes that a consumer could not handle, and those of their keys that wait behind them. key is
+  -- what they are in order by. A change that was read by a backfill has no seq of its own: it has
+  -- a negative one here. waits: nobody has tried to handle it.
+  IF to_regclass('@schema_text@.forge_change_log_parked') IS NULL THEN
+    CREATE TABLE @schema@.forge_change_log_parked (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      consumer text NOT NULL,
+      seq bigint NOT NULL,
+      key text NOT NULL,
+      table_name text NOT NULL,
+      op text NOT NULL,
+      row_id text,
+      changed_cols text,
+      created_at timestamptz,
+      txid bigint,
+      context text,
+      key_cols smallint,
+      kept_names text[],
+      old_values text[],
+      new_values text[],
+      omitted text[],
+      waits boolean NOT NULL DEFAULT false,
+      retry boolean NOT NULL DEFAULT false,
+      attempts int NOT NULL DEFAULT 0,
+      error text,
+      parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      UNIQUE (consumer, seq)
+    );
+    REVOKE ALL ON @schema@.forge_change_log_parked FROM PUBLIC;
+  END IF;
+  -- Tables that consumers read from end to end, and how far they are. consumer is the name of a row
+  -- of forge_change_log_consumers, after the key of the last row that was handled.
+  IF to_regclass('@schema_text@.forge_change_log_backfills') IS NULL THEN
+    CREATE TABLE @schema@.forge_change_log_backfills (
+      consumer text NOT NULL,
+      table_name text NOT NULL,
+      after text[],
+      rows bigint NOT NULL DEFAULT 0,
+      paused boolean NOT NULL DEFAULT false,
+      asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      started_at timestamptz,
+      updated_at timestamptz,
+      PRIMARY KEY (consumer, table_name)
+    );
+    REVOKE ALL ON @schema@.forge_change_log_backfills FROM PUBLIC;
   END IF;
   -- Which tables were watched, by their triggers as they were then. It says no more than
   -- pg_trigger, which everybody may read.

@@ -35,9 +35,8 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
                   AND l.relation = c.oid AND l.database = @this_database@
                   AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()) AS locked,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class t WHERE t.relnamespace = n.oid
-           AND t.relname IN ('forge_change_log_state', 'forge_change_log_consumers',
-                             'forge_change_log_watches')
-       ) = 3 AND @state_is_exact@ AND @state_has_timelines@ AS has_tables,
+           AND t.relname IN (@own_tables@)
+       ) = 6 AND @consumers_have_leases@ AND @state_is_exact@ AND @state_has_timelines@ AS has_tables,
        NOT EXISTS (SELECT FROM (@missing_guards@) m) AS guarded,
        NOT EXISTS (
          SELECT FROM (VALUES @functions@,

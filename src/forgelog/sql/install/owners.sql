@@ -28,8 +28,7 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
         UNION ALL
        SELECT 'relation ' || c.relname::text, c.relowner, false FROM pg_catalog.pg_class c, home
         WHERE c.relnamespace = home.oid
-          AND c.relname IN ('forge_change_log', 'forge_change_log_state',
-                            'forge_change_log_consumers', 'forge_change_log_watches')),
+          AND c.relname IN (@own_tables@)),
      -- A superuser is a member of every role, and so must not take the membership for trust. What
      -- it runs with its own rights, or reads, must not be $1's either.
      strange AS (

@@ -21,9 +21,7 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
                 OR u.oid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p))
          ORDER BY u.oid <> c.oid, u.oid LIMIT 1) AS unlogged,
        n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS catalog,
-       n.nspname = @schema_name@ AND c.relname IN ('forge_change_log',
-         'forge_change_log_state', 'forge_change_log_consumers',
-         'forge_change_log_watches') AS own,
+       n.nspname = @schema_name@ AND c.relname IN (@own_tables@) AS own,
        CASE WHEN c.relkind = 'p' OR EXISTS (
                    SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
             THEN 'row' ELSE 'statement' END AS level,
