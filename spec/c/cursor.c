@@ -403,7 +403,167 @@ static void test_whole_ranges(int rounds) {
   fl_cursor_free(&single);
 }
 
+/* ---- taking out, and what two have in common ---- */
+
+static bool prints(const struct fl_cursor *cursor, const char *expected) {
+  static char text[FL_POSITION_SIZE];
+  fl_cursor_print(cursor, text);
+  return strcmp(text, expected) == 0 || note("it is %s", text);
+}
+
+static void test_take_out(void) {
+  static const struct {
+    const char *cursor;
+    int64_t seqs[4];
+    size_t count;
+    const char *left;
+  } cases[] = {{"1:15", {10}, 1, "1:9:11-15"},
+               {"1:15", {15}, 1, "1:14"},
+               {"1:15", {1}, 1, "1:0:2-15"},
+               {"1:15", {12, 10, 11}, 3, "1:9:13-15"},
+               {"1:15", {14, 10, 14, 10}, 4, "1:9:11-13,15"},
+               {"1:15:17-20", {18}, 1, "1:15:17,19-20"},
+               {"1:15:17-20", {20, 3, 17}, 3, "1:2:4-15,18-19"},
+               {"1:15:17-20,22", {22, 16, 21, 23}, 4, "1:15:17-20"},
+               {"1:15:17", {16}, 1, "1:15:17"},
+               {"1:15", {0, -1, INT64_MIN, INT64_MAX}, 4, "1:15"},
+               {"1:0", {0, 1}, 2, "1:0"},
+               {"15:20@0/30", {25}, 1, "15:20"},
+               {"15:20:22@0/30", {22}, 1, "15:20"},
+               {"15:20@0/30", {0}, 0, "15:20@0/30"},
+               {"1:3:9223372036854775806", {INT64_MAX - 1}, 1, "1:3"},
+               {"1:9223372036854775806", {5}, 1, "1:4:6-9223372036854775806"}};
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct fl_cursor cursor;
+    int64_t seqs[4];
+    memset(&cursor, 0, sizeof cursor);
+    memcpy(seqs, cases[i].seqs, sizeof seqs);
+    fl_cursor_parse(&cursor, cases[i].cursor);
+    ok(fl_cursor_take_out(&cursor, seqs, cases[i].count) && prints(&cursor, cases[i].left) &&
+           cursor.next == cursor.base,
+       "%s without %lld and others, %zu in all, is %s", cases[i].cursor,
+       (long long)cases[i].seqs[0], cases[i].count, cases[i].left);
+    fl_cursor_free(&cursor);
+  }
+}
+
+static void test_intersect(void) {
+  static const struct {
+    const char *one, *other, *both;
+  } cases[] = {{"1:15", "1:10", "1:10"},
+               {"1:15", "1:10:12-20,22", "1:10:12-15"},
+               {"1:15:17-30", "1:10:12-20,22", "1:10:12-15,17-20,22"},
+               {"1:10:12-20", "1:11", "1:10"},
+               {"1:10:13-20", "1:10:12,21", "1:10"},
+               {"1:0:5-9", "1:0:5-9", "1:0:5-9"},
+               {"1:5:6-9", "1:7", "1:7"},
+               {"3:15@0/30", "2:15@0/30", "2:15"},
+               {"2:15@0/30", "0:15", "0:15"},
+               {"2:15@0/30", "15:15", "2:15"},
+               {"1:9223372036854775806", "1:4:9223372036854775806", "1:4:9223372036854775806"}};
+  size_t i;
+  for (i = 0; i < 2 * (sizeof cases / sizeof *cases); i++) {
+    const char *one = cases[i / 2].one, *other = cases[i / 2].other, *both = cases[i / 2].both;
+    struct fl_cursor cursor, second;
+    memset(&cursor, 0, sizeof cursor);
+    memset(&second, 0, sizeof second);
+    fl_cursor_parse(&cursor, i % 2 ? one : other);
+    fl_cursor_parse(&second, i % 2 ? other : one);
+    ok(fl_cursor_intersect(&cursor, &second) && prints(&cursor, both) &&
+           cursor.next == cursor.base,
+       "what %s and %s have is %s", i % 2 ? one : other, i % 2 ? other : one, both);
+    fl_cursor_free(&cursor);
+    fl_cursor_free(&second);
+  }
+}
+
+/* A cursor by chance, and its marks. */
+static void by_chance(struct fl_cursor *cursor, bool *handed, uint64_t *seed) {
+  int64_t seq, base = pick(seed, NUMBERS / 4);
+  int ranges = (int)pick(seed, 40);
+  char text[32];
+  sprintf(text, "1:%lld", (long long)base);
+  fl_cursor_parse(cursor, text);
+  for (seq = 0; seq <= NUMBERS; seq++) handed[seq] = seq <= base;
+  while (ranges-- > 0) {
+    int64_t first = 1 + pick(seed, NUMBERS), last = first + pick(seed, 30);
+    if (last > NUMBERS) last = NUMBERS;
+    fl_cursor_deliver_range(cursor, first, last);
+    for (seq = first; seq <= last; seq++) handed[seq] = true;
+  }
+}
+
+static bool take_out_by_marks(struct fl_cursor *cursor, bool *handed, uint64_t *seed) {
+  int64_t seqs[300];
+  size_t i, count = (size_t)pick(seed, 300);
+  for (i = 0; i < count; i++) {
+    seqs[i] = pick(seed, NUMBERS + 20) - 10;
+    if (seqs[i] > 0 && seqs[i] <= NUMBERS) handed[seqs[i]] = false;
+  }
+  return fl_cursor_take_out(cursor, seqs, count) && well_formed(cursor) &&
+         same_marks(cursor, handed);
+}
+
+static bool intersect_by_marks(struct fl_cursor *cursor, bool *handed, uint64_t *seed) {
+  struct fl_cursor other;
+  bool its[NUMBERS + 1], fine;
+  int64_t seq;
+  memset(&other, 0, sizeof other);
+  by_chance(&other, its, seed);
+  for (seq = 0; seq <= NUMBERS; seq++) handed[seq] = handed[seq] && its[seq];
+  fine = fl_cursor_intersect(cursor, &other) && well_formed(cursor) && same_marks(cursor, handed);
+  fl_cursor_free(&other);
+  return fine;
+}
+
+static void test_sets_against_marks(long runs) {
+  uint64_t seed = 4711;
+  bool fine = true;
+  long run;
+  for (run = 0; fine && run < runs; run++) {
+    struct fl_cursor cursor;
+    bool handed[NUMBERS + 1];
+    memset(&cursor, 0, sizeof cursor);
+    by_chance(&cursor, handed, &seed);
+    fine = take_out_by_marks(&cursor, handed, &seed) &&
+           intersect_by_marks(&cursor, handed, &seed) && take_out_by_marks(&cursor, handed, &seed);
+    if (!fine) note("run %ld", run);
+    fl_cursor_free(&cursor);
+  }
+  ok(fine, "%ld runs of taking out and intersecting against one mark for each seq", run);
+}
+
+/* As many seqs as there can be, in an order by chance: more ranges than are kept come of them. */
+static void test_take_out_many(void) {
+  enum { MANY = 200000 };
+  int64_t *seqs = malloc(MANY * sizeof *seqs), i;
+  struct fl_cursor cursor;
+  uint64_t seed = 12;
+  bool fine;
+  memset(&cursor, 0, sizeof cursor);
+  fl_cursor_parse(&cursor, "1:1000000");
+  for (i = 0; i < MANY; i++) seqs[i] = 2 * (1 + i);
+  for (i = MANY - 1; i > 0; i--) {
+    int64_t at = pick(&seed, i + 1), seq = seqs[at];
+    seqs[at] = seqs[i];
+    seqs[i] = seq;
+  }
+  fine = fl_cursor_take_out(&cursor, seqs, FL_RANGES_SAVED);
+  ok(fine && cursor.count >= FL_RANGES_SAVED - 10 && cursor.count <= FL_RANGES_SAVED &&
+         !fl_cursor_has(&cursor, seqs[0]) && fl_cursor_has(&cursor, seqs[FL_RANGES_SAVED]),
+     "%d seqs by chance leave %zu ranges", FL_RANGES_SAVED, cursor.count);
+  fine = fl_cursor_take_out(&cursor, seqs, MANY);
+  ok(fine && cursor.count == 0 && prints(&cursor, "1:1"), "%d seqs leave only the base", MANY);
+  fl_cursor_free(&cursor);
+  free(seqs);
+}
+
 int main(void) {
+  test_take_out();
+  test_intersect();
+  test_sets_against_marks(scaled(3000));
+  test_take_out_many();
   test_lacks();
   test_whole_ranges(scaled(20000));
   test_round_trips();

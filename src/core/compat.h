@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #if LUA_VERSION_NUM < 502
@@ -34,10 +35,24 @@ static inline void fl_anchor(lua_State *L, int index) {
 #else
 #define FL_EXACT INT64_C(9007199254740992) /* 2^53, above which a double skips numbers */
 #define FL_EXACT_LEAST (-FL_EXACT)
-#define lua_isinteger(L, index) \
-  (lua_tonumber(L, index) == (lua_Number)(int64_t)lua_tonumber(L, index))
 #define fl_pushinteger(L, value) lua_pushnumber(L, (lua_Number)(value))
 #define fl_checkint64(L, index) ((int64_t)luaL_checknumber(L, index))
 #endif
+
+/* Whether there is a whole number at `index`, which this Lua holds exactly. */
+static inline bool fl_whole(lua_State *L, int index, int64_t *value) {
+  lua_Number number;
+  if (lua_type(L, index) != LUA_TNUMBER) return false;
+  number = lua_tonumber(L, index);
+#if LUA_VERSION_NUM >= 503
+  if (lua_isinteger(L, index)) {
+    *value = lua_tointeger(L, index);
+    return true;
+  }
+#endif
+  if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0)) return false;
+  *value = (int64_t)number;
+  return (lua_Number)*value == number;
+}
 
 #endif

@@ -154,6 +154,89 @@ void fl_cursor_settle(struct fl_cursor *cursor, int64_t horizon) {
     cursor->ranges[0].first = cursor->base + 1;
 }
 
+/* ---- taking out, and what two have in common ---- */
+
+/* All that a cursor has as one list of ranges: those up to the base are its first, from 0 on. */
+static struct fl_range section(const struct fl_cursor *cursor, size_t at) {
+  struct fl_range below = {0, cursor->base};
+  return at == 0 ? below : cursor->ranges[at - 1];
+}
+
+/* Adds a range that may be empty, or touch the last one. */
+static bool add_section(struct fl_ranges *sections, int64_t first, int64_t last) {
+  if (last < first) return true;
+  if (sections->count == 0 || sections->list[sections->count - 1].last + 1 < first)
+    return fl_ranges_append(sections, first, last);
+  sections->list[sections->count - 1].last = last;
+  return true;
+}
+
+/* Has the cursor own such a list in place of what it had. */
+static void replace_sections(struct fl_cursor *cursor, struct fl_ranges *sections) {
+  free(cursor->ranges);
+  cursor->base = cursor->next = sections->list[0].last;
+  cursor->rescan_from = INT64_MAX;
+  cursor->lsn = 0; /* of everything that it had */
+  cursor->ranges = sections->list;
+  cursor->count = sections->count;
+  cursor->room = sections->room;
+  remove_ranges(cursor, 0, 1);
+  if (cursor->count > FL_RANGES_KEPT) cursor->count = 0;
+}
+
+static bool replace_or_free(struct fl_cursor *cursor, struct fl_ranges *sections, bool complete) {
+  if (complete)
+    replace_sections(cursor, sections);
+  else
+    fl_ranges_free(sections);
+  return complete;
+}
+
+static int ascending(const void *a, const void *b) {
+  int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+  return (left > right) - (left < right);
+}
+
+/* Adds what is left of a range without the seqs in it; *seqs goes on to those behind the range. */
+static bool add_without(struct fl_ranges *sections, struct fl_range range, const int64_t **seqs,
+                        const int64_t *end) {
+  for (; *seqs < end && **seqs <= range.last; ++*seqs) {
+    if (**seqs < range.first) continue;
+    if (!add_section(sections, range.first, **seqs - 1)) return false;
+    range.first = **seqs + 1;
+  }
+  return add_section(sections, range.first, range.last);
+}
+
+bool fl_cursor_take_out(struct fl_cursor *cursor, int64_t *seqs, size_t count) {
+  const int64_t *next = seqs, *end = seqs + count;
+  struct fl_ranges left = {NULL, 0, 0};
+  bool complete = true;
+  size_t at;
+  if (count == 0) return true;
+  qsort(seqs, count, sizeof *seqs, ascending);
+  while (next < end && *next < 1) next++; /* there are none: the base never goes below 0 */
+  for (at = 0; complete && at <= cursor->count; at++)
+    complete = add_without(&left, section(cursor, at), &next, end);
+  return replace_or_free(cursor, &left, complete);
+}
+
+bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other) {
+  struct fl_ranges both = {NULL, 0, 0};
+  size_t mine = 0, its = 0;
+  bool complete = true;
+  while (complete && mine <= cursor->count && its <= other->count) {
+    struct fl_range a = section(cursor, mine), b = section(other, its);
+    complete = add_section(&both, a.first > b.first ? a.first : b.first, smaller(a.last, b.last));
+    if (a.last <= b.last) mine++;
+    if (b.last <= a.last) its++;
+  }
+  if (complete && other->timeline < cursor->timeline) cursor->timeline = other->timeline;
+  return replace_or_free(cursor, &both, complete);
+}
+
+/* ---- as text ---- */
+
 /* Digits to a number; NULL where there are none or too many. */
 static const char *parse_number(const char *text, int64_t *value) {
   if (*text < '0' || *text > '9') return NULL;

@@ -60,6 +60,15 @@ bool fl_cursor_deliver_range(struct fl_cursor *cursor, int64_t first, int64_t la
 /* Whether one of these seqs lies above `above` and was not delivered. */
 bool fl_cursor_lacks(const struct fl_cursor *cursor, const struct fl_ranges *seqs, int64_t above);
 
+/* Takes seqs out again, which are sorted for that: the base goes below the lowest of them, and what
+   else it had above becomes ranges. Seqs that it does not have take nothing away. It rests on no
+   place in the WAL then, and reading goes on above the base. False: out of memory, and nothing has
+   changed. */
+bool fl_cursor_take_out(struct fl_cursor *cursor, int64_t *seqs, size_t count);
+
+/* Leaves what the other one has too, on the lower timeline of the two, with the same effects. */
+bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other);
+
 /* Lifts the base up to where everything is settled and delivered, and forgets the ranges below. */
 void fl_cursor_settle(struct fl_cursor *cursor, int64_t horizon);
 

@@ -1,11 +1,12 @@
 /* What a plain script needs of its process: waiting, the clock, a file saved safely; and what a
-   command needs: signals and the terminal. */
+   command needs: signals and the terminal; and which process it is. */
 #include "lua_process.h"
 
 #include "atomic_file.h"
 #include "compat.h"
 #include "job.h"
 #include "lua_values.h"
+#include "process_identity.h"
 
 #include <errno.h>
 #include <math.h>
@@ -85,6 +86,27 @@ static int core_caught(lua_State *L) {
   return 1;
 }
 
+/* core.process(): a text without a blank that names this process, for core.lives; nil where the
+   system does not tell enough. */
+static int core_process(lua_State *L) {
+  char identity[FL_IDENTITY_SIZE];
+  lua_pushstring(L, fl_process_identity(identity) ? identity : NULL);
+  return 1;
+}
+
+/* core.lives(identity): whether the process of that name lives; nil where that cannot be known: it
+   is of another machine or container, of another start of this one, or the text is no such name. */
+static int core_lives(lua_State *L) {
+  size_t length;
+  const char *identity = luaL_checklstring(L, 1, &length);
+  enum fl_life life = strlen(identity) == length ? fl_process_lives(identity) : FL_LIFE_UNKNOWN;
+  if (life == FL_LIFE_UNKNOWN)
+    lua_pushnil(L);
+  else
+    lua_pushboolean(L, life == FL_LIFE_LIVES);
+  return 1;
+}
+
 /* core.terminal(fd): columns and rows of the terminal (0 where it does not say); nil where fd is
    none. */
 static int core_terminal(lua_State *L) {
@@ -102,5 +124,7 @@ const luaL_Reg fl_process_functions[] = {{"poll", core_poll},
                                          {"save", core_save},
                                          {"catch_signals", core_catch_signals},
                                          {"caught", core_caught},
+                                         {"process", core_process},
+                                         {"lives", core_lives},
                                          {"terminal", core_terminal},
                                          {NULL, NULL}};

@@ -272,17 +272,34 @@ static void push_ranges(lua_State *L, const struct fl_cursor *cursor) {
   lua_remove(L, -2);
 }
 
-/* Parses the position at index 1 into a cursor that belongs to a userdata, so that what it holds
-   is freed also where Lua raises an error for lack of memory. NULL: nil, and what is wrong with it,
-   are on top of the stack. */
-static struct fl_cursor *parsed(lua_State *L) {
-  const char *position = fl_check_text(L, 1), *wrong;
-  struct fl_log_reader *scratch = new_reader(L);
-  wrong = fl_cursor_parse(&scratch->reader.cursor, position);
-  if (!wrong) return &scratch->reader.cursor;
+/* A cursor that belongs to a userdata on top of the stack, so that what it holds is freed also where
+   Lua raises an error for lack of memory. */
+static struct fl_cursor *new_cursor(lua_State *L) { return &new_reader(L)->reader.cursor; }
+
+/* False: nil, and what is wrong with the position, are on top of the stack. */
+static bool parse_into(lua_State *L, struct fl_cursor *cursor, const char *position) {
+  const char *wrong = fl_cursor_parse(cursor, position);
+  if (!wrong) return true;
   lua_pushnil(L);
   lua_pushstring(L, wrong);
-  return NULL;
+  return false;
+}
+
+/* The position at index 1. NULL: nil, and what is wrong with it, are on top of the stack. */
+static struct fl_cursor *parsed(lua_State *L) {
+  const char *position = fl_check_text(L, 1);
+  struct fl_cursor *cursor = new_cursor(L);
+  return parse_into(L, cursor, position) ? cursor : NULL;
+}
+
+/* Pushes the text of a position that is not needed any longer. */
+static int push_position(lua_State *L, struct fl_cursor *cursor) {
+  size_t ranges = cursor->count > FL_RANGES_SAVED ? 0 : cursor->count;
+  char *text = lua_newuserdata(L, FL_POSITION_ROOM(ranges));
+  fl_cursor_print(cursor, text);
+  fl_cursor_free(cursor);
+  lua_pushstring(L, text);
+  return 1;
 }
 
 /* core.parse_position(text): its timeline (0: none is named), the seq up to which everything was
@@ -318,14 +335,68 @@ int fl_core_position_text(lua_State *L) {
    its own. Or nil and what is wrong with the position. */
 int fl_core_place(lua_State *L) {
   struct fl_cursor *cursor;
-  char *text;
   lua_settop(L, 2);
   cursor = parsed(L);
   if (!cursor) return 2;
   if (!lua_isnil(L, 2)) cursor->timeline = (uint32_t)fl_checkint64(L, 2);
   cursor->lsn = 0;
-  text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count));
-  fl_cursor_print(cursor, text);
-  lua_pushstring(L, text);
-  return 1;
+  return push_position(L, cursor);
+}
+
+/* The list of seqs at index 2, as an array that lies in a userdata on top of the stack. */
+static int64_t *check_seqs(lua_State *L, size_t *count) {
+  int64_t *seqs;
+  size_t i;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  *count = lua_rawlen(L, 2);
+  seqs = lua_newuserdata(L, (*count + 1) * sizeof *seqs);
+  for (i = 0; i < *count; i++) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    luaL_argcheck(L, fl_whole(L, -1, &seqs[i]), 2, "seqs must be whole numbers");
+    lua_pop(L, 1);
+  }
+  return seqs;
+}
+
+/* core.without(position, seqs): the position out of which these seqs are taken, a list in any
+   order, so that they are handed out again; what it does not have behind it changes nothing. It
+   rests on nothing then. Or nil and what is wrong with the position. */
+int fl_core_without(lua_State *L) {
+  size_t count;
+  int64_t *seqs = check_seqs(L, &count);
+  struct fl_cursor *cursor = parsed(L);
+  if (!cursor) return 2;
+  if (!fl_cursor_take_out(cursor, seqs, count)) return luaL_error(L, "forgelog: out of memory");
+  return push_position(L, cursor);
+}
+
+/* A text of the list at index 1, which keeps it. */
+static const char *list_text(lua_State *L, int i) {
+  size_t length;
+  const char *text;
+  lua_rawgeti(L, 1, i);
+  luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 1, "a list of positions expected");
+  text = lua_tolstring(L, -1, &length);
+  luaL_argcheck(L, strlen(text) == length, 1, "text with a zero byte");
+  lua_pop(L, 1);
+  return text;
+}
+
+/* core.common(positions): the position that has behind it what each one of the list has, at least
+   one; on the lowest of their timelines, 0 where one names none. It rests on nothing, unless it is
+   the only one. Or nil and what is wrong with one of them. */
+int fl_core_common(lua_State *L) {
+  struct fl_cursor *common, *other;
+  int i, count;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  count = (int)lua_rawlen(L, 1);
+  common = new_cursor(L);
+  other = new_cursor(L);
+  if (!parse_into(L, common, list_text(L, 1))) return 2;
+  for (i = 2; i <= count; i++) {
+    if (!parse_into(L, other, list_text(L, i))) return 2;
+    if (!fl_cursor_intersect(common, other)) return luaL_error(L, "forgelog: out of memory");
+  }
+  fl_cursor_free(other);
+  return push_position(L, common);
 }

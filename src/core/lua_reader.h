@@ -10,9 +10,11 @@ void fl_setup_readers(lua_State *L);
 /* connection:reader(position, tables, live): see lua_reader.c. */
 int fl_connection_reader(lua_State *L);
 
-/* core.parse_position(text) and core.position_text(timeline, seq): see lua_reader.c. */
+/* Positions as text, core.parse_position and so on: see lua_reader.c. */
 int fl_core_parse_position(lua_State *L);
 int fl_core_position_text(lua_State *L);
 int fl_core_place(lua_State *L);
+int fl_core_without(lua_State *L);
+int fl_core_common(lua_State *L);
 
 #endif

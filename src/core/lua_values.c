@@ -2,6 +2,7 @@
 #include "lua_values.h"
 
 #include "compat.h"
+#include "hash.h"
 #include "kept.h"
 #include "number.h"
 
@@ -38,6 +39,16 @@ int fl_core_parse_number(lua_State *L) {
     lua_pushnumber(L, number);
   else
     lua_pushnil(L);
+  return 1;
+}
+
+/* No number is taken for a text: not every Lua writes it alike. */
+int fl_core_hash(lua_State *L) {
+  size_t length;
+  const char *text;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  text = lua_tolstring(L, 1, &length);
+  fl_pushinteger(L, fl_hash(text, length));
   return 1;
 }
 

@@ -14,6 +14,10 @@ int fl_core_number_text(lua_State *L);
 /* core.parse_number(text): the number; nil: the text is no decimal number. */
 int fl_core_parse_number(lua_State *L);
 
+/* core.hash(text): a whole number from 0 to 2^32 - 1, for the same text the same everywhere and for
+   ever; see hash.h. */
+int fl_core_hash(lua_State *L);
+
 /* Makes the metatable of error tables. */
 void fl_setup_errors(lua_State *L);
 

@@ -13,7 +13,10 @@ static const luaL_Reg functions[] = {{"connection", fl_core_connection},
                                      {"parse_number", fl_core_parse_number},
                                      {"parse_position", fl_core_parse_position},
                                      {"position_text", fl_core_position_text},
-                                    {"place", fl_core_place},
+                                     {"place", fl_core_place},
+                                     {"without", fl_core_without},
+                                     {"common", fl_core_common},
+                                     {"hash", fl_core_hash},
                                      {NULL, NULL}};
 
 /* core.words: the words that stand for the same text in every SQL statement. */
