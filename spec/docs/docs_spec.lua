@@ -268,7 +268,7 @@ describe("the reference", function()
     -- A contract is what somebody who writes a waiter or a store goes by.
     for module, words in pairs({
       ["forgelog.wait"] = "wait(fd, events, seconds), now(), cancel(fd), connecting(conn)",
-      ["forgelog.store"] = "load(log, name), save(log, name, position, last), instance()",
+      ["forgelog.store"] = "load(log, name), save(log, name, position, last, claim), instance()",
     }) do
       local text = page(module)
       for word in words:gmatch("%l+%b()") do

@@ -29,13 +29,14 @@ local SLICE = 1 -- seconds after which a waiting run() looks whether it was stop
 local GRACE = 2 -- seconds that the end takes at most, where work is done but not saved
 
 -- Codes of a wait that ended without changes, which is no failure.
-local WAITED = { no_change = true, not_connected = true, no_answer = true, unfinished = true }
+local WAITED = { no_change = true, not_connected = true, no_answer = true, unfinished = true,
+  paused = true }
 
 local known = {
   conninfo = "any", name = "string", position = "any", on_changes = "function",
   on_resync = "function", on_error = "function", batch = "positive", start = "string",
   transaction = "boolean", exclusive = "string", schema = "string", wait = "any",
-  timeout = "seconds", settle = "seconds",
+  timeout = "seconds", settle = "seconds", lease = "seconds",
 }
 for name, kind in pairs(states.FOLLOWS) do known[name] = kind end
 

@@ -69,7 +69,7 @@ local function has_horizon(status) return status.horizon ~= nil end
 
 local function can_read_consumers(status) return status.consumers_error == nil end
 
-local function is_running(consumer) return consumer.pid ~= nil end
+local function is_running(consumer) return consumer.running end
 
 local function number_of_tables(status) return #status.tables end
 

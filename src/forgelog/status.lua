@@ -188,11 +188,11 @@ end
 -- (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of `Log:horizon`);
 -- `consumers` of the table store, sorted by name: `name`, `position`, `seq`, `updated_at`,
 -- `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change that was
--- not delivered to it), `gap` (false or the reason why it must resync), `pid` and
--- `application_name` of the session that runs it; or none and `consumers_error`; `tables`, sorted:
--- as of `Log:watched`, with `name`; `lost`, tables that were watched and of which changes are or
--- were missed: `name`, `code`, `wrong` (in words; see `forgelog.tables.remembered`). Numbers that
--- are not known are nil. Or nil and an error
+-- not delivered to it), `gap` (false or the reason why it must resync), `running`, `pid` and
+-- `application_name` of the session that runs it (nil behind a pooler), `paused`; or none and
+-- `consumers_error`; `tables`, sorted: as of `Log:watched`, with `name`; `lost`, tables that were
+-- watched and of which changes are or were missed: `name`, `code`, `wrong` (in words; see
+-- `forgelog.tables.remembered`). Numbers that are not known are nil. Or nil and an error
 function status.status(conn, opts)
   opts = check.options("status", opts, { settle = "seconds" })
   conn = uncompiled(conn)

@@ -4,10 +4,11 @@
 --
 -- - `load(log, name)`: returns the position that was saved last (nil: none was), or nil and an
 --   error;
--- - `save(log, name, position, last)`: saves it and returns true, or nil and an error. `last` is
---   the position that was loaded or saved before (nil: none). A store that others may write to as
---   well compares it, and returns an error with the code "superseded" where the stored one is
---   another: the consumer then begins again from what is stored;
+-- - `save(log, name, position, last, claim)`: saves it and returns true, or nil and an error.
+--   `last` is the position that was loaded or saved before (nil: none). A store that others may
+--   write to as well compares it, and returns an error with the code "superseded" where the stored
+--   one is another: the consumer then begins again from what is stored. `claim` is the consumer's
+--   claim on its name, for the table store;
 -- - `transactional` (optional): true where `save` writes by the given log, so that the position
 --   commits together with the handler's work. Such a store must not raise errors;
 -- - `instance()` (optional): text that differs between two stores which use the same names, such as

@@ -13,6 +13,7 @@ local TRIES = 10 -- runs of the --exec command with one batch
 -- Seconds for connecting again, and for the answer of a server that may be gone, where --timeout
 -- does not say them.
 local PATIENCE, SILENCE = 60, 15
+local LEASE = 600 -- seconds: nothing can renew a lease while an --exec command runs
 
 local must = errors.must
 
@@ -24,12 +25,14 @@ local function parse(position)
   error(("%q is no position: %s"):format(position, wrong), 0)
 end
 
--- Claims the name, so that one drain or follow of it runs at a time. Behind a pooler the claim
--- would stay with a server connection that others use too, so it is given back there: of two
--- drains at once one then fails to save its position.
-local function claim_name(run)
+-- Claims the name, so that one drain or follow of it runs at a time. Where that is a session's
+-- lock, it would behind a pooler stay with a server connection that others use too, so it is given
+-- back there: of two drains at once one then fails to save its position.
+local function claim_name(run, options)
   local conn = run.log.connection
   must(conn:locate()) -- a missing log is reported first
+  run.claim = run.claim
+    or must(claim.new(conn, options.name, { lease = options.exec and LEASE or nil }))
   local _, pooled = must(run.claim:take(conn))
   if pooled then run.claim:release(conn) end
 end
@@ -48,8 +51,7 @@ local function begin(context, log, options)
   local run = { log = log, store = stream.store(options, context.note), unsaved = false }
   -- What is wrong there is told before anything is saved.
   must(names.resolve(log.connection, "drain", stream.filter(options, {}), {}))
-  run.claim = options.name and claim.new(options.name)
-  if run.claim then claim_name(run) end
+  claim_name(run, options)
   run.sink, run.left, run.tries = make_sink(context, options), options.limit, 0
   run.saved = must(run.store.load(log, options.name))
   run.upto = settled(log, options.settle)
@@ -61,15 +63,16 @@ local function begin(context, log, options)
   return run
 end
 
--- Raises where the connection, which may have rested beside an --exec command, is gone.
+-- Raises where the connection, which may have rested beside an --exec command, is gone, or another
+-- has claimed the name.
 local function prove(context, run)
-  must(claim.prove(run.log.connection:limited(context.options.timeout or SILENCE)))
+  must(run.claim:prove(run.log.connection:limited(context.options.timeout or SILENCE)))
 end
 
 -- Gives a batch to the sink. An --exec command that fails is given it again, later each time.
 local function deliver(context, run, batch)
   for attempt = 1, TRIES do
-    if run.claim then prove(context, run) end
+    prove(context, run)
     local ok, err = pcall(run.sink, batch)
     if ok then return end
     if not context.options.exec or attempt == TRIES or errors.ends(err) then error(err, 0) end
@@ -80,8 +83,9 @@ end
 
 local function save(context, run)
   if run.unsaved and run.position ~= run.saved then
-    if run.claim then prove(context, run) end
-    must(context:unbroken(run.store.save, run.log, context.options.name, run.position, run.saved))
+    if context.options.name then prove(context, run) end
+    must(context:unbroken(run.store.save, run.log, context.options.name, run.position, run.saved,
+      run.claim))
     run.saved = run.position
   end
   run.unsaved = false
@@ -131,7 +135,7 @@ end
 -- ours as before, and what was delivered meanwhile is saved.
 local function resume(context, run)
   local options = context.options
-  if run.claim then claim_name(run) end
+  claim_name(run, options)
   local stored = must(run.store.load(run.log, options.name))
   if run.unsaved and stored == run.position then
     run.saved = stored -- its answer was lost
@@ -171,6 +175,13 @@ local function drain_on(context, run)
   end
 end
 
+-- Gives the claim back: behind a pooler nobody sees that this session has ended.
+local function give_back(context, run)
+  local conn = run.log.connection
+  if conn:lost() or conn:busy() or conn:in_transaction() then return end
+  pcall(context.unbroken, context, run.claim.release, run.claim, conn:limited(SILENCE))
+end
+
 --- Drains.
 -- @param context of `forgelog.cli.lib.context`
 -- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `format`, `name`,
@@ -178,6 +189,7 @@ end
 return function(context, options)
   local run = begin(context, context:connect(), options)
   local ok, err = pcall(drain_on, context, run)
+  give_back(context, run)
   if ok then return end
   if context.interrupted(err) then
     stream.say_stopped(context, run.saved or run.began, options)

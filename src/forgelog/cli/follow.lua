@@ -7,6 +7,7 @@ local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
 
 local SLICE = 0.5 -- seconds of one wait for changes
+local LEASE = 600 -- seconds: nothing can renew a lease while an --exec command runs
 
 -- What a user of the command is told: it has no handler, but a sink that tells enough by itself.
 local function words(err)
@@ -23,6 +24,7 @@ local function make_consumer(context, options, store, over)
     conninfo = context.conninfo, schema = options.schema, timeout = options.timeout,
     wait = context.waiter, name = options.name, position = store,
     batch = options.batch, poll = options.poll, listen = not options.no_listen,
+    lease = options.exec and LEASE or nil,
     start = options.since == "now" and "now" or "beginning",
     on_changes = function(changes)
       context:shield() -- until the position is saved

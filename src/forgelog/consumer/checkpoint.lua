@@ -4,21 +4,22 @@
 -- their own: a server that does not answer counts as gone.
 -- @module forgelog.consumer.checkpoint
 local calls = require "forgelog.consumer.calls"
-local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
 local failure = require "forgelog.consumer.failure"
 
 local Checkpoint = {}
 Checkpoint.__index = Checkpoint
 
--- Seconds after which a position that moved without changes for this consumer is saved.
-local HEARTBEAT = 10
+-- Seconds after which a position that moved without changes for this consumer is saved, and after
+-- which also that all its work is done.
+local HEARTBEAT, RESTED = 2, 10
+-- Seconds that giving back the claim may take.
+local RELEASE = 0.5
 -- Seconds that a step waits for a save, if its time is over before.
 local SAVING = 0.5
 
 -- Who must not wait for a name at the start still waits for it after a loss of the connection.
 local function take_claim(self, refuse)
-  if not self._claim then return true end
   local ok, err = self._claim:take(self._conn)
   if ok then return true end
   if err.code == "name_taken" then err.retryable = not refuse end
@@ -107,12 +108,36 @@ end
 -- @number[opt] time by the connection's clock; nil: as long as it takes
 function Checkpoint:step_until(time) self._stop_at = time end
 
---- Has the connection show that it stands, and with it the claim, unless a save is under way on it.
+-- Asks the claim, unless a save is under way on the connection. Where another program has it by
+-- now, that is no error of the connection: see `superseded`.
+local function ask_claim(self, what, in_any_case)
+  if self._saving or self._superseded then return true end
+  local ok, err = within(self, self._stop_at, self._claim[what], self._claim, self._conn,
+    in_any_case)
+  if ok or err.code ~= "superseded" then return ok, err end
+  self._superseded = true
+  return true
+end
+
+--- Has the connection show that it stands, and with it the claim. See also `superseded`.
 -- @bool[opt] in_any_case also where the connection has not rested
 -- @return true; or nil and an error
-function Checkpoint:prove(in_any_case)
-  if self._saving then return true end
-  return within(self, self._stop_at, claim.prove, self._conn, in_any_case)
+function Checkpoint:prove(in_any_case) return ask_claim(self, "prove", in_any_case) end
+
+--- How often something was asked of the consumer from outside, as far as it knows.
+function Checkpoint:asked() return self._claim:asked() end
+
+--- Whether the consumer was paused from outside, as far as it knows.
+function Checkpoint:paused() return self._claim:paused() end
+
+--- Gives the claim back: the consumer ends, or begins anew.
+function Checkpoint:release()
+  local conn = self._conn
+  if not self._held or conn:lost() or conn:closed() or conn:busy() or conn:in_transaction() then
+    return
+  end
+  self._held = false
+  within(self, conn:now() + RELEASE, self._claim.release, self._claim, conn)
 end
 
 --- Where no feed does so: connects again after a loss, and resumes.
@@ -152,7 +177,7 @@ function Checkpoint:unsaved() return self._work ~= nil and self._work.done == tr
 
 local function save(self, position)
   local ok, err = calls.store(self._store, self._held, "save", self._log, self._name,
-    position, self._saved)
+    position, self._saved, self._claim)
   if ok then
     self._beat = nil
     return true
@@ -189,7 +214,9 @@ end
 local function together(self, position, work, ...)
   local ok, err = begin(self)
   if not ok then return nil, err end
+  local began = self._conn:now()
   local done, raised = pcall(work, ...)
+  self._claim:note_work(self._conn:now() - began)
   if done then ok, err = save(self, position) end
   if done and ok then
     ok, err = self._conn:run("consumer.commit")
@@ -211,17 +238,25 @@ local function save_done(self, position)
   return ok, err
 end
 
+local function superseded(self)
+  local message = ("consumer %s is another program's by now"):format(self._name)
+  return core.error("query", message, nil, { code = "superseded", retryable = true })
+end
+
 -- The work, and then its position. The table store finds out whether another consumer of the name
 -- has saved meanwhile; with any other one the claim has to stand still.
 local function in_turn(self, position, work, ...)
   local own = self._work
   if not own.done then
     local ok, err, raised = stir(self)
+    local began = self._conn:now()
     if ok then ok, err, raised = calls.work(self._conn, work, ...) end
+    self._claim:note_work(self._conn:now() - began)
     if not ok then return nil, err, raised end
     own.done = true
-    if self._claim and not self._store.transactional then ok, err = self:prove(true) end
+    if self._name and not self._store.transactional then ok, err = self:prove(true) end
     if not ok then return nil, err end
+    if self._superseded then return nil, superseded(self) end
   end
   return save_done(self, position)
 end
@@ -246,16 +281,20 @@ function Checkpoint:commit(position, work, ...)
   return true
 end
 
---- After a wait without changes: the log goes on all the same, and the saved position follows it
--- once in a while, or a trim would pass it.
+--- After a wait without changes: the claim is looked after; and the log goes on all the same, so
+-- the saved position follows it once in a while, or a trim would pass it.
 -- @string position the present one
 -- @bool[opt] at_once whether it is saved now
 -- @return true; or nil and an error
 function Checkpoint:heartbeat(position, at_once)
   local now, saved = self._conn:now(), self._saved
-  if not at_once and now < self._saved_at + HEARTBEAT then return true end
-  local same = saved and core.place(position) == core.place(saved)
-  if same and (rests(saved) or not rests(position)) then return true end
+  local moved = not saved or core.place(position) ~= core.place(saved)
+  local rested = at_once or now >= self._saved_at + RESTED
+  local due = rested or moved and now >= self._saved_at + HEARTBEAT
+  if not due or not moved and (rests(saved) or not rests(position)) then
+    return ask_claim(self, "look")
+  end
+  if not rested then position = core.place(position) end
   self._saved_at, self._beat = now, position
   local ok, err = save(self, position)
   if not ok then return nil, err end
@@ -268,7 +307,7 @@ function Checkpoint:rest() self._saved_at = self._conn:now() end
 
 --- Makes it; nothing is asked yet.
 -- @tparam table settings `log` (by which the store works), `store`, `name`, `claim` (see
--- `forgelog.consumer.claim`; nil: the name is not claimed), `refuse` (bool: an error rather than a
+-- `forgelog.consumer.claim`), `refuse` (bool: an error rather than a
 -- wait, while another consumer of the name runs), `transaction` (bool)
 -- @return a checkpoint; its fields are its own, see the methods
 return function(settings)

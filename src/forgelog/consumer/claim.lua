@@ -1,8 +1,9 @@
---- The claim on a consumer's name, so that one consumer of a name runs at a time. It belongs to the
--- session, and ends with it.
+--- The claim on a consumer's name, so that one consumer of a name runs at a time. It is a lease,
+-- where the log has a place for it; elsewhere it is a lock, which belongs to the session and ends
+-- with it.
 -- @module forgelog.consumer.claim
 local backoff = require "forgelog.connection.backoff"
-local core = require "forgelog.core"
+local lease = require "forgelog.consumer.lease"
 
 local claim = {}
 
@@ -42,18 +43,6 @@ local function end_own(self, conn, holder)
   return rows and not rows[1]
 end
 
-local function taken(self, holder)
-  local about = ""
-  if holder then
-    local named = holder.application_name or ""
-    about = (" (pid %d%s%s)"):format(holder.pid, named ~= "" and ", " .. named or "",
-      holder.started and (", connected since %s UTC"):format(holder.started:sub(1, 19)) or "")
-  end
-  local message = ("another consumer named %s is running%s"):format(self._name, about)
-  return core.error("query", message, "55P03",
-    { code = "name_taken", pid = holder and holder.pid })
-end
-
 --- Takes it. Where an earlier session of this very claim still has it, that one is ended.
 -- @param conn the connection
 -- @return true, and whether a pooler stands before the server, where the claim may outlive this
@@ -67,30 +56,51 @@ function Claim:take(conn)
     got, result = try(self, conn)
     if got ~= false then return got, result end
   end
-  return nil, taken(self, rows[1])
+  return nil, lease.taken(self._name, rows[1])
 end
 
 --- Gives it back before the session ends.
 -- @param conn the connection
 function Claim:release(conn) conn:run("consumer.release", self._name) end
 
---- Has a connection that rested show that it stands, before work is begun: many a firewall or
--- server ends one that rests.
+--- Has a connection that rested show that it stands, and so does the lock, before work is begun:
+-- many a firewall or server ends one that rests.
 -- @param conn the connection, with a time limit: many a network drops one without a word
 -- @bool[opt] in_any_case also where it has not rested
 -- @return true; or nil and an error
-function claim.prove(conn, in_any_case)
+function Claim:prove(conn, in_any_case) -- luacheck: ignore 212 (self)
   if not in_any_case and conn:rested() <= RESTED then return true end
   local rows, err = conn:run("consumer.alive")
   if not rows then return nil, err end
   return true
 end
 
---- Makes a claim; it is not taken yet. It remembers the session in which it was taken last, so keep
--- it across connections.
--- @string name of the consumer
--- @return the claim
-function claim.new(name) return setmetatable({ _name = name, _session = nil }, Claim) end
+-- The rest of what a lease does.
+function Claim:look() return true end -- luacheck: ignore 212 (self)
+function Claim:note_work() end -- luacheck: ignore 212 (self)
+function Claim:asked() return 0 end -- luacheck: ignore 212 (self)
+function Claim:paused() return false end -- luacheck: ignore 212 (self)
+
+-- What a consumer has that claims nothing: it only proves that its connection stands.
+local none = setmetatable({}, { __index = Claim })
+function none:take() return true end -- luacheck: ignore 212 (self)
+function none:release() end -- luacheck: ignore 212 (self)
+
+--- Makes the claim that can be had; it is not taken yet. It remembers how it was taken last, so
+-- keep it across connections.
+-- @param conn the connection; the log must have been located
+-- @string[opt] name of the consumer; nil: it has none, and claims nothing
+-- @tparam table options `lease` (seconds that it lasts; default 15), `listen` (false: no session's
+-- lock can be had)
+-- @return the claim; or nil and an error
+function claim.new(conn, name, options)
+  if not name then return none end
+  local rows, err = conn:run("lease.may")
+  if not rows then return nil, err end
+  if rows[1].may then return lease.new(name, options.lease, rows[1].may_remove) end
+  if options.listen == false then return none end
+  return setmetatable({ _name = name, _session = nil }, Claim)
+end
 
 --- Removes the position that a consumer has saved in the table store, unless it runs. It then
 -- starts over, and no longer holds up a trim. (`consumer.forget`)
@@ -98,10 +108,11 @@ function claim.new(name) return setmetatable({ _name = name, _session = nil }, C
 -- @string name of the consumer
 -- @return the position (false: there was none); or nil and an error, SQLSTATE 55P03 while it runs
 function claim.forget(conn, name)
-  local own = claim.new(name)
+  local own
   local ok, err = conn:locate()
-  if ok then ok, err = own:take(conn) end
-  if not ok then return nil, err end
+  if ok then own, err = claim.new(conn, name, {}) end
+  if own then ok, err = own:take(conn) end
+  if not (own and ok) then return nil, err end
   local rows
   rows, err = conn:run("consumer.forget", name)
   own:release(conn)

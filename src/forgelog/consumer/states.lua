@@ -4,18 +4,21 @@
 --
 --     open    connects, claims the name, loads the position    -> take, resync
 --     resync  reads everything again, or sets the position     -> take
---     take    waits for changes                                -> handle, resync, open
+--     take    waits for changes                                -> handle, resync, paused, open
 --     handle  the handler works, and the position is saved     -> take, open
+--     paused  waits until whoever has paused it resumes it     -> take, open
 --
 -- A connection that is gone is replaced in each state, and what was done before stays done.
 -- @module forgelog.consumer.states
 local claim = require "forgelog.consumer.claim"
+local core = require "forgelog.core"
 local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
 local names = require "forgelog.tables.names"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
+local PAUSED = 1 -- seconds of a wait while the consumer is paused
 local ANSWER = 0.08 -- seconds beyond its time that a step waits for a connection
 local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose session ends anyway
 
@@ -94,7 +97,10 @@ end
 --- Closes what the consumer has open.
 function states.drop(self)
   close_feed(self, FAREWELL)
-  if self._checkpoint then self._last_saved = self._checkpoint:saved() end
+  if self._checkpoint then
+    self._checkpoint:release()
+    self._last_saved = self._checkpoint:saved()
+  end
   if self._log then self._log:close() end
   self._log, self._changes, self._checkpoint = nil, nil, nil
   self._connecting, self._resyncing = nil, nil
@@ -113,10 +119,13 @@ local function connect(self, timeout)
     self._names)
   if not filter then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
-  local claims = options.name ~= nil and options.listen ~= false
-  self._claim = self._claim or claims and claim.new(options.name) or nil
+  local own = log:limited(silence(options))
+  if not self._claim then
+    self._claim, err = claim.new(own.connection, options.name, options)
+    if not self._claim then return nil, err end
+  end
   self._checkpoint = make_checkpoint {
-    log = log:limited(silence(options)),
+    log = own,
     store = self._store,
     name = options.name,
     claim = self._claim,
@@ -180,7 +189,25 @@ function states.resync(self, timeout)
   return follow(self, checkpoint:saved()), 0
 end
 
+-- A feed that nobody asks for changes would have writers notify it.
+local function pause(self)
+  self._paused_at = self._feed:position()
+  close_feed(self)
+  return "paused"
+end
+
+function states.paused(self, timeout)
+  local checkpoint = self._checkpoint
+  local ok, err = connected(self, timeout)
+  if not ok then return nil, err end
+  if checkpoint:superseded() then return "open" end
+  if not checkpoint:paused() then return follow(self, self._paused_at) end
+  self._waiter.wait(nil, "", math.min(timeout or PAUSED, PAUSED))
+  return nil, core.error("timeout", "the consumer is paused", nil, { code = "paused" })
+end
+
 function states.take(self, timeout, most)
+  if self._checkpoint:paused() then return pause(self) end
   local options, feed = self._options, self._feed
   local changes, err = feed:batch(most or options.batch, timeout)
   if self._feed ~= feed then return nil, err end -- it was closed meanwhile

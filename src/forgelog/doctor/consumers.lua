@@ -30,7 +30,7 @@ local function lags(run, one, lag, kept_for)
   local message = "consumer %s is %s, and trims delete what is older than %s: they may pass it by"
   local advice = "%s it, and until it has caught up trim with --keep-consumers"
   run:warning("consumer_lag", message:format(one.name, lag, units.duration(kept_for)),
-    advice:format(one.pid and "speed up" or "start"))
+    advice:format(one.running and "speed up" or "start"))
 end
 
 -- What is wrong with one consumer; returns whether something is. Trims keep changes for a number of
@@ -42,7 +42,7 @@ local function judge_consumer(run, one, kept_for, now)
   local still = now - one.updated_at
   if one.gap then
     missed(run, one, forget)
-  elseif one.lag_changes > 0 and not one.pid and not run.server.standby and still > DAY then
+  elseif one.lag_changes > 0 and not one.running and not run.server.standby and still > DAY then
     stands_still(run, one, lag, still, forget)
   elseif one.lag_changes > 0 and one.lag_seconds > math.max(kept_for / 2, SMALL_LAG) then
     lags(run, one, lag, kept_for)

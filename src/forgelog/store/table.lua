@@ -13,10 +13,18 @@ local function load(log, name)
   return rows[1] and rows[1].position
 end
 
-local function save(log, name, position, last)
+-- Whether it was saved; or nil and an error.
+local function try(log, name, position, last, claim)
+  if claim and claim.save then return claim:save(log.connection, position, last) end
   local rows, err = log.connection:run("consumer.save", name, position, last)
   if not rows then return nil, err end
-  if rows[1].saved then return true end
+  return rows[1].saved
+end
+
+local function save(log, name, position, last, claim)
+  local saved, err = try(log, name, position, last, claim)
+  if saved == nil then return nil, err end
+  if saved then return true end
   local message = ("the position of consumer %s was moved by another of that name"):format(name)
   -- Loaded again, it is right.
   return nil, core.error("query", message, nil, { code = "superseded", retryable = true })

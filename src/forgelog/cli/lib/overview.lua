@@ -62,8 +62,11 @@ end
 local function state_of(context, consumer)
   if consumer.gap then
     return context.color("red", "gap (" .. consumer.gap .. "): must resync")
-  elseif consumer.pid then
-    return context.color("green", ("running, pid %d"):format(consumer.pid))
+  elseif consumer.paused then
+    return context.color("yellow", "paused")
+  elseif consumer.running then
+    local pid = consumer.pid and (", pid %d"):format(consumer.pid) or ""
+    return context.color("green", "running" .. pid)
   end
   return ("not running, saved %s"):format(clock(consumer.updated_at))
 end

@@ -8,13 +8,13 @@ WITH moved AS (
           SET position = $2, updated_at = pg_catalog.clock_timestamp()
         WHERE c.ctid = (SELECT n.ctid FROM @schema@.forge_change_log_consumers n
                          WHERE n.name >= $1 AND n.name <= $1 ORDER BY n.name DESC LIMIT 1)
-          AND c.position = $3
+          AND c.position IS NOT DISTINCT FROM $3
        RETURNING true),
      put AS (
        INSERT INTO @schema@.forge_change_log_consumers AS c (name, position, updated_at)
        SELECT $1, $2, pg_catalog.clock_timestamp() WHERE NOT EXISTS (SELECT FROM moved)
            ON CONFLICT (name) DO UPDATE
           SET position = excluded.position, updated_at = excluded.updated_at
-        WHERE c.position = $3
+        WHERE c.position IS NOT DISTINCT FROM $3
        RETURNING true)
 SELECT EXISTS (SELECT FROM moved) OR EXISTS (SELECT FROM put) AS saved;

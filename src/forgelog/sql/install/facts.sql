@@ -36,7 +36,8 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
                   AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()) AS locked,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class t WHERE t.relnamespace = n.oid
            AND t.relname IN (@own_tables@)
-       ) = 6 AND @consumers_have_leases@ AND @state_is_exact@ AND @state_has_timelines@ AS has_tables,
+       ) = 6 AND @consumers_have_leases@ AND @state_is_exact@
+         AND @state_has_timelines@ AS has_tables,
        NOT EXISTS (SELECT FROM (@missing_guards@) m) AS guarded,
        NOT EXISTS (
          SELECT FROM (VALUES @functions@,

@@ -1,0 +1,177 @@
+-- The lease on a consumer's name: who has it works alone, whoever stands between it and the server;
+-- who has slept through it saves nothing more.
+local consumer = require "forgelog.consumer"
+local consumers = require "support.consumers"
+local core = require "forgelog.core"
+local logs = require "support.logs"
+local pooler = require "support.pooler"
+local support = require "support"
+
+local must, handle, settle = logs.must, consumers.handle, consumers.settle
+
+-- The stores, of which each place in a spec has its own.
+local STORES = {
+  table = function() return consumer.table() end,
+  file = function(path) return consumer.file(path) end,
+}
+
+describe("the lease on a consumer's name", function()
+  local at, between
+  before_each(function() at = consumers.start() end)
+  after_each(function()
+    if between then between:stop() end
+    between = nil
+    at:close()
+  end)
+
+  local function pooled(options)
+    between = between or pooler.start(at.db)
+    local all = { conninfo = between.conninfo, listen = false, position = consumer.table() }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return at:writer(all)
+  end
+
+  for name, make in pairs(STORES) do
+    for _, transaction in ipairs(name == "table" and { true, false } or { false }) do
+      local how = name .. (transaction and ", in one transaction" or "")
+      it("is taken over when its time is over, and what its sleeper does is not saved: " .. how,
+        function()
+          local path, works, second = support.path("position"), 0, nil
+          local options = { position = make(path), transaction = transaction or nil, lease = 0.3,
+            batch = 20 }
+          at:add(10)
+          second = at:writer(options)
+          options.on_changes = function(changes, log)
+            works = works + 1
+            consumers.write(changes, log)
+            if works > 1 then return end
+            assert.equal("name_taken", select(2, second:step(0.01)).code)
+            handle(second, 10) -- while this one sleeps
+            at:add(5)
+            handle(second, 5)
+          end
+          local first, seen = at:writer(options)
+          local _, err = first:step(5)
+          assert.equal("superseded", err.code)
+          assert.equal("name_taken", select(2, first:step(0.1)).code)
+          assert.matches("another consumer named one is running (pid", seen.errors[2].err.message,
+            1, true)
+          second:close()
+          at:add(1)
+          handle(first, 1)
+          assert.same({ n = transaction and 16 or 26, different = 16 }, at:effects())
+        end)
+    end
+  end
+
+  it("lasts while it is renewed, whether changes come or not", function()
+    local one = pooled { lease = 0.4 }
+    local other = pooled { lease = 0.4 }
+    settle(one)
+    local until_then, taken = core.now() + 1.5, 0
+    while core.now() < until_then do
+      one:step(0.05)
+      if select(2, other:step(0)).code == "name_taken" then taken = taken + 1 end
+    end
+    assert.is_true(taken > 3, tostring(taken))
+    assert.same({}, one:stats().last_error or {})
+  end)
+
+  it("is as long as the longest work that was done under it", function()
+    local slow, works = pooled { lease = 0.1, on_changes = function() core.poll(nil, "", 0.3) end },
+      0
+    local other = pooled { lease = 0.1, on_changes = function() works = works + 1 end }
+    at:add(10)
+    handle(slow, 10)
+    local deadline = core.now() + 0.6
+    while core.now() < deadline do other:step(0.02) end
+    assert.equal(0, works)
+    at:add(1)
+    handle(other, 1)
+    assert.equal(1, works)
+  end)
+
+  it("is free at once behind a pooler when its consumer ends in order", function()
+    at:add(3)
+    local one, other = pooled { lease = 60 }, pooled { lease = 60 }
+    handle(one, 3)
+    assert.equal("name_taken", select(2, other:step(0.2)).code)
+    one:close()
+    at:add(2)
+    local began = core.now()
+    handle(other, 2)
+    assert.is_true(core.now() - began < 5)
+    assert.same({ n = 5, different = 5 }, at:effects())
+  end)
+
+  it("is free at once for others on its machine when its program was killed", function()
+    at:add(3)
+    between = pooler.start(at.db)
+    local running = support.lua([[
+      local consumer = require "forgelog.consumer"
+      consumer.new { conninfo = ..., listen = false, name = "one", lease = 600,
+        position = consumer.table(), on_changes = function(changes, log)
+          for _, change in ipairs(changes) do
+            assert(log:query("INSERT INTO effect VALUES ($1)", change.seq))
+          end
+        end }:run()]], between.conninfo)
+    support.wait_until(function() return at:effects().n == 3 end, "the program's work")
+    local other = pooled { lease = 600 }
+    assert.equal("name_taken", select(2, other:step(0.2)).code)
+    running:kill("KILL")
+    running:wait()
+    at:add(2)
+    handle(other, 2)
+    assert.same({ n = 5, different = 5 }, at:effects())
+  end)
+
+  it("leaves nothing behind of a consumer that keeps its position elsewhere", function()
+    local one = at:writer { position = consumer.memory() }
+    settle(one)
+    local count = "SELECT count(*) AS n FROM forge_change_log_consumers"
+    assert.equal(1, must(at.log, count)[1].n)
+    one:close()
+    assert.equal(0, must(at.log, count)[1].n)
+  end)
+
+  it("is not given where an older program has locked the name, nor where it may not be written",
+    function()
+      local old = logs.connect(at.db)
+      must(old, [[SELECT pg_advisory_lock(x'464F5247'::int,
+        hashtext('forge_change_log'::regclass::oid::text || 'one'))]])
+      at:add(2)
+      local one = at:writer { position = consumer.table() }
+      assert.equal("name_taken", select(2, one:step(0.1)).code)
+      old:close()
+      handle(one, 2)
+      one:close()
+      local role = logs.role(at.log,
+        "GRANT SELECT ON forge_change_log, forge_change_log_state TO %s")
+      local conninfo = at.db:gsub("user=%S+", "user=" .. role)
+      local first = at:make { conninfo = conninfo, name = "two" }
+      settle(first)
+      local second = at:make { conninfo = conninfo, name = "two" }
+      assert.equal("name_taken", select(2, second:step(0.1)).code)
+      first:close()
+      second:close()
+      must(at.log, "DROP OWNED BY " .. role)
+    end)
+
+  it("has the consumer rest while it is paused from outside", function()
+    local pause = [[UPDATE forge_change_log_consumers SET paused_at = %s, asked = asked + 1
+      WHERE name = 'one']]
+    at:add(3)
+    local one = at:writer { position = consumer.table() }
+    handle(one, 3)
+    must(at.log, pause:format("now()"))
+    support.wait_until(function() return select(2, one:step(0.1)).code == "paused" end, "the pause")
+    at:add(4)
+    for _ = 1, 3 do assert.equal("paused", select(2, one:step(0.1)).code) end
+    assert.same({ n = 3, different = 3 }, at:effects())
+    one:close() -- it stays so
+    assert.equal("paused", select(2, one:step(0.5)).code)
+    must(at.log, pause:format("NULL"))
+    handle(one, 4)
+    assert.same({ n = 7, different = 7 }, at:effects())
+  end)
+end)

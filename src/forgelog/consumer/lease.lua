@@ -1,0 +1,178 @@
+--- The lease on a consumer's name: a row of the table of consumers says who works for the name, and
+-- until when, by the server's clock. It belongs to no session, so it holds behind a pooler too. Its
+-- epoch, which grows each time that it is taken, keeps a program from saving that has slept through
+-- its lease.
+-- @module forgelog.consumer.lease
+local core = require "forgelog.core"
+
+local lease = {}
+
+local Lease = {}
+Lease.__index = Lease
+
+local SECONDS = 15
+-- Seconds after which a consumer asks whether the lease is still its own, and what it was asked.
+local LOOK = 1
+-- A lease lasts as many times as long as the longest work that was done under it.
+local LONGER = 3
+
+local function note(self, row, now)
+  self._seen_at, self._asked, self._paused = now, row.asked, row.paused
+end
+
+local function lost(self)
+  self._epoch = nil
+  local message = ("consumer %s is another program's by now: its lease was over"):format(self._name)
+  return core.error("query", message, nil, { code = "superseded", retryable = true })
+end
+
+--- The error of a name that another one has.
+-- @string name of the consumer
+-- @param holder `pid`, `application_name`, `started`, `seconds`, as far as they are known; or nil
+-- @return an error, SQLSTATE 55P03, code "name_taken"
+function lease.taken(name, holder)
+  local about = {}
+  if holder and holder.pid then about[1] = ("pid %d"):format(holder.pid) end
+  local named = holder and holder.application_name or ""
+  if named ~= "" then about[#about + 1] = named end
+  if holder and holder.started then
+    about[#about + 1] = ("connected since %s UTC"):format(holder.started:sub(1, 19))
+  end
+  if holder and holder.seconds and not holder.pid then
+    about[#about + 1] = ("for %.0f more seconds"):format(math.max(holder.seconds, 0))
+  end
+  local message = ("another consumer named %s is running%s"):format(name,
+    about[1] and (" (%s)"):format(table.concat(about, ", ")) or "")
+  return core.error("query", message, "55P03",
+    { code = "name_taken", pid = holder and holder.pid })
+end
+
+-- Tries to take it, also from a holder that is gone. true; false; or nil and an error.
+local function try(self, conn, gone)
+  local rows, err = conn:run("lease.take", self._name, self._holder, self:seconds(),
+    conn:fact("backend"), gone)
+  if not rows then return nil, err end
+  if not rows[1] then return false end
+  self._epoch = rows[1].epoch
+  note(self, rows[1], conn:now())
+  self._renewed_at = self._seen_at
+  return true
+end
+
+--- Takes it: where it is free, where its time is over, where the session that took it has ended,
+-- and from a program of this machine that is gone.
+-- @param conn the connection
+-- @return true; or nil and an error, SQLSTATE 55P03 and code "name_taken" while another has it
+function Lease:take(conn)
+  local got, err = try(self, conn)
+  if got ~= false then return got, err end
+  local rows
+  rows, err = conn:run("lease.holder", self._name)
+  if not rows then return nil, err end
+  local holder = rows[1]
+  local process = holder and holder.holder and holder.holder:match("^(.*)/%x+$")
+  if not holder or process and core.lives(process) == false then
+    got, err = try(self, conn, holder and holder.holder)
+    if got ~= false then return got, err end
+  end
+  return nil, lease.taken(self._name, holder)
+end
+
+-- Asks about it; true, or nil and an error.
+local function ask(self, conn, statement, ...)
+  local rows, err = conn:run(statement, self._name, self._epoch, ...)
+  if not rows then return nil, err end
+  if not rows[1] then return nil, lost(self) end
+  note(self, rows[1], conn:now())
+  return true
+end
+
+--- Renews it, so that it lasts its whole time from now on.
+-- @param conn the connection
+-- @return true; or nil and an error, code "superseded" where another has it
+function Lease:renew(conn)
+  local ok, err = ask(self, conn, "lease.renew", self:seconds())
+  if ok then self._renewed_at = conn:now() end
+  return ok, err
+end
+
+--- Makes sure of it before work is begun or saved elsewhere, unless that has just been done.
+-- @param conn the connection
+-- @bool[opt] in_any_case also where it has just been done
+-- @return true; or nil and an error, code "superseded" where another has it
+function Lease:prove(conn, in_any_case)
+  if not self._epoch then return nil, lost(self) end
+  local now = conn:now()
+  if in_any_case or now - self._renewed_at > self:seconds() / 3 then return self:renew(conn) end
+  if now - self._seen_at <= LOOK then return true end
+  return ask(self, conn, "lease.look")
+end
+
+--- Saves a position, and renews the lease with it.
+-- @param conn the connection
+-- @string position to save
+-- @string[opt] last the one saved before
+-- @return true; false where the saved position is another than `last`, or the lease another's; or
+-- nil and an error
+function Lease:save(conn, position, last)
+  local rows, err = conn:run("lease.save", self._name, position, last, self._epoch, self:seconds())
+  if not rows then return nil, err end
+  if not rows[1] then return false end
+  note(self, rows[1], conn:now())
+  self._renewed_at = self._seen_at
+  return true
+end
+
+--- Gives it back before its time. A row that was made for it and says nothing else is removed.
+-- @param conn the connection
+function Lease:release(conn)
+  local epoch = self._epoch
+  self._epoch = nil
+  if not epoch then return end
+  local removed = self._may_remove and conn:run("lease.remove", self._name, epoch)
+  if not (removed and removed[1]) then conn:run("lease.release", self._name, epoch) end
+end
+
+--- How long work took that was done under it: it lasts longer from now on, so that another program
+-- does not take it in the middle of work that is as long.
+-- @number seconds of the work
+function Lease:note_work(seconds) self._longest = math.max(self._longest, seconds) end
+
+--- Seconds that it is taken and renewed for.
+function Lease:seconds() return math.max(self._seconds, LONGER * self._longest) end
+
+--- After a wait without changes: what `prove` does.
+-- @param conn the connection
+-- @return as of `prove`
+function Lease:look(conn) return self:prove(conn) end
+
+--- How often something was asked of the consumer from outside.
+function Lease:asked() return self._asked end
+
+--- Whether the consumer was paused from outside.
+function Lease:paused() return self._paused end
+
+-- Names a holder: this program, so that others on this machine know when it is gone, and what no
+-- other holder has.
+local function holder()
+  local address = tostring({}):match("%x+$") or ""
+  local moment = math.floor(core.now() * 1e6)
+  return ("%s/%x%x%s"):format(core.process() or "", os.time(), moment, address)
+end
+
+--- Makes one that is not taken yet. The same object takes it again at once.
+-- @string name of the consumer
+-- @number[opt] seconds that it lasts; default 15
+-- @bool may_remove whether this role may remove rows of the table of consumers
+-- @return the lease
+function lease.new(name, seconds, may_remove)
+  return setmetatable({
+    _name = name, _seconds = seconds or SECONDS, _longest = 0,
+    _holder = holder(), _may_remove = may_remove,
+    _epoch = nil, -- of the time that it was taken last; nil: it is not ours
+    _asked = 0, _paused = false,
+    _seen_at = 0, _renewed_at = 0,
+  }, Lease)
+end
+
+return lease

@@ -1,0 +1,48 @@
+-- Takes the lease on a consumer's name: where nobody has it, where its time is over, where the
+-- session in which it was taken has ended, and from a holder that is known to be gone. Nobody waits
+-- here for the row, and no claim of an older program, which is a session's lock, is passed over. A
+-- new row begins with an epoch that no row of this name has had before.
+-- Parameters: $1 text (the name), $2 text (the holder), $3 double precision (seconds), $4 int (the
+-- server process that the connection was told of), $5 text (a holder that is gone; NULL: none is
+-- known).
+-- Columns: epoch bigint, asked bigint, paused boolean; no row while another holder has it.
+WITH old AS (
+       SELECT c.ctid, c.name, c.holder, c.lease_until, c.pid, c.started
+         FROM @schema@.forge_change_log_consumers c
+        WHERE c.ctid = (SELECT n.ctid FROM @schema@.forge_change_log_consumers n
+                         WHERE n.name >= $1 AND n.name <= $1 ORDER BY n.name DESC LIMIT 1)
+          FOR UPDATE SKIP LOCKED),
+     mine AS (
+       SELECT CASE WHEN a.pid = $4 THEN a.pid END AS pid,
+              CASE WHEN a.pid = $4 THEN @session_start@ END AS started
+         FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()),
+     free AS (
+       SELECT NOT EXISTS (SELECT FROM (SELECT $1::text AS name) c
+                            JOIN pg_catalog.pg_locks l ON @claim_lock@) AS free),
+     taken AS (
+       UPDATE @schema@.forge_change_log_consumers c
+          SET epoch = c.epoch + 1, holder = $2, pid = mine.pid, started = mine.started,
+              lease_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $3)
+         FROM old, mine, free
+        WHERE c.ctid = old.ctid AND free.free
+          AND (old.holder IS NULL OR old.holder IN ($2, $5)
+               OR old.lease_until <= pg_catalog.clock_timestamp()
+               OR old.pid IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM pg_catalog.pg_stat_activity a
+                     WHERE a.pid = old.pid AND (a.backend_start IS NULL
+                                                OR @session_start@ = old.started)))
+       RETURNING c.epoch, c.asked, c.paused_at IS NOT NULL AS paused),
+     made AS (
+       INSERT INTO @schema@.forge_change_log_consumers AS c
+              (name, epoch, holder, pid, started, lease_until)
+       SELECT $1, (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint, $2,
+              mine.pid, mine.started,
+              pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $3)
+         FROM mine, free
+        WHERE free.free AND NOT EXISTS (SELECT FROM @schema@.forge_change_log_consumers n
+                                         WHERE n.name = $1)
+           ON CONFLICT (name) DO NOTHING
+       RETURNING c.epoch, c.asked, false AS paused)
+SELECT epoch, asked, paused FROM taken
+ UNION ALL
+SELECT epoch, asked, paused FROM made;
