@@ -292,7 +292,8 @@ static bool intercepts(void) {
 }
 
 static void all_of(struct layer *layer, const char *only, bool possible, const char *why) {
-  static const char *const scenarios[] = {"connect", "query", "drain", "ranges", "tick", "trim"};
+  static const char *const scenarios[] = {"connect", "query", "drain", "ranges",
+                                          "tick",    "trim",  "sets"};
   size_t i;
   for (i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
     if (only && strcmp(only, scenarios[i]) != 0)

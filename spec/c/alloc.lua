@@ -248,5 +248,43 @@ function trim.check(context, ended, count, err)
   return complaint, ended and count ~= nil
 end
 
+-- Positions as sets of seqs, and the other functions of the core that need no connection.
+local sets = {}
+
+-- As many ranges as make their memory grow some times.
+function sets.prepare()
+  local core = require "forgelog.core"
+  local listed, seqs = {}, {}
+  for i = 1, 200 do
+    listed[i] = ("%d-%d"):format(1000 + 10 * i, 1005 + 10 * i)
+    seqs[i] = 2 * ((i * 37) % 200 + 1)
+  end
+  return { core = core, position = "1:1000:" .. table.concat(listed, ","), seqs = seqs }
+end
+
+function sets.run(context)
+  local core = context.core
+  local without, err = core.without(context.position, context.seqs)
+  if not without then return nil, err end
+  local common
+  common, err = core.common({ context.position, without, "1:1013" })
+  if not common then return nil, err end
+  return without, common, core.hash("orders\00042"), core.process(), core.lives("none")
+end
+
+function sets.check(context, ended, without, common, hash, process, lives)
+  if not ended then return strange(without) end
+  if not without then return strange(common) end
+  local ranges = select(2, without:gsub("[:,]%d+", "")) - 1
+  if not without:find("^1:1:3,5,") or ranges ~= 400 then return "without is " .. without end
+  if common ~= without:match("^(.*401%-1000)") .. ",1010-1013" then
+    return "common is " .. common
+  end
+  if hash ~= 3649918103 or process ~= context.core.process() or lives ~= nil then
+    return "hash, process or lives tell something else"
+  end
+  return nil, true
+end
+
 return { connect = connecting, query = query, drain = drain, ranges = ranges, tick = tick,
-  trim = trim }
+  trim = trim, sets = sets }

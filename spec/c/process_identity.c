@@ -138,7 +138,8 @@ static void test_unknown(void) {
   place = (size_t)(numbers - identity);
   for (i = 0; i < place; i++) fine &= unknown_changed(identity, i, identity[i] == '9' ? '8' : '9');
   ok(fine, "of another machine, start or namespace nothing is known");
-  for (i = 0; i < strlen(identity); i++) fine &= unknown_changed(identity, i, i < place ? '\0' : 'x');
+  for (i = 0; i < place; i++) fine &= unknown_changed(identity, i, '\0');
+  for (i = place; i < strlen(identity); i++) fine &= unknown_changed(identity, i, 'x');
   for (i = 0; i < 4; i++) {
     static const char *const wrong[] = {"0:5", "-1:5", "4294967297:5", "+7:5"};
     sprintf(other, "%.*s%s", (int)place, identity, wrong[i]);

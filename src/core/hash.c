@@ -1,4 +1,4 @@
-/* A hash of texts: FNV-1a, whose lowest bits alone spread badly, and a finalizer that mends that. */
+/* A hash of texts: FNV-1a, whose bits alone spread badly, and a finalizer that mends that. */
 #include "hash.h"
 
 static uint64_t fnv1a(const char *text, size_t length) {

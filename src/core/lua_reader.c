@@ -272,8 +272,8 @@ static void push_ranges(lua_State *L, const struct fl_cursor *cursor) {
   lua_remove(L, -2);
 }
 
-/* A cursor that belongs to a userdata on top of the stack, so that what it holds is freed also where
-   Lua raises an error for lack of memory. */
+/* A cursor that belongs to a userdata on top of the stack, so that what it holds is freed also
+   where Lua raises an error for lack of memory. */
 static struct fl_cursor *new_cursor(lua_State *L) { return &new_reader(L)->reader.cursor; }
 
 /* False: nil, and what is wrong with the position, are on top of the stack. */

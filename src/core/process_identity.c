@@ -72,7 +72,7 @@ bool fl_process_identity(char text[FL_IDENTITY_SIZE]) {
 /* Reads the two numbers behind the place: as they are written, and nothing else. */
 static bool parse_numbers(const char *text, long long *pid, unsigned long long *started) {
   char again[64];
-  if (strlen(text) >= sizeof again || sscanf(text, "%18lld:%18llu", pid, started) != 2) return false;
+  if (sscanf(text, "%18lld:%18llu", pid, started) != 2) return false;
   snprintf(again, sizeof again, "%lld:%llu", *pid, *started);
   return strcmp(again, text) == 0 && *pid > 0 && *pid <= INT32_MAX;
 }
