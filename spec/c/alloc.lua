@@ -275,8 +275,8 @@ end
 function sets.check(context, ended, without, common, hash, process, lives)
   if not ended then return strange(without) end
   if not without then return strange(common) end
-  local ranges = select(2, without:gsub("[:,]%d+", "")) - 1
-  if not without:find("^1:1:3,5,") or ranges ~= 400 then return "without is " .. without end
+  local count = select(2, without:gsub("[:,]%d+", "")) - 1
+  if not without:find("^1:1:3,5,") or count ~= 400 then return "without is " .. without end
   if common ~= without:match("^(.*401%-1000)") .. ",1010-1013" then
     return "common is " .. common
   end
