@@ -8,6 +8,8 @@ local check = require "forgelog.connection.options"
 local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
 local find_waiter = require "forgelog.wait"
+local group = require "forgelog.consumer.group"
+local lanes = require "forgelog.consumer.lanes"
 local states = require "forgelog.consumer.states"
 local store = require "forgelog.store"
 
@@ -15,12 +17,61 @@ local consumer = {
   memory = store.memory, file = store.file, table = store.table, shared = store.shared,
 }
 
---- Removes a consumer's position from the table store: an error, SQLSTATE 55P03, while that
--- consumer runs.
+--- Removes a consumer from the table store, with all its lanes, and what is parked for it: an
+-- error, SQLSTATE 55P03, while it runs.
 -- @param log a log
 -- @string name of the consumer
 -- @return the position (false: there was none); or nil and an error
 function consumer.forget(log, name) return claim.forget(log.connection, name) end
+
+--- Moves a consumer of the table store, with all its lanes, to another position, from which it then
+-- goes on: an error while it runs, SQLSTATE 55P03, and where changes after that position are gone,
+-- kind "gap".
+-- @param log a log
+-- @string name of the consumer
+-- @param position a position or a seq
+-- @return true, and the position that it had (nil: none); or nil and an error
+function consumer.rewind(log, name, position)
+  position = check.position("consumer.rewind", position)
+  local reason, upto = log:gap(position)
+  if reason == nil then return nil, upto end
+  if reason then
+    local message = "changes after %s are gone (%s), up to %s; a consumer that begins there must "
+      .. "resync"
+    return nil, core.error("gap", message:format(position, reason, tostring(upto)), nil,
+      { reason = reason, upto = upto })
+  end
+  if core.parse_position(position) == 0 and position ~= "0" then
+    position = core.place(position, log.connection:fact("timeline"))
+  end
+  return group.rewind(log.connection, name, position)
+end
+
+--- Gives a consumer of the table store another number of lanes (see the option `share`), without
+-- loss: all of them go on from what each lane had done, so that some changes come again. An error,
+-- SQLSTATE 55P03, while one of them runs.
+-- @param log a log
+-- @string name of the consumer
+-- @int[opt] count how many; 1: it has none; nil: only tells how many it has
+-- @return how many it had, and the position from which all go on (nil: they begin anew); or nil and
+-- an error
+function consumer.lanes(log, name, count)
+  if count ~= nil then check.argument("consumer.lanes", "count", count, "positive") end
+  return group.lanes(log.connection, name, count)
+end
+
+--- Has a consumer pause, with all its lanes, until `resume`: within about a second, where it runs,
+-- and behind the batch at hand; otherwise from its start on.
+-- @param log a log
+-- @string name of the consumer
+-- @return true, and whether it was paused already; or nil and an error, code "no_consumer"
+function consumer.pause(log, name) return group.pause(log.connection, name, true) end
+
+--- Ends that.
+-- @param log a log
+-- @string name of the consumer
+-- @return true, and whether it was paused; or nil and an error, code "no_consumer"
+function consumer.resume(log, name) return group.pause(log.connection, name, false) end
 
 local Consumer = {}
 Consumer.__index = Consumer
@@ -36,7 +87,7 @@ local known = {
   conninfo = "any", name = "string", position = "any", on_changes = "function",
   on_resync = "function", on_error = "function", batch = "positive", start = "string",
   transaction = "boolean", exclusive = "string", schema = "string", wait = "any",
-  timeout = "seconds", settle = "seconds", lease = "seconds",
+  timeout = "seconds", settle = "seconds", lease = "seconds", share = "string", key = "function",
 }
 for name, kind in pairs(states.FOLLOWS) do known[name] = kind end
 
@@ -94,6 +145,10 @@ function consumer.new(options)
   local starts = options.on_resync and { "resync", "beginning", "now" } or { "beginning", "now" }
   self._start = one_of(options, "start", starts)
   self._refuse = one_of(options, "exclusive", { "wait", "refuse" }) == "refuse"
+  self._lane = lanes.parse(options.share, options.name)
+  if self._lane and not self._store.transactional then
+    check.misuse("consumer.new", "share needs position = consumer.table(), a position a lane")
+  end
   return self
 end
 
@@ -171,6 +226,14 @@ end
 --- Has run() return once the batch at hand is done; within a second when it waits. May be called by
 -- a handler.
 function Consumer:stop() self._stopping = true end
+
+--- Whether this program handles the changes of a row; without the option `share` it does all. For
+-- an `on_resync` that reads the rows of its own lane only.
+-- @tparam table change `table_name` and `row_id`, and what the option `key` looks at
+-- @treturn bool
+function Consumer:owns(change)
+  return not self._lane or self._lane:owns(change, self._options.key)
+end
 
 --- Closes the connection; a later step opens it again and goes on from the saved position. Where
 -- work is done whose position could not be saved yet, it tries that once more, and waits two

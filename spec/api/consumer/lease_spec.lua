@@ -36,11 +36,11 @@ describe("the lease on a consumer's name", function()
       local how = name .. (transaction and ", in one transaction" or "")
       it("is taken over when its time is over, and what its sleeper does is not saved: " .. how,
         function()
-          local path, works, second = support.path("position"), 0, nil
+          local path, works = support.path("position"), 0
           local options = { position = make(path), transaction = transaction or nil, lease = 0.3,
             batch = 20 }
           at:add(10)
-          second = at:writer(options)
+          local second = at:writer(options)
           options.on_changes = function(changes, log)
             works = works + 1
             consumers.write(changes, log)

@@ -2,7 +2,7 @@
 -- where the log has a place for it; elsewhere it is a lock, which belongs to the session and ends
 -- with it.
 -- @module forgelog.consumer.claim
-local backoff = require "forgelog.connection.backoff"
+local group = require "forgelog.consumer.group"
 local lease = require "forgelog.consumer.lease"
 
 local claim = {}
@@ -10,7 +10,6 @@ local claim = {}
 local Claim = {}
 Claim.__index = Claim
 
-local ENDING = 2 -- seconds that the server has to end an earlier session of ours
 -- Seconds without an answer after which a connection, and with it the claim, may be gone.
 local RESTED = 1
 
@@ -34,13 +33,7 @@ local function end_own(self, conn, holder)
   local own = self._session
   if not own or holder.pid ~= own.pid or holder.started ~= own.started then return false end
   local rows = conn:run("consumer.end_session", own.pid, own.started)
-  if not rows or not rows[1] then return false end
-  local deadline, pause = conn:now() + ENDING, backoff.doubling(0.01, 0.1)
-  repeat
-    conn:sleep(pause())
-    rows = conn:run("consumer.holder", self._name)
-  until not rows or not rows[1] or rows[1].pid ~= own.pid or conn:now() > deadline
-  return rows and not rows[1]
+  return rows and rows[1] and rows[1].ended or false
 end
 
 --- Takes it. Where an earlier session of this very claim still has it, that one is ended.
@@ -92,12 +85,18 @@ function none:release() end -- luacheck: ignore 212 (self)
 -- @string[opt] name of the consumer; nil: it has none, and claims nothing
 -- @tparam table options `lease` (seconds that it lasts; default 15), `listen` (false: no session's
 -- lock can be had)
--- @return the claim; or nil and an error
-function claim.new(conn, name, options)
+-- @tparam ?table lane of the consumer: see `forgelog.consumer.lanes`
+-- @return the claim; or nil and an error, code "no_leases" where a lane has to have one
+function claim.new(conn, name, options, lane)
   if not name then return none end
   local rows, err = conn:run("lease.may")
   if not rows then return nil, err end
-  if rows[1].may then return lease.new(name, options.lease, rows[1].may_remove) end
+  if rows[1].may then
+    local own = lease.new(lane and lane.name or name, options.lease, rows[1].may_remove)
+    if lane then own:of(name, lane.count) end
+    return own
+  end
+  if lane then return nil, group.no_leases() end
   if options.listen == false then return none end
   return setmetatable({ _name = name, _session = nil }, Claim)
 end
@@ -111,8 +110,10 @@ function claim.forget(conn, name)
   local own
   local ok, err = conn:locate()
   if ok then own, err = claim.new(conn, name, {}) end
-  if own then ok, err = own:take(conn) end
-  if not (own and ok) then return nil, err end
+  if not own then return nil, err end
+  if own.renew then return group.forget(conn, name) end
+  ok, err = own:take(conn)
+  if not ok then return nil, err end
   local rows
   rows, err = conn:run("consumer.forget", name)
   own:release(conn)

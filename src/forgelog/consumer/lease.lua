@@ -50,31 +50,54 @@ end
 -- Tries to take it, also from a holder that is gone. true; false; or nil and an error.
 local function try(self, conn, gone)
   local rows, err = conn:run("lease.take", self._name, self._holder, self:seconds(),
-    conn:fact("backend"), gone)
+    conn:fact("backend"), gone, self._whole, self._lanes)
   if not rows then return nil, err end
   if not rows[1] then return false end
   self._epoch = rows[1].epoch
+  self._session = rows[1].pid and { pid = rows[1].pid, started = rows[1].started }
   note(self, rows[1], conn:now())
   self._renewed_at = self._seen_at
   return true
 end
 
+-- Ends a session, unless it is this one. A server does not notice that a network has dropped a
+-- connection: what its session has locked may stay so for hours.
+local function end_session(conn, session)
+  local rows, err = conn:run("consumer.end_session", session.pid, session.started)
+  if not rows and conn:lost() then return nil, err end
+  return rows ~= nil -- it may be another role's
+end
+
+-- Whether a holder has no right to it any more: its program is gone, or its time is over, although
+-- its session keeps the row locked; or nil and an error.
+local function is_free(conn, holder)
+  if not holder then return true end
+  if not holder.holder then return false end
+  local process = holder.holder:match("^(.*)/%x+$")
+  if process and core.lives(process) == false then return true end
+  if not (holder.seconds <= 0 and holder.pid) then return false end
+  return end_session(conn, holder)
+end
+
 --- Takes it: where it is free, where its time is over, where the session that took it has ended,
--- and from a program of this machine that is gone.
+-- and from a program of this machine that is gone. The session in which it was taken before is
+-- ended.
 -- @param conn the connection
 -- @return true; or nil and an error, SQLSTATE 55P03 and code "name_taken" while another has it
 function Lease:take(conn)
+  if self._session then
+    local ended, err = end_session(conn, self._session)
+    if ended == nil then return nil, err end
+  end
   local got, err = try(self, conn)
   if got ~= false then return got, err end
   local rows
   rows, err = conn:run("lease.holder", self._name)
   if not rows then return nil, err end
   local holder = rows[1]
-  local process = holder and holder.holder and holder.holder:match("^(.*)/%x+$")
-  if not holder or process and core.lives(process) == false then
-    got, err = try(self, conn, holder and holder.holder)
-    if got ~= false then return got, err end
-  end
+  got, err = is_free(conn, holder)
+  if got then got, err = try(self, conn, holder and holder.holder) end
+  if got ~= false then return got, err end
   return nil, lease.taken(self._name, holder)
 end
 
@@ -133,6 +156,11 @@ function Lease:release(conn)
   if not (removed and removed[1]) then conn:run("lease.release", self._name, epoch) end
 end
 
+--- Makes it that of a lane, which can be had as long as its consumer has that many.
+-- @string whole name of the consumer
+-- @int count how many lanes it has
+function Lease:of(whole, count) self._whole, self._lanes = whole, count end
+
 --- How long work took that was done under it: it lasts longer from now on, so that another program
 -- does not take it in the middle of work that is as long.
 -- @number seconds of the work
@@ -169,6 +197,7 @@ function lease.new(name, seconds, may_remove)
   return setmetatable({
     _name = name, _seconds = seconds or SECONDS, _longest = 0,
     _holder = holder(), _may_remove = may_remove,
+    _session = nil, -- in which it was taken last; nil: behind a pooler
     _epoch = nil, -- of the time that it was taken last; nil: it is not ours
     _asked = 0, _paused = false,
     _seen_at = 0, _renewed_at = 0,

@@ -4,22 +4,23 @@
 --
 --     open    connects, claims the name, loads the position    -> take, resync
 --     resync  reads everything again, or sets the position     -> take
---     take    waits for changes                                -> handle, resync, paused, open
+--     take    waits for changes                -> handle, resync, attend, chore, paused, open
 --     handle  the handler works, and the position is saved     -> take, open
+--     attend  finds out what was asked of it from outside      -> take, open
+--     chore   does a little of what there is beside the feed   -> take, open
 --     paused  waits until whoever has paused it resumes it     -> take, open
 --
 -- A connection that is gone is replaced in each state, and what was done before stays done.
 -- @module forgelog.consumer.states
-local claim = require "forgelog.consumer.claim"
+local chores = require "forgelog.consumer.chores"
 local core = require "forgelog.core"
 local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
-local make_checkpoint = require "forgelog.consumer.checkpoint"
-local names = require "forgelog.tables.names"
+local opening = require "forgelog.consumer.states.opening"
 
-local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
+-- Where all that came is for other lanes.
+local OTHERS, NO_CHANGE = "no change of this lane within the time given", { code = "no_change" }
 local PAUSED = 1 -- seconds of a wait while the consumer is paused
-local ANSWER = 0.08 -- seconds beyond its time that a step waits for a connection
 local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose session ends anyway
 
 local states = {
@@ -39,13 +40,11 @@ local function close_feed(self, seconds)
   self._feed = nil
 end
 
-local function silence(options) return options.silence or options.timeout or SILENCE end
-
 -- Has a connection that stands, and by which the name is claimed: before a handler is called, or
 -- what it has done is saved.
 local function connected(self, timeout)
   local checkpoint, conn = self._checkpoint, self._log.connection
-  checkpoint:step_until(timeout and self._waiter.now() + timeout + ANSWER)
+  checkpoint:step_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
   if not conn:lost() then
     local ok, err = checkpoint:prove()
     if not ok and not conn:lost() then return nil, err end
@@ -56,6 +55,8 @@ local function connected(self, timeout)
   if lost and not conn:lost() then self._reconnects = self._reconnects + 1 end
   return ok, err
 end
+
+local function nothing() end
 
 local function follow(self, position)
   local options, chosen = self._options, {}
@@ -103,36 +104,7 @@ function states.drop(self)
   end
   if self._log then self._log:close() end
   self._log, self._changes, self._checkpoint = nil, nil, nil
-  self._connecting, self._resyncing = nil, nil
-end
-
--- Connects, or goes on with that, for as long as somebody waits now.
-local function connect(self, timeout)
-  local options, log = self._options, self._log
-  local conn = log.connection:limited(options.timeout or silence(options))
-  conn:wait_until(timeout and self._waiter.now() + timeout + ANSWER)
-  local ok, err = conn:reconnect()
-  if not ok then return nil, err end
-  -- A name that means nothing is told before anything is read or saved.
-  local filter
-  filter, err = names.resolve(log:limited(silence(options)).connection, "consumer", options,
-    self._names)
-  if not filter then return nil, err end
-  self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
-  local own = log:limited(silence(options))
-  if not self._claim then
-    self._claim, err = claim.new(own.connection, options.name, options)
-    if not self._claim then return nil, err end
-  end
-  self._checkpoint = make_checkpoint {
-    log = own,
-    store = self._store,
-    name = options.name,
-    claim = self._claim,
-    refuse = self._refuse,
-    transaction = options.transaction,
-  }
-  return self._checkpoint:open()
+  self._connecting, self._resyncing, self._attended = nil, nil, nil
 end
 
 -- The first connection, the claim, and the position to begin from.
@@ -143,7 +115,7 @@ function states.open(self, timeout)
     self._log = forgelog.unconnected(options.conninfo,
       { schema = options.schema, wait = self._waiter })
   end
-  local ok, err = connect(self, timeout)
+  local ok, err = opening.connect(self, timeout)
   self._connecting = not ok and err.code == "unfinished"
   if not ok then return nil, err end
   if self._checkpoint:saved() then
@@ -151,12 +123,15 @@ function states.open(self, timeout)
     if not position then return nil, why end
     return follow(self, position)
   end
-  if self._start == "beginning" then return follow(self, "0") end
+  if self._start == "beginning" then
+    local position, why = opening.beginning(self)
+    if not position then return nil, why end
+    return follow(self, position)
+  end
   self._reason = self._start == "resync" and "start" or nil
   return "resync"
 end
 
-local function nothing() end
 
 -- Calls a function of the user's, to which it is told when that closes the consumer: see `close`.
 local function call(self, f, ...)
@@ -175,8 +150,13 @@ function states.resync(self, timeout)
   if checkpoint:superseded() then return "open" end
   local position, raised
   if not checkpoint:unsaved() then
-    position, err = self._log:limited(silence(options)):position({ settle = options.settle })
+    position, err = self._log:limited(opening.silence(options))
+      :position({ settle = options.settle })
     if not position then return nil, err end
+  end
+  if self._lane and not self._reason and not checkpoint:saved() then
+    ok, err = opening.lanes(self, position)
+    if not ok then return nil, err end
   end
   self._resyncing = self._resyncing or os.time()
   local work = self._reason and options.on_resync or nothing
@@ -206,14 +186,43 @@ function states.paused(self, timeout)
   return nil, core.error("timeout", "the consumer is paused", nil, { code = "paused" })
 end
 
+function states.attend(self, timeout)
+  local ok, err = connected(self, timeout)
+  if not ok then return nil, err end
+  local asked = self._checkpoint:asked()
+  if not self._checkpoint:superseded() then ok, err = chores.attend(self) end
+  if not ok then return nil, err end
+  self._attended = asked
+  return self._checkpoint:superseded() and "open" or "take"
+end
+
+function states.chore(self, timeout)
+  local ok, err = connected(self, timeout)
+  if not ok then return nil, err end
+  local chore = chores.due(self)
+  if not chore or self._checkpoint:superseded() then return chore and "open" or "take" end
+  local handled
+  handled, err = chore.work(self)
+  if not handled then return nil, err end
+  return self._checkpoint and "take" or "open", handled -- it may have been closed meanwhile
+end
+
 function states.take(self, timeout, most)
   if self._checkpoint:paused() then return pause(self) end
-  local options, feed = self._options, self._feed
-  local changes, err = feed:batch(most or options.batch, timeout)
+  if self._checkpoint:asked() ~= self._attended then return "attend" end
+  local options, feed, chore = self._options, self._feed, chores.due(self)
+  local changes, err = feed:batch(most or options.batch, chore and 0 or timeout)
   if self._feed ~= feed then return nil, err end -- it was closed meanwhile
-  self._changes, self._position = changes, feed:position()
+  self._position = feed:position()
+  if changes and self._lane then
+    changes = self._lane:own_of(changes, options.key)
+    if not changes[1] and (timeout or 1) > 0 then return "take" end
+    if not changes[1] then changes, err = nil, core.error("timeout", OTHERS, nil, NO_CHANGE) end
+  end
+  self._changes = changes
   if self._checkpoint:superseded() then return "open" end
   if changes then return "handle" end
+  if chore and err.kind == "timeout" then return "chore" end
   if err.code == "no_change" and not self._log.connection:lost() then
     local ok, why = self._checkpoint:heartbeat(place(self))
     return nil, ok and err or why

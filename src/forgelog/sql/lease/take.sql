@@ -4,10 +4,15 @@
 -- new row begins with an epoch that no row of this name has had before.
 -- Parameters: $1 text (the name), $2 text (the holder), $3 double precision (seconds), $4 int (the
 -- server process that the connection was told of), $5 text (a holder that is gone; NULL: none is
--- known).
--- Columns: epoch bigint, asked bigint, paused boolean; no row while another holder has it.
-WITH old AS (
-       SELECT c.ctid, c.name, c.holder, c.lease_until, c.pid, c.started
+-- known), $6 text and $7 int (of a lane: the consumer's name, and how many lanes that must have;
+-- NULL: a consumer without lanes).
+-- Columns: epoch bigint, asked bigint, paused boolean, pid int and started text (the session; NULL
+-- behind a pooler); no row while another holder has it.
+WITH whole AS (
+       SELECT b.lanes FROM @schema@.forge_change_log_consumers b
+        WHERE b.name = $6 AND b.lanes = $7 FOR SHARE),
+     old AS (
+       SELECT c.ctid, c.lanes, c.holder, c.lease_until, c.pid, c.started
          FROM @schema@.forge_change_log_consumers c
         WHERE c.ctid = (SELECT n.ctid FROM @schema@.forge_change_log_consumers n
                          WHERE n.name >= $1 AND n.name <= $1 ORDER BY n.name DESC LIMIT 1)
@@ -25,13 +30,14 @@ WITH old AS (
               lease_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $3)
          FROM old, mine, free
         WHERE c.ctid = old.ctid AND free.free
+          AND CASE WHEN $6 IS NULL THEN old.lanes IS NULL ELSE EXISTS (SELECT FROM whole) END
           AND (old.holder IS NULL OR old.holder IN ($2, $5)
                OR old.lease_until <= pg_catalog.clock_timestamp()
                OR old.pid IS NOT NULL AND NOT EXISTS (
                     SELECT FROM pg_catalog.pg_stat_activity a
                      WHERE a.pid = old.pid AND (a.backend_start IS NULL
                                                 OR @session_start@ = old.started)))
-       RETURNING c.epoch, c.asked, c.paused_at IS NOT NULL AS paused),
+       RETURNING c.epoch, c.asked, c.paused_at IS NOT NULL AS paused, c.pid, c.started),
      made AS (
        INSERT INTO @schema@.forge_change_log_consumers AS c
               (name, epoch, holder, pid, started, lease_until)
@@ -39,10 +45,11 @@ WITH old AS (
               mine.pid, mine.started,
               pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $3)
          FROM mine, free
-        WHERE free.free AND NOT EXISTS (SELECT FROM @schema@.forge_change_log_consumers n
-                                         WHERE n.name = $1)
+        WHERE $6 IS NULL AND free.free
+          AND NOT EXISTS (SELECT FROM @schema@.forge_change_log_consumers n
+                           WHERE n.name = $1)
            ON CONFLICT (name) DO NOTHING
-       RETURNING c.epoch, c.asked, false AS paused)
-SELECT epoch, asked, paused FROM taken
+       RETURNING c.epoch, c.asked, false AS paused, c.pid, c.started)
+SELECT epoch, asked, paused, pid, started FROM taken
  UNION ALL
-SELECT epoch, asked, paused FROM made;
+SELECT epoch, asked, paused, pid, started FROM made;

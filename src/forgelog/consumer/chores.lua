@@ -1,0 +1,34 @@
+--- What a consumer does between its batches, beside its feed. Each chore is a module with
+--
+-- - `attend(consumer)`: finds out whether there is anything to do, when the consumer starts and
+--   whenever something was asked of it from outside; true, or nil and an error;
+-- - `due(consumer)`: whether there is something to do now;
+-- - `work(consumer)`: does a little of it, and returns the number of changes handled; or nil and an
+--   error.
+-- @module forgelog.consumer.chores
+
+local CHORES = {}
+
+local chores = {}
+
+--- Has each find out what there is to do.
+-- @param self the consumer
+-- @return true; or nil and an error
+function chores.attend(self)
+  for _, chore in ipairs(CHORES) do
+    local ok, err = chore.attend(self)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+--- The first one that has something to do now.
+-- @param self the consumer
+-- @return a chore, or nil
+function chores.due(self)
+  for _, chore in ipairs(CHORES) do
+    if chore.due(self) then return chore end
+  end
+end
+
+return chores

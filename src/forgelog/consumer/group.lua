@@ -1,0 +1,147 @@
+--- A consumer with all its lanes, from outside. To change where it is takes that it does not run;
+-- to ask something of it does not.
+-- @module forgelog.consumer.group
+local core = require "forgelog.core"
+local lease = require "forgelog.consumer.lease"
+
+local group = {}
+
+--- The error where there is no such consumer.
+-- @string name of the consumer
+-- @return an error, code "no_consumer"
+function group.unknown(name)
+  local message = "there is no consumer %s here: it has never run, or keeps its position elsewhere"
+  return core.error("schema", message:format(name), nil, { code = "no_consumer" })
+end
+
+--- The error where there can be no lease.
+-- @return an error, code "no_leases"
+function group.no_leases()
+  local message = "this log has no place for that, or this role may not write "
+    .. "forge_change_log_consumers"
+  return core.error("schema", message, nil, { code = "no_leases", remedy = "install" })
+end
+
+-- Whether a log has room for what is kept of consumers; or nil and an error.
+local function find(conn)
+  local rows
+  local ok, err = conn:locate()
+  if ok then rows, err = conn:run("lease.may") end
+  if not rows then return nil, err end
+  if rows[1].may then return true end
+  return nil, group.no_leases()
+end
+
+-- Takes the leases of all rows of a consumer.
+local function take(conn, name, rows)
+  for _, row in ipairs(rows) do
+    local own = lease.new(row.name, nil, false)
+    if row.lanes > 1 then own:of(name, row.lanes) end
+    local ok, err = own:take(conn)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+local function change(conn, name, f, ...)
+  local rows, err = conn:run("group.rows", name)
+  if not rows then return nil, err end
+  if not rows[1] then return nil, group.unknown(name) end
+  local ok
+  ok, err = take(conn, name, rows)
+  if not ok then return nil, err end
+  return f(conn, name, rows, ...)
+end
+
+-- Calls f(conn, name, rows, ...) in a transaction in which the consumer does not run: rows are of
+-- group/rows.sql. Returns what it returns; or nil and an error, code "name_taken" while it runs.
+local function held(conn, name, f, ...)
+  local ok, err = find(conn)
+  if not ok then return nil, err end
+  if conn:in_transaction() then return change(conn, name, f, ...) end
+  ok, err = conn:run("group.begin")
+  if not ok then return nil, err end
+  local first, second = change(conn, name, f, ...)
+  ok, err = conn:run(first ~= nil and "consumer.commit" or "consumer.rollback")
+  if first ~= nil and not ok then return nil, err end
+  return first, second
+end
+
+-- The position that all of these rows have behind them; nil where one has none.
+local function common(rows)
+  local positions = {}
+  for i, row in ipairs(rows) do positions[i] = row.position end
+  if #positions < #rows then return nil end
+  return core.common(positions)
+end
+
+local function forget(conn, name, rows)
+  local done, err = conn:run("group.may_clear")
+  if done and done[1].may then done, err = conn:run("group.clear", name, rows[1].lanes) end
+  if done then done, err = conn:run("group.forget", name, rows[1].lanes) end
+  if not done then return nil, err end
+  return common(rows) or false
+end
+
+--- Removes a consumer: see `forgelog.consumer`.
+-- @param conn the connection
+-- @string name of the consumer
+-- @return the position (false: there was none); or nil and an error
+function group.forget(conn, name)
+  local position, err = held(conn, name, forget)
+  if position == nil and err.code == "no_consumer" then return false end
+  return position, err
+end
+
+local function rewind(conn, name, rows, position)
+  local done, err = conn:run("group.rewind", name, position, rows[1].lanes)
+  if not done then return nil, err end
+  return true, common(rows)
+end
+
+--- Moves a consumer to another position: see `forgelog.consumer`.
+-- @param conn the connection
+-- @string name of the consumer
+-- @string position text
+-- @return true and the position that it had (nil: none); or nil and an error
+function group.rewind(conn, name, position) return held(conn, name, rewind, position) end
+
+local function lanes(conn, name, rows, count)
+  if rows[1].lanes == count then return count, common(rows) end
+  local position = common(rows)
+  local done, err = conn:run("lanes.replace", name, count, position)
+  if not done then return nil, err end
+  return rows[1].lanes, position
+end
+
+--- Gives a consumer another number of lanes: see `forgelog.consumer`.
+-- @param conn the connection
+-- @string name of the consumer
+-- @int[opt] count how many; nil: only tells
+-- @return how many it had, and the position from which all go on (nil: they begin anew); or nil and
+-- an error
+function group.lanes(conn, name, count)
+  if count then return held(conn, name, lanes, count) end
+  local rows
+  local ok, err = find(conn)
+  if ok then rows, err = conn:run("lanes.count", name) end
+  if not rows then return nil, err end
+  if not rows[1] then return nil, group.unknown(name) end
+  return rows[1].lanes
+end
+
+--- Pauses a consumer, or has it go on: see `forgelog.consumer`.
+-- @param conn the connection
+-- @string name of the consumer
+-- @bool whether it is to pause
+-- @return true, and whether it was paused before; or nil and an error
+function group.pause(conn, name, whether)
+  local rows
+  local ok, err = find(conn)
+  if ok then rows, err = conn:run("group.pause", name, whether) end
+  if not rows then return nil, err end
+  if not rows[1] then return nil, group.unknown(name) end
+  return true, rows[1].was
+end
+
+return group

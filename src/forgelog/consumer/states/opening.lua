@@ -1,0 +1,82 @@
+--- How a consumer begins: its connection, the claim on its name, and the position. A private part
+-- of forgelog.consumer.states.
+-- @module forgelog.consumer.states.opening
+local claim = require "forgelog.consumer.claim"
+local core = require "forgelog.core"
+local lanes = require "forgelog.consumer.lanes"
+local make_checkpoint = require "forgelog.consumer.checkpoint"
+local names = require "forgelog.tables.names"
+
+local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
+
+local opening = {
+  ANSWER = 0.08, -- seconds beyond its time that a step waits for a connection
+}
+
+--- Seconds after which a server that does not answer counts as gone.
+-- @tparam table options of the consumer
+function opening.silence(options) return options.silence or options.timeout or SILENCE end
+
+--- Connects, or goes on with that, for as long as somebody waits now; claims the name, and loads
+-- the position.
+-- @param self the consumer
+-- @number[opt] timeout seconds
+-- @return true; or nil and an error
+function opening.connect(self, timeout)
+  local options, log = self._options, self._log
+  local conn = log.connection:limited(options.timeout or opening.silence(options))
+  conn:wait_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
+  local ok, err = conn:reconnect()
+  if not ok then return nil, err end
+  -- A name that means nothing is told before anything is read or saved.
+  local filter
+  filter, err = names.resolve(log:limited(opening.silence(options)).connection, "consumer", options,
+    self._names)
+  if not filter then return nil, err end
+  self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
+  local own = log:limited(opening.silence(options))
+  if not self._claim then
+    self._claim, err = claim.new(own.connection, options.name, options, self._lane)
+    if not self._claim then return nil, err end
+  end
+  if self._claim.renew then -- a lease, so the log has a place for lanes
+    ok, err = lanes.enter(own.connection, options.name, self._lane)
+    if not ok then return nil, err end
+  end
+  self._checkpoint = make_checkpoint {
+    log = own,
+    store = self._store,
+    name = self._lane and self._lane.name or options.name,
+    claim = self._claim,
+    refuse = self._refuse,
+    transaction = options.transaction,
+  }
+  return self._checkpoint:open()
+end
+
+--- Has all lanes begin from a position, of which this one is the first to be started.
+-- @param self the consumer
+-- @string position text
+-- @return true; or nil and an error
+function opening.lanes(self, position)
+  local conn = self._log:limited(opening.silence(self._options)).connection
+  local ok, err = self._lane:begin(conn, position)
+  if ok then self._checkpoint:adopt(position) end
+  return ok, err
+end
+
+--- Where a consumer begins that is to begin at the beginning. Lanes that are started later begin
+-- there too: what is trimmed until then is a gap to them.
+-- @param self the consumer
+-- @return the position; or nil and an error
+function opening.beginning(self)
+  if not self._lane then return "0" end
+  local conn = self._log:limited(opening.silence(self._options)).connection
+  local ok, err = conn:seqs()
+  if not ok then return nil, err end
+  ok, err = opening.lanes(self, core.position_text(conn:fact("timeline"), conn:fact("empty_to")))
+  if not ok then return nil, err end
+  return "0"
+end
+
+return opening

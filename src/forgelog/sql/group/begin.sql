@@ -1,0 +1,3 @@
+-- Begins the transaction in which all of a consumer is changed.
+-- Parameters: none. Columns: none.
+BEGIN ISOLATION LEVEL READ COMMITTED;
