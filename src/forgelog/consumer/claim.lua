@@ -36,18 +36,30 @@ local function end_own(self, conn, holder)
   return rows and rows[1] and rows[1].ended or false
 end
 
+-- Gives the lock back where another has a lease on the name; `pooled` is returned otherwise.
+local function leave_to_lease(self, conn, pooled)
+  if not self._may_see then return true, pooled end
+  local rows, err = conn:run("lease.holder", self._name)
+  local holder = rows and rows[1]
+  if rows and not (holder and holder.holder and holder.seconds > 0) then return true, pooled end
+  self:release(conn)
+  return nil, err or lease.taken(self._name, holder)
+end
+
 --- Takes it. Where an earlier session of this very claim still has it, that one is ended.
 -- @param conn the connection
 -- @return true, and whether a pooler stands before the server, where the claim may outlive this
 -- session; or nil and an error, SQLSTATE 55P03 and code "name_taken" while another session has it
 function Claim:take(conn)
   local got, result = try(self, conn)
-  if got ~= false then return got, result end
+  if got == nil then return nil, result end
+  if got then return leave_to_lease(self, conn, result) end
   local rows, err = conn:run("consumer.holder", self._name)
   if not rows then return nil, err end
   if rows[1] and end_own(self, conn, rows[1]) then
     got, result = try(self, conn)
-    if got ~= false then return got, result end
+    if got == nil then return nil, result end
+    if got then return leave_to_lease(self, conn, result) end
   end
   return nil, lease.taken(self._name, rows[1])
 end
@@ -98,7 +110,7 @@ function claim.new(conn, name, options, lane)
   end
   if lane then return nil, group.no_leases() end
   if options.listen == false then return none end
-  return setmetatable({ _name = name, _session = nil }, Claim)
+  return setmetatable({ _name = name, _may_see = rows[1].may_see, _session = nil }, Claim)
 end
 
 --- Removes the position that a consumer has saved in the table store, unless it runs. It then

@@ -1,4 +1,4 @@
--- Who has the lease on a consumer's name, or an older program's lock on it.
+-- Who has the lease on a consumer's name, or, in another session, an older program's lock on it.
 -- Parameters: $1 text (the name).
 -- Columns: holder text (NULL: an older program), pid int (its session; NULL: behind a pooler),
 -- application_name text, started text (when the session began, UTC; NULL: not known), seconds
@@ -11,6 +11,6 @@ SELECT c.holder, c.pid, a.application_name, c.started,
  UNION ALL
 SELECT NULL, l.pid, a.application_name, @session_start@, NULL
   FROM (SELECT $1::text AS name) c
-  JOIN pg_catalog.pg_locks l ON @claim_lock@
+  JOIN pg_catalog.pg_locks l ON @claim_lock@ AND l.pid <> pg_catalog.pg_backend_pid()
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
  ORDER BY 1 NULLS FIRST LIMIT 1;

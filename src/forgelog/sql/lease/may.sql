@@ -1,10 +1,12 @@
 -- Whether leases can be had: the table of consumers has room for them, and this role may write it.
 -- Parameters: none.
--- Columns: may boolean, may_remove boolean (rows, too).
+-- Columns: may boolean, may_remove boolean (rows, too), may_see boolean (the leases of others).
 SELECT @consumers_have_leases@
        AND pg_catalog.has_table_privilege(t.oid, 'SELECT')
        AND pg_catalog.has_table_privilege(t.oid, 'INSERT')
        AND pg_catalog.has_table_privilege(t.oid, 'UPDATE')
        AND NOT pg_catalog.pg_is_in_recovery() AS may,
-       coalesce(pg_catalog.has_table_privilege(t.oid, 'DELETE'), false) AS may_remove
+       coalesce(pg_catalog.has_table_privilege(t.oid, 'DELETE'), false) AS may_remove,
+       @consumers_have_leases@
+         AND coalesce(pg_catalog.has_table_privilege(t.oid, 'SELECT'), false) AS may_see
   FROM (SELECT pg_catalog.to_regclass('@schema_text@.forge_change_log_consumers')::oid AS oid) t;
