@@ -40,10 +40,11 @@ end
 local function leave_to_lease(self, conn, pooled)
   if not self._may_see then return true, pooled end
   local rows, err = conn:run("lease.holder", self._name)
-  local holder = rows and rows[1]
-  if rows and not (holder and holder.holder and holder.seconds > 0) then return true, pooled end
+  if not rows then return nil, err end
+  local holder = rows[1]
+  if not (holder and holder.holder and holder.seconds > 0) then return true, pooled end
   self:release(conn)
-  return nil, err or lease.taken(self._name, holder)
+  return nil, lease.taken(self._name, holder)
 end
 
 --- Takes it. Where an earlier session of this very claim still has it, that one is ended.
