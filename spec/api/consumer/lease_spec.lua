@@ -37,7 +37,7 @@ describe("the lease on a consumer's name", function()
       it("is taken over when its time is over, and what its sleeper does is not saved: " .. how,
         function()
           local path, works = support.path("position"), 0
-          local options = { position = make(path), transaction = transaction or nil, lease = 0.3,
+          local options = { position = make(path), transaction = transaction or nil, lease = 0.8,
             batch = 20 }
           at:add(10)
           local second = at:writer(options)
