@@ -142,13 +142,17 @@ function Log:drain(since, opts)
 end
 
 --- The position to go on from after a resync that begins now: take it first, then read the tables,
--- then save it.
--- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection sees for the
--- first time; default 5)
--- @return the position; or nil and an error, kind "timeout" when such a writer stays open
+-- then save it. Or the position of a time: just before the first change, in the order of the seqs,
+-- that was written at or after it; where none was, the present one.
+-- @tparam[opt] table opts `at` (Unix seconds, by the server's clock), `settle` (seconds to wait for
+-- writers that this connection sees for the first time; default 5)
+-- @return the position; and with `at`, where changes since then may have been deleted, "trimmed",
+-- the seq up to which changes are gone, and the Unix time of the first one that is there (nil:
+-- there is none); or nil and an error, kind "timeout" when such a writer stays open
 function Log:position(opts)
   local conn = conn_of(self, "position")
-  opts = check.options("position", opts, { settle = "seconds" })
+  opts = check.options("position", opts, { at = "time", settle = "seconds" })
+  if opts.at then return require("forgelog.drain.at")(conn, opts.at, opts.settle) end
   return settle.position(conn, opts.settle)
 end
 
