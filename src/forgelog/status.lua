@@ -129,6 +129,16 @@ function status.consumers(conn)
   return list
 end
 
+--- The server's clock; for the command.
+-- @local
+-- @param conn the connection
+-- @return Unix seconds; or nil and an error
+function status.clock(conn)
+  local rows, err = conn:run("status.clock")
+  if not rows then return nil, err end
+  return rows[1].now
+end
+
 --- The server's clock and what the log holds, for a role that may do no more than trim; for the
 -- command.
 -- @local

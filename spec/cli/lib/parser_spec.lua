@@ -13,6 +13,12 @@ describe("the parser", function()
       ["drain --limit 1.5"] = "'1.5' is no whole number, 0 or more",
       ["drain --batch 0"] = "1 or more",
       ["drain --since soon"] = "since is no position",
+      ["drain --since 2026-02-30"] = "%-%-since: '2026%-02%-30': there is no day 2026%-02%-30;",
+      ["follow --since 2026-11-24T25:00"] = "there is no time of day 25:00;",
+      ["follow --since '2026-11-24 10:00 MEZ'"] = " MEZ is no offset such as Z or %+02:00;",
+      ["drain --since 1h30"] = "since is no position.*nor is it a time such as 2026%-11%-24T10:00, "
+        .. "or an age such as 2h",
+      ["drain --since 1.5"] = "since is no position",
       ["drain --format xml"] = "must be one of 'text', 'json', 'tsv'",
       ["drain --name a --position-file b"] = "can not be used together",
       ["status --json --prometheus"] = "can not be used together",

@@ -14,8 +14,9 @@ local settle = { "--settle", "longest wait for transactions that were open befor
 
 -- What drain and follow share.
 local stream = {
-  { "--since", "where to begin when no position is saved: "
-    .. "a seq, a position, 'beginning' (the default) or 'now'",
+  { "--since", "where to begin when no position is saved: a seq, a position, 'beginning' (the "
+    .. "default), 'now', a time such as 2026-11-24T10:00 (with Z or +02:00, or else by the local "
+    .. "clock), or an age such as 2h",
     arg = "<position>", type = "since" },
   { "--limit", "end after so many changes", arg = "<n>", type = "count" },
   { "--tables", "these tables only, named as for watch or as in the log, in double quotes where "

@@ -2,6 +2,7 @@
 -- @module forgelog.cli.lib.parser
 local commands = require "forgelog.cli.commands"
 local core = require "forgelog.core"
+local times = require "forgelog.times"
 local units = require "forgelog.units"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
@@ -57,11 +58,21 @@ local function ops(text)
   return names
 end
 
+-- A position's text, or a table of the text and the time that it means: `at` (Unix seconds) or
+-- `ago` (seconds). A number without a unit is a seq, never an age.
 local function since(text)
   if text == "beginning" or text == "now" then return text end
   local timeline, wrong = core.parse_position(text)
   if timeline then return text end
-  return nil, ("--since: since is no position: %q: %s"):format(text, wrong)
+  if times.resembles(text) then
+    local at, why = times.parse(text)
+    if at then return { text = text, at = at } end
+    return nil, ("--since: '%s': %s"):format(text, why)
+  end
+  local ago = text:find("%a") and units.seconds(text)
+  if ago then return { text = text, ago = ago } end
+  return nil, ("--since: since is no position: %q: %s; nor is it a time such as 2026-11-24T10:00, "
+    .. "or an age such as 2h"):format(text, wrong)
 end
 
 -- What an argument may be. Each function returns the value of a text; or nil and what is wrong
