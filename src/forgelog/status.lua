@@ -157,14 +157,14 @@ function status.remains(conn)
   return row
 end
 
--- Adds the consumers. Their positions were read before the seqs, so none of them is ahead of those.
-local function add_consumers(conn, into)
+--- The same with `gap`. Their positions are read before the seqs, so none of them is ahead of
+-- those.
+-- @local
+-- @param conn the connection
+-- @return as of `status.consumers`
+function status.standing(conn)
   local list, err = status.consumers(conn)
-  if not list then
-    if err.sqlstate ~= NO_RIGHT then return nil, err end
-    into.consumers_error = err.message
-    return true
-  end
+  if not list then return nil, err end
   local _
   _, err = seqs.smallest(conn)
   if err then return nil, err end
@@ -172,7 +172,16 @@ local function add_consumers(conn, into)
     consumer.gap = "unreadable" -- what is saved is no position
     if consumer.seq then consumer.gap = conn:gap(consumer.position) end
   end
-  into.consumers = list
+  return list
+end
+
+-- Adds the consumers.
+local function add_consumers(conn, into)
+  local err
+  into.consumers, err = status.standing(conn)
+  if into.consumers then return true end
+  if err.sqlstate ~= NO_RIGHT then return nil, err end
+  into.consumers_error = err.message
   return true
 end
 

@@ -110,6 +110,22 @@ local EPILOG = "forgelog COMMAND --help tells more. Connections are made as psql
   .. "PG* environment, service, password file."
 local COMMAND_EPILOG = "Options of every command, such as -h -p -U -d: see forgelog --help."
 
+-- The name under which the result has the value of an option.
+local function target_of(element) return (element[1]:match("%-%-([%w-]+)"):gsub("-", "_")) end
+
+-- Has the result say by `refusal` which option was given without the one that it goes with.
+local function refuse_lonely(command, elements)
+  command:action(function(result)
+    for _, element in ipairs(elements) do
+      local value = element.with and result[target_of(element)]
+      local given = value and not (type(value) == "table" and element.many and not value[1])
+      if given and not result[element.with] then
+        result.refusal = ("--%s goes with --%s"):format(target_of(element), element.with)
+      end
+    end
+  end)
+end
+
 local function add_command(parser, entry)
   local command = parser:command(entry[1], entry[2]):summary(entry[2]):add_help("--help")
     :epilog(COMMAND_EPILOG .. examples(entry.examples))
@@ -119,11 +135,13 @@ local function add_command(parser, entry)
     if element.alone then alone[#alone + 1] = added end
   end
   if #alone > 1 then command:mutex(unpack(alone)) end
+  refuse_lonely(command, entry[3])
 end
 
 --- Makes the parser.
 -- @func version called to print the version
--- @return argparse's parser; its result has `command`
+-- @return argparse's parser; its result has `command`, and `refusal` where options do not go
+-- together
 return function(version)
   local found, argparse = pcall(require, "argparse")
   if not found then
