@@ -91,6 +91,20 @@ function status.awaits(conn, consumer, upto)
   return rows[1].awaited
 end
 
+--- How many changes in the log up to a seq a consumer has not been delivered.
+-- @local
+-- @param conn the connection
+-- @param consumer as of `awaits`
+-- @int upto the seq
+-- @return their number, `COUNTED_LAG` + 1 where there are more than `COUNTED_LAG`; or nil and an
+-- error
+function status.behind(conn, consumer, upto)
+  local _, seq, ranges = core.parse_position(consumer.position)
+  local rows, err = conn:run("status.behind", seq, multirange(ranges), upto, status.COUNTED_LAG)
+  if not rows then return nil, err end
+  return rows[1].changes
+end
+
 -- Adds how far a consumer is behind. One whose position is not readable is behind by nothing that
 -- can be counted.
 local function add_lag(conn, consumer, empty_to)
