@@ -13,7 +13,7 @@ end
 
 -- Modules without a page in the reference: private ones, and names of the first edition.
 local INTERNAL = "connection/ consumer/ feed/ drain drain/ doctor/ install/ seqs tables/ trim "
-  .. "units utf8 cli cli/ schema watch watched ipc cache/flights cache/following cache/held"
+  .. "units times utf8 cli cli/ schema watch watched ipc cache/flights cache/following cache/held"
 
 local function exists(name)
   local file = io.open(root .. "/" .. name)

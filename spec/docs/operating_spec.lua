@@ -186,6 +186,7 @@ describe("the commands and the SQL", function()
     local saved = support.psql("SELECT name, position FROM forge_change_log_consumers", db)
     assert.matches("^search|%d+:21$", saved)
     docs.sh(db, find("sh", "forgelog doctor --older-than"))
+    assert.equal("ok\n", (docs.sh(db, find("sh", "forgelog status --check"))))
   end)
 
   it("prints what the status is said to print", function()

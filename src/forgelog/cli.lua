@@ -30,7 +30,7 @@ local function parse(words)
     return nil, FAILED
   end
   local fine, options = parser:pparse(words)
-  local wrong = not fine and options or connect.refusal(options.dbname)
+  local wrong = not fine and options or options.refusal or connect.refusal(options.dbname)
   if not wrong then return options end
   refuse(words, wrong)
   return nil, USAGE

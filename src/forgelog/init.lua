@@ -142,13 +142,17 @@ function Log:drain(since, opts)
 end
 
 --- The position to go on from after a resync that begins now: take it first, then read the tables,
--- then save it.
--- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection sees for the
--- first time; default 5)
--- @return the position; or nil and an error, kind "timeout" when such a writer stays open
+-- then save it. Or the position of a time: just before the first change, in the order of the seqs,
+-- that was written at or after it; where none was, the present one.
+-- @tparam[opt] table opts `at` (Unix seconds, by the server's clock), `settle` (seconds to wait for
+-- writers that this connection sees for the first time; default 5)
+-- @return the position; and with `at`, where changes since then may have been deleted, "trimmed",
+-- the seq up to which changes are gone, and the Unix time of the first one that is there (nil:
+-- there is none); or nil and an error, kind "timeout" when such a writer stays open
 function Log:position(opts)
   local conn = conn_of(self, "position")
-  opts = check.options("position", opts, { settle = "seconds" })
+  opts = check.options("position", opts, { at = "time", settle = "seconds" })
+  if opts.at then return require("forgelog.drain.at")(conn, opts.at, opts.settle) end
   return settle.position(conn, opts.settle)
 end
 
@@ -267,6 +271,16 @@ delegate("tables", "watched")
 --- How the log is doing: see `forgelog.status`.
 -- @function Log:status
 delegate("status", "status")
+--- Waits until a consumer of the table store, in all its lanes, has had all that was committed
+-- before the call. What it does not follow counts when it has saved that it is past it, seconds
+-- later.
+-- @function Log:caught_up
+-- @string name of the consumer
+-- @number[opt] timeout seconds; nil: as long as it takes
+-- @return true; or nil and an error: kind "timeout", code "behind" (`behind`: a list of `name`,
+-- that of a lane, and `changes`), kind "gap" where the consumer must resync, kind "schema", code
+-- "no_consumer" where none of that name has saved a position here
+delegate("consumer.caught_up", "caught_up")
 --- What makes the promise fail or the feed slow: see `forgelog.doctor`.
 -- @function Log:diagnose
 delegate("doctor", "diagnose")

@@ -91,6 +91,20 @@ function status.awaits(conn, consumer, upto)
   return rows[1].awaited
 end
 
+--- How many changes in the log up to a seq a consumer has not been delivered.
+-- @local
+-- @param conn the connection
+-- @param consumer as of `awaits`
+-- @int upto the seq
+-- @return their number, `COUNTED_LAG` + 1 where there are more than `COUNTED_LAG`; or nil and an
+-- error
+function status.behind(conn, consumer, upto)
+  local _, seq, ranges = core.parse_position(consumer.position)
+  local rows, err = conn:run("status.behind", seq, multirange(ranges), upto, status.COUNTED_LAG)
+  if not rows then return nil, err end
+  return rows[1].changes
+end
+
 -- Adds how far a consumer is behind. One whose position is not readable is behind by nothing that
 -- can be counted.
 local function add_lag(conn, consumer, empty_to)
@@ -129,6 +143,16 @@ function status.consumers(conn)
   return list
 end
 
+--- The server's clock; for the command.
+-- @local
+-- @param conn the connection
+-- @return Unix seconds; or nil and an error
+function status.clock(conn)
+  local rows, err = conn:run("status.clock")
+  if not rows then return nil, err end
+  return rows[1].now
+end
+
 --- The server's clock and what the log holds, for a role that may do no more than trim; for the
 -- command.
 -- @local
@@ -147,14 +171,14 @@ function status.remains(conn)
   return row
 end
 
--- Adds the consumers. Their positions were read before the seqs, so none of them is ahead of those.
-local function add_consumers(conn, into)
+--- The same with `gap`. Their positions are read before the seqs, so none of them is ahead of
+-- those.
+-- @local
+-- @param conn the connection
+-- @return as of `status.consumers`
+function status.standing(conn)
   local list, err = status.consumers(conn)
-  if not list then
-    if err.sqlstate ~= NO_RIGHT then return nil, err end
-    into.consumers_error = err.message
-    return true
-  end
+  if not list then return nil, err end
   local _
   _, err = seqs.smallest(conn)
   if err then return nil, err end
@@ -162,7 +186,16 @@ local function add_consumers(conn, into)
     consumer.gap = "unreadable" -- what is saved is no position
     if consumer.seq then consumer.gap = conn:gap(consumer.position) end
   end
-  into.consumers = list
+  return list
+end
+
+-- Adds the consumers.
+local function add_consumers(conn, into)
+  local err
+  into.consumers, err = status.standing(conn)
+  if into.consumers then return true end
+  if err.sqlstate ~= NO_RIGHT then return nil, err end
+  into.consumers_error = err.message
   return true
 end
 

@@ -1,7 +1,7 @@
 --- The commands and their options: the one source of the parser, --help, the man page and the
 -- completion. An option is { flags, help, arg = name of its argument (none: a flag), default,
 -- choices, required, type = see `forgelog.cli.lib.parser`, args = how many, many = it may be given
--- several times, alone = not beside another such option }.
+-- several times, alone = not beside another such option, with = only with the flag of that name }.
 -- @module forgelog.cli.commands
 
 local tables = { "table", "a table, as SQL names it", args = "+" }
@@ -14,8 +14,9 @@ local settle = { "--settle", "longest wait for transactions that were open befor
 
 -- What drain and follow share.
 local stream = {
-  { "--since", "where to begin when no position is saved: "
-    .. "a seq, a position, 'beginning' (the default) or 'now'",
+  { "--since", "where to begin when no position is saved: a seq, a position, 'beginning' (the "
+    .. "default), 'now', a time such as 2026-11-24T10:00 (with Z or +02:00, or else by the local "
+    .. "clock), or an age such as 2h",
     arg = "<position>", type = "since" },
   { "--limit", "end after so many changes", arg = "<n>", type = "count" },
   { "--tables", "these tables only, named as for watch or as in the log, in double quotes where "
@@ -113,7 +114,13 @@ return {
     { "--watch", "again and again, until Ctrl-C", alone = true },
     { "--interval", "time between two looks of --watch", arg = "<duration>", type = "interval",
       default = "2s" },
-  }, examples = { "forgelog status --watch",
+    { "--check", "for monitoring: print ok, or a line for each thing that is wrong with the log "
+      .. "and its consumers, and end with 1", alone = true },
+    { "--lag", "with --check: a consumer is wrong whose oldest change waits for longer",
+      arg = "<duration>", type = "duration", with = "check" },
+    { "--name", "with --check: this consumer, which has to be there; may be given several times",
+      arg = "<name>", many = true, with = "check" },
+  }, examples = { "forgelog status --watch", "forgelog status --check --lag 60s --timeout 5s",
     "forgelog status --prometheus >forgelog.prom.new && mv forgelog.prom.new forgelog.prom" } },
   { "doctor", "check all that makes the feed lose its promise or its speed, and say what to do", {
     { "--older-than", "age of changes that a trim should have deleted", arg = "<duration>",
@@ -133,7 +140,7 @@ return {
   { "man", "this command's man page, as roff", {}, examples = { "forgelog man | man -l -" } },
   status = {
     { "0", "done; also when a signal ended what only a signal ends" },
-    { "1", "failed" },
+    { "1", "failed; status --check: something is wrong" },
     { "2", "wrong usage" },
     { "3", "doctor: warnings" },
     { "4", "doctor: something makes the promise fail" },

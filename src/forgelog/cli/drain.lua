@@ -35,32 +35,33 @@ local function claim_name(run, options)
     or must(claim.new(conn, options.name, { lease = options.exec and LEASE or nil }))
   local _, pooled = must(run.claim:take(conn))
   if pooled then run.claim:release(conn) end
+  run.claimed = not pooled
 end
 
--- The position up to which everything is settled.
-local function settled(log, seconds)
-  local position, err = log:position({ settle = seconds })
-  if position then return position end
+-- Passes on what a function returned that may have waited for writers in vain.
+local function settled(value, err)
+  if value then return value end
   if err.kind == "timeout" then errors.advise(err, "forgelog follow is not held up by them") end
   error(err, 0)
 end
 
--- What a drain works with: where the position is kept, what is saved there, the position behind
--- which it goes on, whether that one is to be saved, and the one up to which it goes.
-local function begin(context, log, options)
-  local run = { log = log, store = stream.store(options, context.note), unsaved = false }
+-- Adds what a drain works with: where the position is kept, what is saved there, the position
+-- behind which it goes on, and the one up to which it goes.
+local function begin(context, run, options)
+  local log = run.log
   -- What is wrong there is told before anything is saved.
   must(names.resolve(log.connection, "drain", stream.filter(options, {}), {}))
   claim_name(run, options)
+  settled(stream.find_time(context, log, options, options.settle))
+  run.store = stream.store(options, context.note)
   run.sink, run.left, run.tries = make_sink(context, options), options.limit, 0
   run.saved = must(run.store.load(log, options.name))
-  run.upto = settled(log, options.settle)
+  run.upto = settled(log:position({ settle = options.settle }))
   run.position = run.saved or options.since == "now" and run.upto or "0"
   run.began = run.position
   local _, upto = parse(run.upto)
   _, run.from = parse(run.began)
   run.progress = terminal.progress(math.max(upto - run.from, 0), "seqs", options.exec ~= nil)
-  return run
 end
 
 -- Raises where the connection, which may have rested beside an --exec command, is gone, or another
@@ -143,7 +144,7 @@ local function resume(context, run)
     error(core.error("query", "the saved position was moved by another drain or follow"), 0)
   end
   save(context, run)
-  run.upto = settled(run.log, options.settle)
+  run.upto = settled(run.log:position({ settle = options.settle }))
 end
 
 -- Connects again, as long as that may come to something.
@@ -178,7 +179,7 @@ end
 -- Gives the claim back: behind a pooler nobody sees that this session has ended.
 local function give_back(context, run)
   local conn = run.log.connection
-  if conn:lost() or conn:busy() or conn:in_transaction() then return end
+  if not run.claimed or conn:lost() or conn:busy() or conn:in_transaction() then return end
   pcall(context.unbroken, context, run.claim.release, run.claim, conn:limited(SILENCE))
 end
 
@@ -187,11 +188,12 @@ end
 -- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `format`, `name`,
 -- `position_file`, `exec`, `batch`, `settle`
 return function(context, options)
-  local run = begin(context, context:connect(), options)
-  local ok, err = pcall(drain_on, context, run)
+  local run = { log = context:connect(), unsaved = false } -- unsaved: whether `position` is to be
+  local ok, err = pcall(begin, context, run, options)
+  if ok then ok, err = pcall(drain_on, context, run) end
   give_back(context, run)
   if ok then return end
-  if context.interrupted(err) then
+  if context.interrupted(err) and run.began then
     stream.say_stopped(context, run.saved or run.began, options)
   end
   error(stream.advise(err, options), 0)

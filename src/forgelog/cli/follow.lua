@@ -8,6 +8,7 @@ local stream = require "forgelog.cli.lib.stream"
 
 local SLICE = 0.5 -- seconds of one wait for changes
 local LEASE = 600 -- seconds: nothing can renew a lease while an --exec command runs
+local SETTLE = 1 -- seconds of one wait for writers, before the position of a time is looked for
 
 -- What a user of the command is told: it has no handler, but a sink that tells enough by itself.
 local function words(err)
@@ -57,12 +58,23 @@ local function follow(context, options, following, over)
   end
 end
 
+-- Finds the position of a time, however long writers stay open of which nobody knows when they
+-- began. A connection that has given up on them would take a place before all that they can write.
+local function find_time(context, log, options)
+  local found, err = stream.find_time(context, log, options, SETTLE)
+  if found then return end
+  context.note("%s; waiting for them", errors.text(err))
+  context:disconnect()
+  stream.find_time(context, context:connect(), options, math.huge)
+end
+
 -- Connects once, and reads the log: what fails then, such as a missing log or right, or a table
 -- that is not watched, will not pass by itself.
 local function check(context, options)
   local log = context:connect()
   errors.must(log:min_seq())
   errors.must(names.resolve(log.connection, "follow", stream.filter(options, {}), {}))
+  find_time(context, log, options)
   context:disconnect()
 end
 

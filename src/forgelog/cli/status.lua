@@ -1,8 +1,10 @@
---- forgelog status: as text, as JSON, or in Prometheus' format; with --watch again and again.
+--- forgelog status: as text, as JSON, or in Prometheus' format; with --watch again and again; with
+-- --check as an exit status.
 -- @module forgelog.cli.status
 local core = require "forgelog.core"
 local draw = require "forgelog.cli.lib.overview"
 local errors = require "forgelog.cli.lib.errors"
+local health = require "forgelog.cli.lib.health"
 local metrics = require "forgelog.metrics"
 local units = require "forgelog.units"
 
@@ -87,8 +89,10 @@ end
 
 --- Shows the status.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `watch` and `interval`, `json`, `prometheus`
+-- @param options `watch` and `interval`, `json`, `prometheus`, `check` with `lag` and `name`
+-- @return the exit status
 return function(context, options)
+  if options.check then return health(context, options) end
   if options.watch then return context.until_signal(watch, context) end
   local now = errors.must(context:connect():status())
   if options.prometheus then

@@ -13,7 +13,7 @@ local function range(first, last)
 end
 
 -- The server's clock.
-local function now(log) return must(status.remains(log.connection)).now end
+local function now(log) return must(status.clock(log.connection)) end
 
 local function remaining(log)
   local rest = must(status.remains(log.connection))

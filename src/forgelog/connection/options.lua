@@ -47,6 +47,11 @@ local function is_seconds(value)
   return type(value) == "number" and value >= 0
 end
 
+-- Before the year 10,000: what is beyond was meant as milliseconds.
+local function is_time(value)
+  return type(value) == "number" and value > -2 ^ 37 and value < 253402300800
+end
+
 -- BROADCAST is of programs that talk to each other through the log: see `forgelog.cache.ipc`.
 local OPS = { INSERT = true, UPDATE = true, DELETE = true, TRUNCATE = true, RELOAD = true,
   BROADCAST = true }
@@ -66,6 +71,7 @@ local kinds = {
   count = { is_whole, "a whole number, zero or more" },
   positive = { is_positive, "a whole number above zero" },
   seconds = { is_seconds, "a number of seconds, zero or more" },
+  time = { is_time, "Unix seconds" },
   names = { is_names, "a list of names" },
   ops = { is_ops, "a list of INSERT, UPDATE, DELETE, TRUNCATE or RELOAD, in capitals", unknown_op },
   table = { function(value) return type(value) == "table" end, "a table" },

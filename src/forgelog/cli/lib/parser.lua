@@ -2,6 +2,7 @@
 -- @module forgelog.cli.lib.parser
 local commands = require "forgelog.cli.commands"
 local core = require "forgelog.core"
+local times = require "forgelog.times"
 local units = require "forgelog.units"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
@@ -57,11 +58,21 @@ local function ops(text)
   return names
 end
 
+-- A position's text, or a table of the text and the time that it means: `at` (Unix seconds) or
+-- `ago` (seconds). A number without a unit is a seq, never an age.
 local function since(text)
   if text == "beginning" or text == "now" then return text end
   local timeline, wrong = core.parse_position(text)
   if timeline then return text end
-  return nil, ("--since: since is no position: %q: %s"):format(text, wrong)
+  if times.resembles(text) then
+    local at, why = times.parse(text)
+    if at then return { text = text, at = at } end
+    return nil, ("--since: '%s': %s"):format(text, why)
+  end
+  local ago = text:find("%a") and units.seconds(text)
+  if ago then return { text = text, ago = ago } end
+  return nil, ("--since: since is no position: %q: %s; nor is it a time such as 2026-11-24T10:00, "
+    .. "or an age such as 2h"):format(text, wrong)
 end
 
 -- What an argument may be. Each function returns the value of a text; or nil and what is wrong
@@ -99,6 +110,22 @@ local EPILOG = "forgelog COMMAND --help tells more. Connections are made as psql
   .. "PG* environment, service, password file."
 local COMMAND_EPILOG = "Options of every command, such as -h -p -U -d: see forgelog --help."
 
+-- The name under which the result has the value of an option.
+local function target_of(element) return (element[1]:match("%-%-([%w-]+)"):gsub("-", "_")) end
+
+-- Has the result say by `refusal` which option was given without the one that it goes with.
+local function refuse_lonely(command, elements)
+  command:action(function(result)
+    for _, element in ipairs(elements) do
+      local value = element.with and result[target_of(element)]
+      local given = value and not (type(value) == "table" and element.many and not value[1])
+      if given and not result[element.with] then
+        result.refusal = ("--%s goes with --%s"):format(target_of(element), element.with)
+      end
+    end
+  end)
+end
+
 local function add_command(parser, entry)
   local command = parser:command(entry[1], entry[2]):summary(entry[2]):add_help("--help")
     :epilog(COMMAND_EPILOG .. examples(entry.examples))
@@ -108,11 +135,13 @@ local function add_command(parser, entry)
     if element.alone then alone[#alone + 1] = added end
   end
   if #alone > 1 then command:mutex(unpack(alone)) end
+  refuse_lonely(command, entry[3])
 end
 
 --- Makes the parser.
 -- @func version called to print the version
--- @return argparse's parser; its result has `command`
+-- @return argparse's parser; its result has `command`, and `refusal` where options do not go
+-- together
 return function(version)
   local found, argparse = pcall(require, "argparse")
   if not found then

@@ -2,9 +2,14 @@
 -- when they end early.
 -- @module forgelog.cli.lib.stream
 local consumer = require "forgelog.consumer"
+local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
+local status = require "forgelog.status"
+local times = require "forgelog.times"
 
 local stream = {}
+
+local NOT_SINCE = "going on from the saved position %s, not from --since"
 
 -- The text with other characters for the commas within double quotes, where each quote is closed.
 local function hide_commas(text)
@@ -60,9 +65,7 @@ local function beginning_at(store, since, note)
     local position, err = store.load(log, name)
     if err then return nil, err end
     if position then
-      if position ~= since and not told then
-        note("going on from the saved position %s, not from --since", position)
-      end
+      if position ~= since and not told then note(NOT_SINCE, position) end
       told = true
       return position
     end
@@ -85,9 +88,53 @@ function stream.store(options, note)
   return beginning_at(store, since, note)
 end
 
+-- The error that changes since a time may be gone.
+local function gone_since(since, upto, first_at)
+  local held = "the log is empty by now"
+  if first_at then held = "the first one that it holds is of " .. times.text(first_at) end
+  local err = core.error("gap", ("trimmed: changes since %s may be gone, up to seq %d; %s"):format(
+    since.text, upto, held), nil, { code = "trimmed", reason = "trimmed", upto = upto })
+  -- To the second, and behind that change: of what was written just before it nobody knows.
+  local later = first_at and times.text(first_at + 1) or "now"
+  return errors.advise(err, ("--since 0 gives all that is there; --since %s goes on from there, "
+    .. "once the tables were read anew"):format(later))
+end
+
+-- The position of a time; its wait for writers that were open before may be in vain.
+local function position_of(log, since, settle)
+  local at = since.at or errors.must(status.clock(log.connection)) - since.ago
+  local position, why, upto, first_at = log:position({ at = at, settle = settle })
+  if position and why then error(gone_since(since, upto, first_at), 0) end
+  return position, why
+end
+
+--- Where --since is a time and no position is saved, finds the position of that time; from then on
+-- that is what --since says.
+-- @param context of `forgelog.cli.lib.context`
+-- @param log a log
+-- @param options of the command
+-- @number settle longest time to wait for writers that were open before
+-- @return true; or nil and the error that writers stay open of which nobody knows when they began
+function stream.find_time(context, log, options, settle)
+  local since = options.since
+  if type(since) ~= "table" then return true end
+  local position, err = errors.must(kept_by(options).load(log, options.name)), nil
+  if position then
+    context.note(NOT_SINCE, position)
+  else
+    position, err = position_of(log, since, settle)
+  end
+  if position then
+    options.since = position
+    return true
+  end
+  if err.kind ~= "timeout" then error(err, 0) end
+  return nil, err
+end
+
 --- An error, to which a gap adds how to go on after it.
 function stream.advise(err, options)
-  if type(err) ~= "table" or err.kind ~= "gap" then return err end
+  if type(err) ~= "table" or err.kind ~= "gap" or err.advice then return err end
   local steps = { "take the new position (forgelog position)", "read the tables anew" }
   if options.name then steps[#steps + 1] = "forgelog forget " .. options.name end
   if options.position_file then steps[#steps + 1] = "rm " .. options.position_file end

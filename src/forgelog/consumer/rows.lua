@@ -1,0 +1,25 @@
+--- The names of a consumer's rows in the table of consumers: its own, and NAME#I/N for each lane.
+-- @module forgelog.consumer.rows
+
+local rows = {}
+
+--- The consumer to which a row belongs.
+-- @string name of the row
+-- @treturn string the name of the consumer
+-- @treturn ?int which lane the row is; nil: it is the consumer's own
+-- @treturn ?int of how many
+function rows.split(name)
+  local consumer, lane, count = name:match("^(.+)#(%d+)/(%d+)$")
+  lane, count = tonumber(lane), tonumber(count)
+  if not consumer or lane < 1 or lane > count then return name end
+  return consumer, lane, count
+end
+
+--- The name of a lane's row.
+-- @string consumer its name
+-- @int lane which one
+-- @int count of how many
+-- @treturn string
+function rows.of_lane(consumer, lane, count) return ("%s#%d/%d"):format(consumer, lane, count) end
+
+return rows
