@@ -102,6 +102,7 @@ deps:
 # What 'make test' runs: all on the first of TEST_VERSIONS. On the others, not what finds out nothing about a Lua:
 # SQL, units, documents, and loads, whose Lua other specs run too. 'make soak' has the loads on each.
 once = spec/c/% spec/docs/% spec/api/sql/% spec/api/install% spec/api/doctor% spec/api/tables% \
+  spec/api/rows/statement% \
   spec/cli/doctor% spec/cli/status% spec/cli/trim% spec/load/%
 # LuaJIT's language is that of 5.1: what yields nowhere runs on one of the two.
 once_5.1 = spec/api/metrics% spec/api/seqs% spec/api/status% spec/api/trim%

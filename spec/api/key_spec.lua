@@ -15,6 +15,7 @@ describe("the key of a change", function()
     for _, row_id in ipairs({ "1", "", '["a","b"]', "[1, 2]", "{}" }) do
       assert.same({ row_id }, key({ row_id = row_id, txid = 7 }))
       assert.same({ row_id }, key({ row_id = row_id, key_cols = 1 }))
+      assert.same({ row_id }, key({ row_id = row_id, op = "READ" }))
     end
   end)
 

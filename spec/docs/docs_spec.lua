@@ -12,8 +12,9 @@ for name in ("guide guarantees operating managed-servers how-it-works benchmarks
 end
 
 -- Modules without a page in the reference: private ones, and names of the first edition.
-local INTERNAL = "connection/ consumer/ feed/ drain drain/ doctor/ install/ seqs tables/ trim "
-  .. "units times utf8 cli cli/ schema watch watched ipc cache/flights cache/following cache/held"
+local INTERNAL = "connection/ consumer/ feed/ rows/ drain drain/ doctor/ install/ seqs tables/ "
+  .. "trim units times utf8 cli cli/ schema watch watched ipc cache/flights cache/following "
+  .. "cache/held"
 
 local function exists(name)
   local file = io.open(root .. "/" .. name)

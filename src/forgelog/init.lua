@@ -268,6 +268,9 @@ delegate("tables", "touch")
 --- The tables that are watched: see `forgelog.tables`.
 -- @function Log:watched
 delegate("tables", "watched")
+--- The rows of a table in the order of its key: see `forgelog.rows`.
+-- @function Log:rows
+delegate("rows", "rows")
 --- How the log is doing: see `forgelog.status`.
 -- @function Log:status
 delegate("status", "status")

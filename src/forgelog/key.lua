@@ -104,5 +104,5 @@ return function(change)
     return tonumber(change.key_cols) > 1 and array(row_id, string_at) or { row_id }
   end
   -- A change of the first edition does not say how many columns its key has.
-  return not has(change.txid) and array(row_id, scalar_at) or { row_id }
+  return not has(change.txid) and change.op ~= "READ" and array(row_id, scalar_at) or { row_id }
 end

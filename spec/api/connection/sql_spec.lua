@@ -29,6 +29,10 @@ local DDL = {
   turn = "SELECT 1", relation = 1, name = "'t'", sequence = "s",
 }
 
+-- What the statement that reads rows of a table is made of.
+local ROWS = { relation = 1, table = "t", row_id = "r.id", kept = "", shape = "''",
+  behind = "true", order = "r.id", most = 1 }
+
 describe("a file of SQL", function()
   it("begins with a comment that the server is not sent", function()
     for _, name in ipairs(names()) do
@@ -41,9 +45,8 @@ describe("a file of SQL", function()
   it("has no word that nobody knows", function()
     for _, name in ipairs(names()) do
       local words = { schema = '"odd""one"' }
-      if name:find("^ddl%.") then
-        for word, value in pairs(DDL) do words[word] = value end
-      end
+      local further = name:find("^ddl%.") and DDL or name:find("^rows%.") and ROWS or {}
+      for word, value in pairs(further) do words[word] = value end
       if not name:find("^words%.") then
         assert.is_nil(sql.fill(name, words):match("@[%w_]+@"), name)
       end

@@ -65,6 +65,12 @@ end
 
 local function is_ops(value) return is_names(value) and unknown_op(value) == nil end
 
+-- A row_id, or a list of texts such as `forgelog.key` gives.
+local function is_key(value)
+  local list = type(value) == "string" and { value } or value
+  return is_names(list) and #list > 0 and not table.concat(list):find("\0", 1, true)
+end
+
 -- What an option or argument can be: a test, what the error calls it, and of the value what the
 -- error shows, where that is not the whole.
 local kinds = {
@@ -74,6 +80,7 @@ local kinds = {
   time = { is_time, "Unix seconds" },
   names = { is_names, "a list of names" },
   ops = { is_ops, "a list of INSERT, UPDATE, DELETE, TRUNCATE or RELOAD, in capitals", unknown_op },
+  key = { is_key, "a row_id, or the list of texts that forgelog.key gives" },
   table = { function(value) return type(value) == "table" end, "a table" },
   string = { function(value) return type(value) == "string" end, "a string" },
   failover = { function(value) return value == "continue" or value == "gap" end,

@@ -2,6 +2,7 @@
 -- which changes of these tables stand in the log. A name that is neither a watched table's nor in
 -- the log is an error, since nothing would ever come for it, and nobody would be told.
 -- @module forgelog.tables.names
+local as_logged = require "forgelog.tables.as_logged"
 local closest = require "forgelog.tables.closest"
 local core = require "forgelog.core"
 local find = require "forgelog.tables.find"
@@ -20,25 +21,6 @@ local function to_array(list)
     parts[i] = text and '"' .. tostring(text):gsub('[\\"]', "\\%0") .. '"' or "NULL"
   end
   return "{" .. table.concat(parts, ",") .. "}"
-end
-
--- A part of a name in the log: it stands in quotes where there is a dot in it, and only then.
-local function as_part(text)
-  local inner = text:match('^"(.*)"$')
-  if inner and inner:find(".", 1, true) then return (inner:gsub('""', '"')) end
-  return text ~= "" and not text:find(".", 1, true) and text or nil
-end
-
--- The schema (false: the log's) and the table that the log calls so; false where it calls none so.
-local function as_logged(name)
-  local whole = as_part(name)
-  if whole then return false, whole end
-  local schema, rest
-  if name:sub(1, 1) == '"' then schema, rest = name:match('^(".-[^"]")%.(.*)$') end
-  if not schema then schema, rest = name:match("^([^.]*)%.(.*)$") end
-  local place, relation = as_part(schema or ""), as_part(rest or "")
-  if place and relation then return place, relation end
-  return false, false
 end
 
 -- ---- what the catalog says ----
@@ -62,8 +44,8 @@ local function look_up(conn, list)
   if not rows then return nil, err end
   local all, remembers = {}, false
   for _, row in ipairs(rows) do
-    local one = all[row.place] or { name = list[row.place], table = row.quoted, logged = {},
-      has = {}, captured = {} }
+    local one = all[row.place] or { name = list[row.place], table = row.quoted, oid = row.oid,
+      logged = {}, has = {}, captured = {} }
     all[row.place], remembers = one, row.remembers
     add(one, one.name)
     add(one, row.spelled)
@@ -180,16 +162,19 @@ local function not_watched(where, one)
   return core.error("schema", message:format(where, one.name), nil, fields)
 end
 
-local function unknown(conn, where, one)
-  if one.table then return not_watched(where, one) end
-  local message = ("%s: there is no table %s here, nor a change of it in the log"):format(where,
-    one.name)
+local function no_table(conn, where, one, rest)
+  local message = ("%s: there is no table %s here%s"):format(where, one.name, rest)
   local rows, err = conn:run("tables.known")
   if not rows then return err end
   local near = closest(one.name, rows)
   if near then message = ("%s; is %s meant?"):format(message, near) end
   return core.error("schema", message, UNDEFINED_TABLE,
     { code = "no_table", table = one.name, closest = near })
+end
+
+local function unknown(conn, where, one)
+  if one.table then return not_watched(where, one) end
+  return no_table(conn, where, one, ", nor a change of it in the log")
 end
 
 local function all_of(conn, list, memory)
@@ -283,6 +268,19 @@ function names.changed(conn, memory)
     meant.called = row.name
   end
   return #rows > 0
+end
+
+--- The table that a name means: of those that `tables` may have, what there is now.
+-- @param conn the connection
+-- @string where name of the public function
+-- @string name as for `resolve`
+-- @return the table's oid; or nil and an error, code "no_table"
+function names.table(conn, where, name)
+  conn = uncompiled(conn)
+  local all, err = look_up(conn, { name })
+  if not all then return nil, err end
+  if all[1].oid then return all[1].oid end
+  return nil, no_table(conn, where, all[1], "")
 end
 
 return names

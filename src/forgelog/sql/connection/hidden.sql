@@ -7,14 +7,5 @@ SELECT t.oid::pg_catalog.regclass::text AS name
   FROM pg_catalog.pg_class t
  WHERE t.oid = pg_catalog.to_regclass('@schema_text@.' || $1::text)::pg_catalog.oid
    AND pg_catalog.row_security_active(t.oid)
-   AND EXISTS (
-         SELECT FROM pg_catalog.regexp_split_to_table($2, '') AS done(command)
-          WHERE NOT EXISTS (
-                  SELECT FROM pg_catalog.pg_policy p
-                   WHERE p.polrelid = t.oid AND p.polpermissive AND @policy_applies@
-                     AND p.polcmd IN ('*', done.command)
-                     AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true')
-             OR EXISTS (
-                  SELECT FROM pg_catalog.pg_policy p
-                   WHERE p.polrelid = t.oid AND NOT p.polpermissive AND @policy_applies@
-                     AND p.polcmd IN ('*', done.command)));
+   AND EXISTS (SELECT FROM pg_catalog.regexp_split_to_table($2, '') AS done(command)
+                WHERE @policies_hide@);

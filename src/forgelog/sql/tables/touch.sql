@@ -5,14 +5,10 @@
 WITH named AS (
        SELECT @table_name@ AS name
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.oid = coalesce(
-                (SELECT a.relid::oid
-                   FROM pg_catalog.pg_partition_ancestors($1::bigint::oid)
-                          WITH ORDINALITY AS a(relid, place)
-                   JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid::oid
-                    AND t.tgparentid = 0::oid
-                    AND t.tgname ~ '^forge_capture_row(_[0-9]+)?$'
-                  ORDER BY a.place DESC LIMIT 1), $1::bigint::oid)),
+        WHERE c.oid = (SELECT @speaker@
+                         FROM (SELECT $1::bigint::oid AS oid) g,
+                              (SELECT o.oid FROM pg_catalog.pg_namespace o
+                                WHERE o.nspname = @schema_name@) home)),
      written AS (
        INSERT INTO @schema@.forge_change_log (table_name, op, created_at)
        SELECT name, 'RELOAD', pg_catalog.clock_timestamp() FROM named
