@@ -110,11 +110,14 @@ BEGIN
     REVOKE ALL ON @schema@.forge_change_log_parked FROM PUBLIC;
   END IF;
   -- Tables that consumers read from end to end, and how far they are. consumer is the name of a row
-  -- of forge_change_log_consumers, after the key of the last row that was handled.
+  -- of forge_change_log_consumers, after the key of the last row that was handled; reload: it is to
+  -- be told first that what it has of the table may be stale.
   IF to_regclass('@schema_text@.forge_change_log_backfills') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log_backfills (
       consumer text NOT NULL,
       table_name text NOT NULL,
+      relation oid,
+      reload boolean NOT NULL DEFAULT false,
       after text[],
       rows bigint NOT NULL DEFAULT 0,
       paused boolean NOT NULL DEFAULT false,
