@@ -5,6 +5,7 @@
 local bench = require "bench.support"
 local consumer = require "forgelog.store.table"
 local forgelog = require "forgelog"
+local lease = require "forgelog.consumer.lease"
 
 local CHANGES, SAVES, ROUNDS = bench.scale(200000), bench.scale(20000), 31
 local PART = 20 -- parts in which the changes come and go
@@ -15,6 +16,8 @@ local function begin(installed)
   local side = { conninfo = conninfo, store = consumer(), position = nil }
   if installed then
     side.log = bench.connect(conninfo)
+    side.lease = lease.new("bench", 600)
+    assert(side.lease:take(side.log.connection))
   else
     bench.framework(conninfo)
     side.log = assert(forgelog.connect(conninfo))
@@ -30,7 +33,7 @@ local function hold(side)
 end
 
 local function save(side, position)
-  assert(side.store.save(side.log, "bench", position, side.position))
+  assert(side.store.save(side.log, "bench", position, side.position, side.lease))
   side.position = position
 end
 
@@ -59,6 +62,7 @@ local OPERATIONS = {
       count = count + 1
       save(side, ("2:%d"):format(count))
     end, store = true },
+  { "renew", function(side) assert(side.lease:renew(side.log.connection)) end, store = true },
   { "load", function(side) assert(side.store.load(side.log, "bench")) end, store = true },
   { "trim", function(side)
       assert(side.log:query("INSERT INTO forge_change_log (table_name, op) VALUES ('i', 'INSERT')"))

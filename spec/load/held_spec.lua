@@ -3,6 +3,7 @@
 -- BENCHES=held measures more of the same.
 local core = require "forgelog.core"
 local forgelog = require "forgelog"
+local lease = require "forgelog.consumer.lease"
 local logs = require "support.logs"
 local store = require "forgelog.store.table"
 local support = require "support"
@@ -11,12 +12,15 @@ local must = logs.must
 
 local CHANGES, SAVES, ROUNDS, WORSE = 60000, 20000, 15, 2
 
--- What is done on a side: a database, a log of it, a store and the position saved there.
+-- What is done on a side: a database, a log of it, a store, a lease, and the position saved there.
 local OPERATIONS = {
+  take = function(side) assert(side.lease:take(side.log.connection)) end,
+  renew = function(side) assert(side.lease:renew(side.log.connection)) end,
+  look = function(side) assert(side.log.connection:run("lease.look", "c", 0)) end,
   save = function(side)
     side.saved = side.saved + 1
     local text = "1:" .. side.saved
-    assert(side.store.save(side.log, "c", text, side.position))
+    assert(side.store.save(side.log, "c", text, side.position, side.lease))
     side.position = text
   end,
   load = function(side) assert.equal(side.position, side.store.load(side.log, "c")) end,
@@ -56,8 +60,9 @@ describe("beside a snapshot that is held", function()
 
   local function begin()
     local db, log = logs.installed()
-    local side = { db = db, log = log, store = store(), saved = 0 }
+    local side = { db = db, log = log, store = store(), lease = lease.new("c", 600), saved = 0 }
     logs.fill(log, 1)
+    OPERATIONS.take(side)
     OPERATIONS.save(side)
     return side
   end

@@ -101,22 +101,32 @@ function Lease:take(conn)
   return nil, lease.taken(self._name, holder)
 end
 
--- Asks about it; true, or nil and an error.
+-- Runs a statement about it. true; false where it is another's; or nil and an error.
 local function ask(self, conn, statement, ...)
   local rows, err = conn:run(statement, self._name, self._epoch, ...)
   if not rows then return nil, err end
-  if not rows[1] then return nil, lost(self) end
+  if not rows[1] then return false end
   note(self, rows[1], conn:now())
   return true
+end
+
+-- The same where it writes the row.
+local function write(self, conn, statement, ...)
+  local done, err = ask(self, conn, statement, self:seconds(), ...)
+  if done == false then
+    done, err = ask(self, conn, statement .. "_by_name", self:seconds(), ...)
+  end
+  if done then self._renewed_at = self._seen_at end
+  return done, err
 end
 
 --- Renews it, so that it lasts its whole time from now on.
 -- @param conn the connection
 -- @return true; or nil and an error, code "superseded" where another has it
 function Lease:renew(conn)
-  local ok, err = ask(self, conn, "lease.renew", self:seconds())
-  if ok then self._renewed_at = conn:now() end
-  return ok, err
+  local done, err = write(self, conn, "lease.renew")
+  if done == false then return nil, lost(self) end
+  return done, err
 end
 
 --- Makes sure of it before work is begun or saved elsewhere, unless that has just been done.
@@ -128,7 +138,9 @@ function Lease:prove(conn, in_any_case)
   local now = conn:now()
   if in_any_case or now - self._renewed_at > self:seconds() / 3 then return self:renew(conn) end
   if now - self._seen_at <= LOOK then return true end
-  return ask(self, conn, "lease.look")
+  local ours, err = ask(self, conn, "lease.look")
+  if ours == false then return nil, lost(self) end
+  return ours, err
 end
 
 --- Saves a position, and renews the lease with it.
@@ -138,12 +150,7 @@ end
 -- @return true; false where the saved position is another than `last`, or the lease another's; or
 -- nil and an error
 function Lease:save(conn, position, last)
-  local rows, err = conn:run("lease.save", self._name, position, last, self._epoch, self:seconds())
-  if not rows then return nil, err end
-  if not rows[1] then return false end
-  note(self, rows[1], conn:now())
-  self._renewed_at = self._seen_at
-  return true
+  return write(self, conn, "lease.save", position, last)
 end
 
 --- Gives it back before its time. A row that was made for it and says nothing else is removed.
