@@ -52,11 +52,14 @@ end
 -- SQLSTATE 55P03, while one of them runs.
 -- @param log a log
 -- @string name of the consumer
--- @int[opt] count how many; 1: it has none; nil: only tells how many it has
+-- @int[opt] count how many, at most 1024; 1: it has none; nil: only tells how many it has
 -- @return how many it had, and the position from which all go on (nil: they begin anew); or nil and
 -- an error
 function consumer.lanes(log, name, count)
   if count ~= nil then check.argument("consumer.lanes", "count", count, "positive") end
+  if count and count > lanes.MOST then
+    check.misuse("consumer.lanes", ("count must be at most %d"):format(lanes.MOST))
+  end
   return group.lanes(log.connection, name, count)
 end
 

@@ -5,6 +5,7 @@ local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
 local inspect = require "forgelog.tables.inspect"
 local remembered = require "forgelog.tables.remembered"
+local row_names = require "forgelog.consumer.rows"
 local seqs = require "forgelog.seqs"
 local settle = require "forgelog.drain.settle"
 local uncompiled = require "forgelog.connection.uncompiled"
@@ -136,6 +137,7 @@ function status.consumers(conn)
     if err.sqlstate == NO_TABLE then return {} end
     return nil, err
   end
+  row_names.sort(list)
   for _, consumer in ipairs(list) do
     ok, err = add_lag(conn, consumer, empty_to)
     if not ok then return nil, err end
@@ -219,7 +221,7 @@ end
 -- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with
 -- indexes), `dead_rows`; `horizon`, `above_horizon` (an upper bound of changes), or `horizon_error`
 -- (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of `Log:horizon`);
--- `consumers` of the table store, sorted by name: `name`, `position`, `seq`, `updated_at`,
+-- `consumers` of the table store, sorted by name and lane: `name`, `position`, `seq`, `updated_at`,
 -- `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change that was
 -- not delivered to it), `gap` (false or the reason why it must resync), `running`, `pid` and
 -- `application_name` of the session that runs it (nil behind a pooler), `paused`; or none and

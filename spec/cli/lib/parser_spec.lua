@@ -12,13 +12,18 @@ describe("the parser", function()
     for arguments, pattern in pairs({
       ["drain --limit 1.5"] = "'1.5' is no whole number, 0 or more",
       ["drain --batch 0"] = "1 or more",
-      ["drain --since soon"] = "since is no position",
+      ["drain --since soon"] = "%-%-since: 'soon' is no position",
       ["drain --since 2026-02-30"] = "%-%-since: '2026%-02%-30': there is no day 2026%-02%-30;",
       ["follow --since 2026-11-24T25:00"] = "there is no time of day 25:00;",
       ["follow --since '2026-11-24 10:00 MEZ'"] = " MEZ is no offset such as Z or %+02:00;",
-      ["drain --since 1h30"] = "since is no position.*nor is it a time such as 2026%-11%-24T10:00, "
-        .. "or an age such as 2h",
-      ["drain --since 1.5"] = "since is no position",
+      ["drain --since 1h30"] = "'1h30' is no position.*nor is it a time such as 2026%-11%-24T10:00"
+        .. ", or an age such as 2h",
+      ["drain --since 1.5"] = "'1.5' is no position",
+      ["rewind one soon"] = "^forgelog: 'soon' is no position: .*; nor is it a time such as",
+      ["rewind one"] = "missing argument 'position'",
+      ["lanes one 0"] = "'0' is no whole number, from 1 to 1024",
+      ["lanes one 1025"] = "from 1 to 1024",
+      ["pause"] = "missing argument 'name'",
       ["drain --format xml"] = "must be one of 'text', 'json', 'tsv'",
       ["drain --name a --position-file b"] = "can not be used together",
       ["status --lag 60s"] = "%-%-lag goes with %-%-check; hint: forgelog status %-%-help\n$",
@@ -37,7 +42,7 @@ describe("the parser", function()
   it("helps, and tells its version", function()
     local all = command.says(db, "^Usage: forgelog ", "--help")
     for name in ("install watch unwatch watched drain follow trim status doctor position forget "
-      .. "completion man"):gmatch("%a+") do
+      .. "rewind pause resume lanes completion man"):gmatch("%a+") do
       assert.matches("\n   " .. name .. " ", all)
       command.says(db, "^Usage: forgelog " .. name, name .. " --help")
     end

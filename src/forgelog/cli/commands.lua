@@ -6,6 +6,8 @@
 
 local tables = { "table", "a table, as SQL names it", args = "+" }
 
+local names = { "name", "the consumer's name", args = "+" }
+
 local schema = { "-s --schema", "where the log is (default: found by the search path)",
   arg = "<schema>" }
 
@@ -131,9 +133,21 @@ return {
   { "position", "the position to go on from after a reload that begins now", { settle },
     examples = {
       "position=$(forgelog position) && ./reload && forgelog follow --since \"$position\"" } },
-  { "forget", "remove the saved position of named consumers", {
-    { "name", "the consumer's name", args = "+" },
-  } },
+  { "forget", "remove the saved position of named consumers", { names } },
+  { "rewind", "have a named consumer that is stopped go on from another position", {
+    { "name", "the consumer's name" },
+    { "position", "a seq, a position, 'beginning', 'now', a time such as 2026-11-24T10:00, or an "
+      .. "age such as 2h: as --since of drain", type = "place" },
+    settle,
+  }, examples = { "forgelog rewind search 2026-11-24T10:00" } },
+  { "pause", "have named consumers rest until resume, whether they run or start later", { names },
+    examples = { "forgelog pause search && ./maintain && forgelog resume search" } },
+  { "resume", "have named consumers go on that were paused", { names } },
+  { "lanes", "tell how many lanes a named consumer has, or give it another number of them", {
+    { "name", "the consumer's name" },
+    { "number", "how many from now on (1: none); all its programs have to be stopped",
+      args = "?", type = "lanes" },
+  }, examples = { "forgelog lanes search 8" } },
   { "completion", "a shell's completion script", {
     { "shell", "bash or zsh", choices = { "bash", "zsh" } },
   }, examples = { "source <(forgelog completion bash)" } },

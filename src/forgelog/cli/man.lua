@@ -30,9 +30,10 @@ end
 local function synopsis(entry)
   local words = { "forgelog", entry[1] }
   for _, element in ipairs(entry[3]) do
-    local many = element.args and "..." or ""
+    local many = element.args == "+" and "..." or ""
     if not element[1]:find("^%-") then
-      words[#words + 1] = element[1]:upper() .. many
+      local name = element[1]:upper() .. many
+      words[#words + 1] = element.args == "?" and "[" .. name .. "]" or name
     else
       local long = element[1]:match("%-%-%S+") .. (element.arg and " " .. element.arg .. many or "")
       words[#words + 1] = element.required and long or "[" .. long .. "]"

@@ -5,13 +5,14 @@
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local order = require "forgelog.consumer.order"
-
-local MOST = 1024
+local row_names = require "forgelog.consumer.rows"
 
 local Lane = {}
 Lane.__index = Lane
 
-local lanes = {}
+local lanes = {
+  MOST = 1024, -- how many a consumer may have
+}
 
 --- The lane of an option `share`; raises where that is none.
 -- @string[opt] share such as "2/4"; nil or "1/1": no lanes
@@ -21,14 +22,14 @@ function lanes.parse(share, name)
   if share == nil then return nil end
   local own, count = share:match("^(%d+)/(%d+)$")
   own, count = tonumber(own), tonumber(count)
-  if not own or own < 1 or own > count or count > MOST then
+  if not own or own < 1 or own > count or count > lanes.MOST then
     local message = "share must be a lane and how many there are, such as \"2/4\", got %q"
     check.misuse("consumer.new", message:format(share))
   end
   if not name then check.misuse("consumer.new", "share needs a name") end
   if count == 1 then return nil end
   return setmetatable({ own = own, count = count, of = name,
-    name = ("%s#%d/%d"):format(name, own, count) }, Lane)
+    name = row_names.of_lane(name, own, count) }, Lane)
 end
 
 -- Refuses another number of lanes than is written down.

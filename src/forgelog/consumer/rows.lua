@@ -22,4 +22,17 @@ end
 -- @treturn string
 function rows.of_lane(consumer, lane, count) return ("%s#%d/%d"):format(consumer, lane, count) end
 
+--- Sorts rows by their names, each consumer's lanes by their numbers.
+-- @tparam table list of rows with a `name`
+function rows.sort(list)
+  local places = {}
+  for _, row in ipairs(list) do places[row] = { rows.split(row.name) } end
+  table.sort(list, function(a, b)
+    local one, other = places[a], places[b]
+    if one[1] ~= other[1] then return one[1] < other[1] end
+    if one[3] ~= other[3] then return (one[3] or 0) < (other[3] or 0) end
+    return (one[2] or 0) < (other[2] or 0)
+  end)
+end
+
 return rows

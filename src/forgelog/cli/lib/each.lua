@@ -1,10 +1,9 @@
---- What watch and unwatch share: doing something to each of several tables.
+--- What commands share that take several names: doing something to each table or consumer.
 -- @module forgelog.cli.lib.each
 
---- Does something to each table. What fails is reported, and the other tables are done all the
--- same.
+--- Does something to each of them. What fails is reported, and the others are done all the same.
 -- @param context of `forgelog.cli.lib.context`
--- @tparam table names of the tables
+-- @tparam table names
 -- @func work called with a name: returns true, and whether anything was changed; or nil and an
 -- error
 -- @string done what is printed where something was changed, with %s for the name

@@ -60,15 +60,14 @@ local function add_log(context, now, lines, spark)
 end
 
 local function state_of(context, consumer)
+  local paused = consumer.paused and context.color("yellow", "paused") .. ", " or ""
   if consumer.gap then
-    return context.color("red", "gap (" .. consumer.gap .. "): must resync")
-  elseif consumer.paused then
-    return context.color("yellow", "paused")
+    return paused .. context.color("red", "gap (" .. consumer.gap .. "): must resync")
   elseif consumer.running then
     local pid = consumer.pid and (", pid %d"):format(consumer.pid) or ""
-    return context.color("green", "running" .. pid)
+    return paused .. context.color("green", "running" .. pid)
   end
-  return ("not running, saved %s"):format(clock(consumer.updated_at))
+  return ("%snot running, saved %s"):format(paused, clock(consumer.updated_at))
 end
 
 local function add_consumers(context, now, lines, sparks)

@@ -2,17 +2,20 @@
 -- @module forgelog.cli.lib.parser
 local commands = require "forgelog.cli.commands"
 local core = require "forgelog.core"
+local lanes = require "forgelog.consumer.lanes"
 local times = require "forgelog.times"
 local units = require "forgelog.units"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
-local function whole(least)
+local function whole(least, most)
+  local range = most and ("from %d to %d"):format(least, most) or ("%d or more"):format(least)
   return function(text)
     local number = core.parse_number(text)
-    local is_whole = number and number >= least and number == math.floor(number)
-    if is_whole then return math.floor(number) end
-    return nil, ("'%s' is no whole number, %d or more"):format(text, least)
+    local is_whole = number and number == math.floor(number)
+    local fits = is_whole and number >= least and number <= (most or number)
+    if fits then return math.floor(number) end
+    return nil, ("'%s' is no whole number, %s"):format(text, range)
   end
 end
 
@@ -60,26 +63,31 @@ end
 
 -- A position's text, or a table of the text and the time that it means: `at` (Unix seconds) or
 -- `ago` (seconds). A number without a unit is a seq, never an age.
-local function since(text)
+local function place(text)
   if text == "beginning" or text == "now" then return text end
   local timeline, wrong = core.parse_position(text)
   if timeline then return text end
   if times.resembles(text) then
     local at, why = times.parse(text)
     if at then return { text = text, at = at } end
-    return nil, ("--since: '%s': %s"):format(text, why)
+    return nil, ("'%s': %s"):format(text, why)
   end
   local ago = text:find("%a") and units.seconds(text)
   if ago then return { text = text, ago = ago } end
-  return nil, ("--since: since is no position: %q: %s; nor is it a time such as 2026-11-24T10:00, "
+  return nil, ("'%s' is no position: %s; nor is it a time such as 2026-11-24T10:00, "
     .. "or an age such as 2h"):format(text, wrong)
+end
+
+local function since(text)
+  local found, wrong = place(text)
+  return found, wrong and "--since: " .. wrong
 end
 
 -- What an argument may be. Each function returns the value of a text; or nil and what is wrong
 -- with it.
 local types = {
   count = whole(0), positive = whole(1), duration = duration, interval = interval, age = age,
-  list = list, since = since, ops = ops,
+  list = list, since = since, place = place, ops = ops, lanes = whole(1, lanes.MOST),
 }
 
 local function add(parser, entry)

@@ -88,23 +88,29 @@ function stream.store(options, note)
   return beginning_at(store, since, note)
 end
 
--- The error that changes since a time may be gone.
-local function gone_since(since, upto, first_at)
+-- The error that changes since a time may be gone; `again` is what a place to begin from is written
+-- behind.
+local function gone_since(since, upto, first_at, again)
   local held = "the log is empty by now"
   if first_at then held = "the first one that it holds is of " .. times.text(first_at) end
   local err = core.error("gap", ("trimmed: changes since %s may be gone, up to seq %d; %s"):format(
     since.text, upto, held), nil, { code = "trimmed", reason = "trimmed", upto = upto })
   -- To the second, and behind that change: of what was written just before it nobody knows.
   local later = first_at and times.text(first_at + 1) or "now"
-  return errors.advise(err, ("--since 0 gives all that is there; --since %s goes on from there, "
-    .. "once the tables were read anew"):format(later))
+  return errors.advise(err, again .. "0 gives all that is there; " .. again .. later
+    .. " goes on from there, once the tables were read anew")
 end
 
--- The position of a time; its wait for writers that were open before may be in vain.
-local function position_of(log, since, settle)
+--- The position of a time. Raises where changes since then may be gone.
+-- @param log a log
+-- @tparam table since the time: `text`, and `at` (Unix seconds) or `ago` (seconds)
+-- @number settle longest time to wait for writers that were open before
+-- @string again what the command has before a place to begin from, such as "--since "
+-- @return the position; or nil and an error where that wait was in vain
+function stream.position_of(log, since, settle, again)
   local at = since.at or errors.must(status.clock(log.connection)) - since.ago
   local position, why, upto, first_at = log:position({ at = at, settle = settle })
-  if position and why then error(gone_since(since, upto, first_at), 0) end
+  if position and why then error(gone_since(since, upto, first_at, again), 0) end
   return position, why
 end
 
@@ -122,7 +128,7 @@ function stream.find_time(context, log, options, settle)
   if position then
     context.note(NOT_SINCE, position)
   else
-    position, err = position_of(log, since, settle)
+    position, err = stream.position_of(log, since, settle, "--since ")
   end
   if position then
     options.since = position

@@ -1,0 +1,30 @@
+-- forgelog resume: what forgelog follow and drain do that were paused. More is in pause_spec.
+local command = require "support.command"
+local logs = require "support.logs"
+local support = require "support"
+
+describe("forgelog resume", function()
+  local db, log
+  before_each(function() db, log = command.database() end)
+  after_each(function()
+    command.stop()
+    log:close()
+    support.drop(db)
+  end)
+
+  it("has a follow go on that was started while it was paused", function()
+    assert(log:query("INSERT INTO orders (n) VALUES (1)"))
+    command.says(db, "INSERT", "drain --name live")
+    command.says(db, "^live pauses\n$", "pause live")
+    local following = command.start(db, "follow --name live --format json")
+    support.wait_until(function()
+      return logs.must(log, [[SELECT holder FROM forge_change_log_consumers
+        WHERE name = 'live']])[1].holder
+    end, "its claim")
+    assert(log:query("INSERT INTO orders (n) VALUES (2)"))
+    assert.equal("1", command.saved(log, "live"))
+    command.says(db, "^live goes on\n$", "resume live")
+    support.wait_until(function() return command.seqs(following:output()) == "2" end, "its change")
+    command.says(db, "^live was not paused\n$", "resume live")
+  end)
+end)
