@@ -1,4 +1,4 @@
--- forgelog resume: what forgelog follow and drain do that were paused. More is in pause_spec.
+-- forgelog resume: follow and drain rest until then that were paused. More is in pause_spec.
 local command = require "support.command"
 local logs = require "support.logs"
 local support = require "support"
@@ -26,5 +26,19 @@ describe("forgelog resume", function()
     command.says(db, "^live goes on\n$", "resume live")
     support.wait_until(function() return command.seqs(following:output()) == "2" end, "its change")
     command.says(db, "^live was not paused\n$", "resume live")
+  end)
+
+  it("has a drain go on that was paused, also between two batches", function()
+    assert(log:query("INSERT INTO orders (n) SELECT generate_series(1, 6)"))
+    local pausing = "cat; " .. command.line(db, "pause cron >&2"):gsub("'", "'\\''")
+    local status, output, errors = command.run(db,
+      ("drain --name cron --batch 2 --exec '%s'"):format(pausing))
+    assert.same({ 0, "1 2", "2" }, { status, command.seqs(output), command.saved(log, "cron") })
+    assert.matches("\nforgelog: cron is paused, until forgelog resume cron\n$", errors)
+    status, output, errors = command.run(db, "drain --name cron")
+    assert.same({ 0, "", "forgelog: cron is paused, until forgelog resume cron\n" },
+      { status, output, errors })
+    command.says(db, "^cron goes on\n$", "resume cron")
+    assert.equal("3 4 5 6", command.seqs(command.says(db, "", "drain --name cron --format json")))
   end)
 end)

@@ -8,6 +8,7 @@ local make_sink = require "forgelog.cli.lib.sink"
 local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
+local units = require "forgelog.units"
 
 local TRIES = 10 -- runs of the --exec command with one batch
 -- Seconds for connecting again, and for the answer of a server that may be gone, where --timeout
@@ -106,9 +107,18 @@ local function finish(context, run, batch, position)
   save(context, run)
 end
 
+-- Whether somebody has paused the consumer; the user is told.
+local function rests(context, run)
+  local name = context.options.name
+  local paused = name and run.claim:paused()
+  if paused then context.note("%s is paused, until forgelog resume %s", name, units.word(name)) end
+  return paused
+end
+
 -- Drains by the present connection.
 local function drain(context, run)
   local options = context.options
+  if rests(context, run) then return end
   local timeline, upto = parse(run.upto)
   local batch, position = {}, run.position
   local _, last = parse(position)
@@ -120,6 +130,7 @@ local function drain(context, run)
     if #batch == options.batch then
       finish(context, run, batch, position)
       prove(context, run)
+      if rests(context, run) then return end
       batch = {}
       run.progress(last - run.from)
       context.check_signal()
