@@ -35,6 +35,10 @@ describe("forgelog lanes", function()
     local two = run(2, true)
     command.fails(at.db, 1, "another consumer named one#1/2 is running ", "lanes one 3")
     for _, each in ipairs(two) do each:close() end
+    for _, which in ipairs { "drain", "follow" } do
+      command.fails(at.db, 1, "consumer one has 2 lanes, and not 1; stop all its programs, then: "
+        .. "forgelog lanes one 1\n$", which .. " --name one --limit 1")
+    end
     says("one has no lanes in place of 2 lanes, and goes on after %d+:40%S*", "lanes one 1")
     at:add(1)
     run(1)

@@ -4,6 +4,7 @@ local backoff = require "forgelog.connection.backoff"
 local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
+local lanes = require "forgelog.consumer.lanes"
 local make_sink = require "forgelog.cli.lib.sink"
 local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
@@ -34,6 +35,7 @@ local function claim_name(run, options)
   must(conn:locate()) -- a missing log is reported first
   run.claim = run.claim
     or must(claim.new(conn, options.name, { lease = options.exec and LEASE or nil }))
+  if run.claim.renew then must(lanes.enter(conn, options.name)) end -- a drain is no lane
   local _, pooled = must(run.claim:take(conn))
   if pooled then run.claim:release(conn) end
   run.claimed = not pooled

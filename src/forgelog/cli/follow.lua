@@ -34,7 +34,7 @@ local function make_consumer(context, options, store, over)
       if not ok then error(err, 0) end
     end,
     on_error = function(err)
-      if over.err or err.kind == "gap" or err.message == reported then return end
+      if over.err or not err.retryable or err.message == reported then return end
       reported = err.message
       context.note("%s; trying again", words(err))
     end,
