@@ -7,7 +7,8 @@ local support = require "support"
 
 local root = os.getenv("FORGELOG_ROOT")
 local ALL = { "README.md", "CONTRIBUTING.md" }
-for name in ("guide guarantees operating managed-servers how-it-works benchmarks"):gmatch("%S+") do
+local PAGES = "guide consumers guarantees operating managed-servers how-it-works benchmarks"
+for name in PAGES:gmatch("%S+") do
   ALL[#ALL + 1] = "docs/" .. name .. ".md"
 end
 
