@@ -1,5 +1,7 @@
 -- docs/operating.md: its roles, with each right taken away once, and its commands and SQL in their
 -- order.
+local claim = require "forgelog.consumer.claim"
+local consumer = require "forgelog.consumer"
 local docs = require "support.docs"
 local forgelog = require "forgelog"
 local support = require "support"
@@ -65,6 +67,11 @@ describe("the roles", function()
     local position, err = store.load(own, "one")
     assert(must(position, err) == "1:1")
     must(store.save(own, "one", "1:2", "1:1"))
+    local lease = must(claim.new(own.connection, "two", {}))
+    assert(lease.renew and must(lease:take(own.connection)))
+    must(consumer.pause(own, "one"))
+    must(consumer.resume(own, "one"))
+    must(consumer.rewind(own, "one", "1:1"))
   end
 
   function work.feed_trimmer(own)
@@ -136,6 +143,29 @@ describe("the roles", function()
     writer:close()
 
     assert.equal(17, check(find("sql", "TO feed_reader")))
+  end)
+
+  it("need some more to forget a consumer, and to change its lanes", function()
+    local rights = { "DELETE ON feed.forge_change_log_consumers",
+      "INSERT ON feed.forge_change_log_backfills", "DELETE ON feed.forge_change_log_backfills",
+      "SELECT ON feed.forge_change_log_backfills" }
+    local function work_of(count)
+      for i, right in ipairs(rights) do
+        local words = i <= count and { "GRANT ", " TO " } or { "REVOKE ", " FROM " }
+        assert(log:query(words[1] .. right .. words[2] .. "feed_consumer"))
+      end
+      local own = as("feed_consumer")
+      must(require("forgelog.store").table().save(own, "one", "1:2", nil))
+      local _, of_lanes = consumer.lanes(own, "one", 2)
+      local position, of_forget = consumer.forget(own, "one")
+      own:close()
+      assert(log:query("DELETE FROM feed.forge_change_log_consumers"))
+      return of_lanes.sqlstate or of_lanes, of_forget and of_forget.sqlstate or position
+    end
+    assert.same({ "42501", "42501" }, { work_of(0) })
+    for count = 1, #rights - 1 do assert.same({ "42501", "1:2" }, { work_of(count) }) end
+    assert.same({ "1:2", "1:2" }, { work_of(#rights) })
+    work_of(0)
   end)
 
   it("hide from a reader what it is not to see", function()
