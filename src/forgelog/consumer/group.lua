@@ -80,7 +80,9 @@ local function forget(conn, name, rows)
   if done and done[1].may then done, err = conn:run("group.clear", name, rows[1].lanes) end
   if done then done, err = conn:run("group.forget", name, rows[1].lanes) end
   if not done then return nil, err end
-  return common(rows) or false
+  local position = common(rows)
+  for _, row in ipairs(rows) do position = position or row.position end
+  return position or false
 end
 
 --- Removes a consumer: see `forgelog.consumer`.
