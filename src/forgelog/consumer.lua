@@ -10,6 +10,7 @@ local core = require "forgelog.core"
 local find_waiter = require "forgelog.wait"
 local group = require "forgelog.consumer.group"
 local lanes = require "forgelog.consumer.lanes"
+local parked = require "forgelog.consumer.parked"
 local states = require "forgelog.consumer.states"
 local store = require "forgelog.store"
 
@@ -75,6 +76,37 @@ function consumer.pause(log, name) return group.pause(log.connection, name, true
 -- @string name of the consumer
 -- @return true, and whether it was paused; or nil and an error, code "no_consumer"
 function consumer.resume(log, name) return group.pause(log.connection, name, false) end
+
+--- The parked changes of a consumer, in the order in which they were parked.
+-- @function parked
+-- @param log a log
+-- @string name of the consumer
+-- @tparam[opt] table opts `limit` (most of them), `after` (the `id` behind which they are wanted)
+-- @return a list, empty where nothing is parked; each has `id`, `key`, `seq` (negative for a change
+-- that was read by a backfill), `waits` (nobody has tried to handle it: it waits behind another one
+-- of its key), `retry` (it is to be tried again), `attempts`, `error` (the message of the last
+-- one), `parked_at` (Unix seconds), `change` (as it was handed out). Or nil and an error, code
+-- "no_parked_table" where the log has no such table yet
+consumer.parked = parked.list
+
+--- Has a consumer try parked changes again: at once where it runs, else when it starts. Of a key
+-- the earlier ones come first, and after each that succeeds the next one.
+-- @function retry
+-- @param log a log
+-- @string name of the consumer
+-- @int[opt] seq of one of them; nil: all
+-- @return how many: the change and those of its key that it waits behind, or all; or nil and an
+-- error, code "no_parked" where there is no such change, or no such consumer
+consumer.retry = parked.retry
+
+--- Removes a parked change, which the consumer never handles then; the next one of its key is
+-- tried.
+-- @function skip
+-- @param log a log
+-- @string name of the consumer
+-- @int seq of the change
+-- @return it, as of `parked`; or nil and an error, code "no_parked" where there is none
+consumer.skip = parked.skip
 
 local Consumer = {}
 Consumer.__index = Consumer

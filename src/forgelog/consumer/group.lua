@@ -75,9 +75,15 @@ local function common(rows)
   return core.common(positions)
 end
 
-local function forget(conn, name, rows)
+-- Removes what else is kept for a consumer, where this role may.
+local function clear(conn, name, count)
   local done, err = conn:run("group.may_clear")
-  if done and done[1].may then done, err = conn:run("group.clear", name, rows[1].lanes) end
+  if done and done[1].may then done, err = conn:run("group.clear", name, count) end
+  return done, err
+end
+
+local function forget(conn, name, rows)
+  local done, err = clear(conn, name, rows[1].lanes)
   if done then done, err = conn:run("group.forget", name, rows[1].lanes) end
   if not done then return nil, err end
   local position = common(rows)
@@ -91,8 +97,11 @@ end
 -- @return the position (false: there was none); or nil and an error
 function group.forget(conn, name)
   local position, err = held(conn, name, forget)
-  if position == nil and err.code == "no_consumer" then return false end
-  return position, err
+  if position ~= nil or err.code ~= "no_consumer" then return position, err end
+  local done
+  done, err = clear(conn, name, 1)
+  if not done then return nil, err end
+  return false
 end
 
 local function rewind(conn, name, rows, position)

@@ -80,14 +80,14 @@ BEGIN
       ADD COLUMN IF NOT EXISTS asked bigint NOT NULL DEFAULT 0;
   END IF;
   -- Changes that a consumer could not handle, and those of their keys that wait behind them. key is
-  -- what they are in order by. A change that was read by a backfill has no seq of its own: it has
-  -- a negative one here. waits: nobody has tried to handle it.
+  -- what they are in order by, in ASCII. A change that was read by a backfill has no seq. waits:
+  -- nobody has tried to handle it. retry: it is to be tried again. An index cannot hold each key.
   IF to_regclass('@schema_text@.forge_change_log_parked') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log_parked (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
       consumer text NOT NULL,
-      seq bigint NOT NULL,
-      key text NOT NULL,
+      seq bigint,
+      key text COLLATE "C" NOT NULL,
       table_name text NOT NULL,
       op text NOT NULL,
       row_id text,
@@ -107,6 +107,10 @@ BEGIN
       parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
       UNIQUE (consumer, seq)
     );
+    CREATE INDEX forge_change_log_parked_key
+      ON @schema@.forge_change_log_parked (consumer, pg_catalog.left(key, 200), id);
+    CREATE INDEX forge_change_log_parked_retry
+      ON @schema@.forge_change_log_parked (consumer, id) WHERE retry;
     REVOKE ALL ON @schema@.forge_change_log_parked FROM PUBLIC;
   END IF;
   -- Tables that consumers read from end to end, and how far they are. consumer is the name of a row
