@@ -148,6 +148,20 @@ return {
     { "number", "how many from now on (1: none); all its programs have to be stopped",
       args = "?", type = "lanes" },
   }, examples = { "forgelog lanes search 8" } },
+  { "parked", "the changes that a consumer could not handle, and those that wait behind them", {
+    { "name", "the consumer's name" },
+    { "--format", "text, json (one change a line) or tsv", arg = "<format>",
+      choices = { "text", "json", "tsv" }, default = "text" },
+  } },
+  { "retry", "have a consumer try parked changes again", {
+    { "name", "the consumer's name" },
+    { "seq", "one of them, as parked prints it, and those of its row before it; default: all",
+      args = "?", type = "parked" },
+  } },
+  { "skip", "have a consumer never handle a parked change", {
+    { "name", "the consumer's name" },
+    { "seq", "the change, as parked prints it", type = "parked" },
+  } },
   { "completion", "a shell's completion script", {
     { "shell", "bash or zsh", choices = { "bash", "zsh" } },
   }, examples = { "source <(forgelog completion bash)" } },

@@ -1,6 +1,7 @@
 --- Changes as lines: text for people, JSON for programs, TSV for COPY.
 -- @module forgelog.cli.lib.format
 local core = require "forgelog.core"
+local fields = require "forgelog.cli.lib.fields"
 local json = require "forgelog.cli.lib.json"
 local terminal = require "forgelog.cli.lib.terminal"
 
@@ -8,14 +9,6 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local COLORS = { INSERT = "green", UPDATE = "yellow", DELETE = "red", TRUNCATE = "magenta",
   RELOAD = "magenta" }
 local NO_TIME = (" "):rep(#"YYYY-MM-DD hh:mm:ss")
-
--- Unix time as ISO 8601 with microseconds, in UTC.
-local function iso(seconds)
-  local whole = math.floor(seconds)
-  local micros = math.floor((seconds - whole) * 1e6 + 0.5)
-  if micros == 1000000 then whole, micros = whole + 1, 0 end
-  return os.date("!%Y-%m-%dT%H:%M:%S", whole) .. (".%06dZ"):format(micros)
-end
 
 local function whole(number) return ("%d"):format(number) end
 
@@ -166,12 +159,6 @@ local function kept_cols(change, names)
   return change.omitted and list .. ",," .. name_list(change.omitted) or list
 end
 
-local ESCAPES = { ["\\"] = "\\\\", ["\t"] = "\\t", ["\n"] = "\\n", ["\r"] = "\\r" }
-
-local function tsv_text(value) return value and value:gsub("[\\\t\n\r]", ESCAPES) or "\\N" end
-
-local function tsv_time(value) return value and iso(value) or "\\N" end
-
 -- The later fields of a change that has any of them, as COPY reads them.
 local function later_tsv(change)
   local names, values = (change.old or change.new) and kept_names(change), {}
@@ -182,7 +169,7 @@ local function later_tsv(change)
     elseif type(value) == "table" then
       value = array(value, names)
     end
-    values[i] = tsv_text(digits(value))
+    values[i] = fields.tsv_text(digits(value))
   end
   return table.concat(values, "\t") .. "\n"
 end
@@ -191,7 +178,7 @@ end
 local function as_tsv()
   local nothing = ("\\N\t"):rep(#LATER - 1) .. "\\N\n"
   local first = of_first("%d" .. ("\t%s"):rep(#FIRST - 1) .. "\t",
-    { seq = unchanged, created_at = tsv_time }, tsv_text)
+    { seq = unchanged, created_at = fields.tsv_time }, fields.tsv_text)
   return function(change)
     for i = 1, #LATER do
       if change[LATER[i]] ~= nil then return first(change) .. later_tsv(change) end

@@ -83,11 +83,20 @@ local function since(text)
   return found, wrong and "--since: " .. wrong
 end
 
+-- The seq of a parked change, as text; r17 of one that a backfill has read, which has none: what
+-- begins with a hyphen is an option.
+local function parked(text)
+  local read = text:match("^r(%d+)$")
+  if read or text:find("^%-?%d+$") then return read and "-" .. read or text end
+  return nil, ("'%s' is no seq such as 4711 or r17"):format(text)
+end
+
 -- What an argument may be. Each function returns the value of a text; or nil and what is wrong
 -- with it.
 local types = {
   count = whole(0), positive = whole(1), duration = duration, interval = interval, age = age,
   list = list, since = since, place = place, ops = ops, lanes = whole(1, lanes.MOST),
+  parked = parked,
 }
 
 local function add(parser, entry)
