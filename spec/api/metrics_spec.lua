@@ -50,6 +50,24 @@ describe("forgelog.metrics", function()
     assert.is_true(shown:value("forgelog_write_rate") > 0)
   end)
 
+  it("counts what is parked once for a consumer, whatever its lanes", function()
+    must(log, [[INSERT INTO forge_change_log_consumers (name, position) VALUES
+      ('one', '1:0'), ('two', '1:0'), ('wide#1/2', '1:0'), ('wide#2/2', '1:0')]])
+    must(log, [[INSERT INTO forge_change_log_parked (consumer, seq, key, table_name, op)
+      SELECT c, g, g, 'item', 'UPDATE' FROM generate_series(1, 3) g,
+             unnest(ARRAY['one', 'wide', 'elsewhere']) c]])
+    local shown = look(log)
+    for name, count in pairs({ one = 3, two = 0, wide = 3, elsewhere = 3 }) do
+      assert.equal(count, shown:value("forgelog_parked_changes", { consumer = name }), name)
+    end
+    assert.is_nil(shown:sample("forgelog_parked_changes", { consumer = "wide#1/2" }))
+    must(log, "DELETE FROM forge_change_log_parked")
+    shown = look(log)
+    assert.equal(0, shown:value("forgelog_parked_changes", { consumer = "wide" }))
+    must(log, "DROP TABLE forge_change_log_parked")
+    assert.equal(0, look(log):value("forgelog_parked_changes", { consumer = "one" }))
+  end)
+
   it("has no consumers and no exact numbers for a plain log", function()
     local plain, other = logs.framework()
     must(other, "INSERT INTO item (n) SELECT g FROM generate_series(1, 7) g")

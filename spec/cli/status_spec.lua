@@ -154,6 +154,22 @@ describe("forgelog status", function()
     drop()
   end)
 
+  it("says what is parked, also of a consumer whose position is elsewhere", function()
+    fill()
+    assert(log:query([[INSERT INTO forge_change_log_consumers (name, position)
+      VALUES ('late', '1:12'), ('well', '1:12')]]))
+    assert(log:query([[INSERT INTO forge_change_log_parked
+             (consumer, seq, key, table_name, op, waits)
+      SELECT c, g, 'k', 'item', 'UPDATE', c = 'late' AND g > 1
+        FROM generate_series(1, 3) g, unnest(ARRAY['file', 'late']) c]]))
+    local shown = status()
+    assert.matches("\nfile +0 +0.0 s  keeps its position elsewhere  3 parked\n"
+      .. "late +1:12 +8 [^\n]+  3 parked %(2 wait%)\n"
+      .. "well +1:12 [^\n]+ saved [%d-]+ [%d:]+\n", shown)
+    assert(log:query("DROP TABLE forge_change_log_parked"))
+    assert.is_nil(status():find("parked", 1, true))
+  end)
+
   it("redraws with --watch, with sparklines, until Ctrl-C", function()
     fill()
     assert(log:query("INSERT INTO forge_change_log_consumers (name, position)"

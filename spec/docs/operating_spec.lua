@@ -4,6 +4,7 @@ local claim = require "forgelog.consumer.claim"
 local consumer = require "forgelog.consumer"
 local docs = require "support.docs"
 local forgelog = require "forgelog"
+local parking = require "forgelog.consumer.parking"
 local support = require "support"
 
 local root = os.getenv("FORGELOG_ROOT")
@@ -72,6 +73,15 @@ describe("the roles", function()
     must(consumer.pause(own, "one"))
     must(consumer.resume(own, "one"))
     must(consumer.rewind(own, "one", "1:1"))
+    local change = { seq = 1, table_name = "orders", op = "INSERT" }
+    must(parking.park(own.connection, "one", "key", change, "bad", 1))
+    must(consumer.retry(own, "one"))
+    local due = must(parking.due(own.connection, "one", 1))
+    must(parking.done(own.connection, due[1].id))
+    for _, text in ipairs({ "INSERT INTO %s (consumer, table_name) VALUES ('one', 'orders')",
+      "UPDATE %s SET rows = 1", "DELETE FROM %s WHERE consumer = 'one'" }) do
+      must(own:query(text:format("feed.forge_change_log_backfills")))
+    end
   end
 
   function work.feed_trimmer(own)
@@ -83,6 +93,8 @@ describe("the roles", function()
     local now = must(own:status())
     assert(now.rows == 3 and now.installed)
     if now.consumers_error then must(own:query("SELECT FROM feed.forge_change_log_consumers")) end
+    if now.parked_error then must(own:query("SELECT FROM feed.forge_change_log_parked")) end
+    must(own:query("SELECT FROM feed.forge_change_log_backfills"))
   end
 
   local function try(role)
@@ -142,7 +154,7 @@ describe("the roles", function()
     end
     writer:close()
 
-    assert.equal(17, check(find("sql", "TO feed_reader")))
+    assert.equal(27, check(find("sql", "TO feed_reader")))
   end)
 
   it("need some more to forget a consumer, and to change its lanes", function()

@@ -63,7 +63,8 @@ describe("roles.sql", function()
     local shown = exposition.parse(output)
     return shown:value("forgelog_open_writers") == 1
       and (shown:value("forgelog_oldest_writer_age_seconds") or 0) > 0
-      and shown:sample("forgelog_consumer_position_seq", { consumer = "search" }) ~= nil, output
+      and shown:sample("forgelog_consumer_position_seq", { consumer = "search" }) ~= nil
+      and shown:sample("forgelog_parked_changes", { consumer = "search" }) ~= nil, output
   end
 
   function work.forgelog_reader(role)
@@ -106,7 +107,7 @@ describe("roles.sql", function()
 
   it("grants nothing that they do not need", function()
     local list = rights()
-    assert.equal(18, #list)
+    assert.equal(19, #list)
     for _, right in ipairs(list) do
       must(own, ("REVOKE %s FROM %s"):format(right[1], right[2]))
       local ok, said = work[right[2]](right[2])
@@ -119,7 +120,7 @@ describe("roles.sql", function()
 
   it("lets none of them do more", function()
     local LOG = "feed.forge_change_log"
-    local STATE, CONSUMERS = LOG .. "_state", LOG .. "_consumers"
+    local STATE, CONSUMERS, PARKED = LOG .. "_state", LOG .. "_consumers", LOG .. "_parked"
     local forbidden = {
       { "INSERT INTO " .. LOG .. " (table_name, op, created_at) VALUES ('a', 'INSERT', now())",
         "all" },
@@ -130,6 +131,7 @@ describe("roles.sql", function()
         "all" },
       { "UPDATE " .. CONSUMERS .. " SET position = position", "trimmer monitor" },
       { "INSERT INTO " .. CONSUMERS .. " VALUES ('x', '1:0', now())", "trimmer monitor" },
+      { "DELETE FROM " .. PARKED, "all" }, { "SELECT FROM " .. PARKED, "trimmer reader" },
       { "SELECT nextval('feed.forge_change_log_seq_seq')", "all" }, { "SELECT FROM orders", "all" },
       { "CREATE TABLE feed.mine ()", "all" },
     }

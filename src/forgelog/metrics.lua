@@ -51,6 +51,17 @@ local function gaps(status, add)
   end
 end
 
+-- What is parked stands under the name of a consumer, whatever the lane; 0 where nothing is.
+local function parked_changes(status, add)
+  local found, names = {}, {}
+  for _, one in ipairs(not status.parked_error and status.consumers or {}) do
+    local name = one.name:gsub("#%d+/%d+$", "")
+    if not found[name] then names[#names + 1] = name end
+    found[name] = math.max(found[name] or 0, one.parked or 0)
+  end
+  for _, name in ipairs(names) do add(found[name], "consumer", name) end
+end
+
 -- Without a horizon, an empty list of writers may be one that could not be read.
 local function knows_writers(status) return status.horizon or status.writers[1] end
 
@@ -120,6 +131,9 @@ local FAMILIES = {
   { "consumer_running",
     "Whether a session holds the consumer's name (none does behind a transaction-mode pooler).",
     of_consumers(is_running) },
+  { "parked_changes",
+    "Changes that the consumer could not handle, and those that wait behind them.",
+    parked_changes },
   { "watched_tables", "Tables whose changes are logged.", of_log(number_of_tables) },
   { "table_healthy",
     "Whether all triggers of the table that is, or was, watched are as they should be.",

@@ -4,6 +4,7 @@ local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
 local inspect = require "forgelog.tables.inspect"
+local parked = require "forgelog.consumer.parked"
 local remembered = require "forgelog.tables.remembered"
 local row_names = require "forgelog.consumer.rows"
 local seqs = require "forgelog.seqs"
@@ -191,11 +192,19 @@ function status.standing(conn)
   return list
 end
 
+-- Adds to the consumers what is parked of each.
+local function add_parked(conn, into)
+  local ok, err = parked.add(conn, into.consumers)
+  if ok or err.sqlstate ~= NO_RIGHT then return ok, err end
+  into.parked_error = err.message
+  return true
+end
+
 -- Adds the consumers.
 local function add_consumers(conn, into)
   local err
   into.consumers, err = status.standing(conn)
-  if into.consumers then return true end
+  if into.consumers then return add_parked(conn, into) end
   if err.sqlstate ~= NO_RIGHT then return nil, err end
   into.consumers_error = err.message
   return true
@@ -224,7 +233,10 @@ end
 -- `consumers` of the table store, sorted by name and lane: `name`, `position`, `seq`, `updated_at`,
 -- `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change that was
 -- not delivered to it), `gap` (false or the reason why it must resync), `running`, `pid` and
--- `application_name` of the session that runs it (nil behind a pooler), `paused`; or none and
+-- `application_name` of the session that runs it (nil behind a pooler), `paused`, `parked` (changes
+-- that are parked), `parked_waiting` (those of them that wait behind others) and `parked_seconds`
+-- (since the oldest was parked); one that keeps its position elsewhere is there where it has parked
+-- some; lanes have none of their own, and nobody has where there is a `parked_error`; or none and
 -- `consumers_error`; `tables`, sorted: as of `Log:watched`, with `name`; `lost`, tables that were
 -- watched and of which changes are or were missed: `name`, `code`, `wrong` (in words; see
 -- `forgelog.tables.remembered`). Numbers that are not known are nil. Or nil and an error

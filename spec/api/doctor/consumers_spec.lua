@@ -20,6 +20,27 @@ describe("diagnose", function()
     one:close()
   end
 
+  it("finds changes that are parked", function()
+    fine(log, "parked")
+    must(log, [[INSERT INTO forge_change_log_parked
+             (consumer, seq, key, table_name, op, waits, parked_at)
+      SELECT 'a b', g, 'k', 'item', 'UPDATE', g > 1, now() - interval '2 hours'
+        FROM generate_series(1, 3) g]])
+    local found = finds(log, "parked", "warning", "3 changes of consumer a b are parked "
+      .. "(2 of them only behind others), the oldest for 2 h 0 min")
+    assert.equal("see forgelog parked 'a b'; once that is mended: forgelog retry 'a b'; or leave "
+      .. "one out: forgelog skip 'a b' SEQ", found.advice)
+    local role, drop_role = logs.role(log, [[GRANT SELECT ON forge_change_log,
+      forge_change_log_state, forge_change_log_consumers TO %s]])
+    local poor = logs.as(db, role)
+    assert.is_truthy(finds(poor, "parked", "note", "permission denied").advice:find("GRANT SELECT "
+      .. "ON public.forge_change_log_parked TO " .. role, 1, true))
+    poor:close()
+    drop_role()
+    must(log, "DROP TABLE forge_change_log_parked")
+    fine(log, "parked")
+  end)
+
   it("finds consumers that were passed by, stand still, or fall behind", function()
     fine(log, "consumers")
     must(log, "INSERT INTO item (n) VALUES (1)")

@@ -1,5 +1,6 @@
 --- Checks of the consumers that keep their position in the table store.
 -- @module forgelog.doctor.consumers
+local parked_changes = require "forgelog.consumer.parked"
 local status = require "forgelog.status"
 local units = require "forgelog.units"
 
@@ -39,7 +40,7 @@ local function judge_consumer(run, one, kept_for, now)
   local forget = run:command("forget " .. units.word(one.name))
   local lag = ("%s behind, the oldest of %s"):format(units.many(one.lag_changes, "change"),
     units.duration(one.lag_seconds))
-  local still = now - one.updated_at
+  local still = now - (one.updated_at or now)
   if one.gap then
     missed(run, one, forget)
   elseif one.lag_changes > 0 and not one.running and not run.server.standby and still > DAY then
@@ -50,6 +51,18 @@ local function judge_consumer(run, one, kept_for, now)
     return false
   end
   return true
+end
+
+local function tell_parked(run, one)
+  local message = "%s of consumer %s %s parked%s, the oldest for %s: it could not handle them"
+  local waiting = one.parked_waiting > 0
+    and (" (%s of them only behind others)"):format(units.count(one.parked_waiting)) or ""
+  local word = units.word(one.name)
+  local advice = "see %s; once that is mended: %s; or leave one out: %s"
+  run:warning("parked", message:format(units.many(one.parked, "change"), one.name,
+    one.parked == 1 and "is" or "are", waiting, units.duration(one.parked_seconds)),
+    advice:format(run:command("parked " .. word), run:command("retry " .. word),
+      run:command("skip " .. word .. " SEQ")))
 end
 
 local function consumers(run)
@@ -76,4 +89,19 @@ local function consumers(run)
     or ("%s, none far behind"):format(units.many(#now.consumers, "consumer")))
 end
 
-return { { "consumers", consumers, needs_log = true } }
+local function parked(run)
+  if not run.log.has_state or not run:readable() then return end
+  local list = {}
+  local ok, err = parked_changes.add(run.conn, list)
+  if not ok and err.sqlstate == "42501" then
+    return run:note("may_not_read_parked", "not checked: " .. err.message,
+      ("GRANT SELECT ON %s_parked TO %s"):format(run:log_name(), run.server.role))
+  end
+  if not ok then return err end
+  for _, one in ipairs(list) do tell_parked(run, one) end
+  if not list[1] then run:ok("no consumer has parked changes") end
+end
+
+return {
+  { "consumers", consumers, needs_log = true }, { "parked", parked, needs_log = true },
+}

@@ -61,13 +61,23 @@ end
 
 local function state_of(context, consumer)
   local paused = consumer.paused and context.color("yellow", "paused") .. ", " or ""
-  if consumer.gap then
+  if not consumer.position then
+    return "keeps its position elsewhere"
+  elseif consumer.gap then
     return paused .. context.color("red", "gap (" .. consumer.gap .. "): must resync")
   elseif consumer.running then
     local pid = consumer.pid and (", pid %d"):format(consumer.pid) or ""
     return paused .. context.color("green", "running" .. pid)
   end
   return ("%snot running, saved %s"):format(paused, clock(consumer.updated_at))
+end
+
+-- What is parked of a consumer; nothing where nothing is.
+local function parked_of(context, consumer)
+  if (consumer.parked or 0) == 0 then return "" end
+  local waiting = consumer.parked_waiting
+  return context.color("yellow", ("  %s parked%s"):format(number(consumer.parked),
+    waiting > 0 and (" (%s wait)"):format(number(waiting)) or ""))
 end
 
 local function add_consumers(context, now, lines, sparks)
@@ -83,8 +93,9 @@ local function add_consumers(context, now, lines, sparks)
   local head = format:format("consumer", "position", "behind", "for", "state")
   lines[#lines + 1] = context.color("bold", head)
   for _, one in ipairs(now.consumers) do
-    local position = #one.position > 16 and one.position:sub(1, 13) .. "..." or one.position
-    local state = state_of(context, one) .. (sparks[one.name] or "")
+    local position = one.position or ""
+    if #position > 16 then position = position:sub(1, 13) .. "..." end
+    local state = state_of(context, one) .. parked_of(context, one) .. (sparks[one.name] or "")
     lines[#lines + 1] = format:format(terminal.safe(one.name), position, number(one.lag_changes),
       units.duration(one.lag_seconds), state)
   end
