@@ -7,10 +7,12 @@ local backoff = require "forgelog.connection.backoff"
 local check = require "forgelog.connection.options"
 local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
+local failure = require "forgelog.consumer.failure"
 local find_waiter = require "forgelog.wait"
 local group = require "forgelog.consumer.group"
 local lanes = require "forgelog.consumer.lanes"
 local parked = require "forgelog.consumer.parked"
+local settings = require "forgelog.consumer.settings"
 local states = require "forgelog.consumer.states"
 local store = require "forgelog.store"
 
@@ -116,42 +118,7 @@ local GRACE = 2 -- seconds that the end takes at most, where work is done but no
 
 -- Codes of a wait that ended without changes, which is no failure.
 local WAITED = { no_change = true, not_connected = true, no_answer = true, unfinished = true,
-  paused = true }
-
-local known = {
-  conninfo = "any", name = "string", position = "any", on_changes = "function",
-  on_resync = "function", on_error = "function", batch = "positive", start = "string",
-  transaction = "boolean", exclusive = "string", schema = "string", wait = "any",
-  timeout = "seconds", settle = "seconds", lease = "seconds", share = "string", key = "function",
-}
-for name, kind in pairs(states.FOLLOWS) do known[name] = kind end
-
-local function one_of(options, name, choices)
-  local value = options[name] or choices[1]
-  for _, choice in ipairs(choices) do
-    if value == choice then return value end
-  end
-  local message = ("%s must be one of %s, got %q"):format(name, table.concat(choices, ", "), value)
-  check.misuse("consumer.new", message)
-end
-
-local function checked_store(options)
-  local chosen = options.position or store.memory()
-  local is_store = type(chosen) == "table" and type(chosen.load) == "function"
-    and type(chosen.save) == "function"
-  if not is_store then
-    check.misuse("consumer.new", "position must be a store: consumer.memory(), .file(path), "
-      .. ".table(), or a table of load and save")
-  end
-  if options.transaction and not chosen.transactional then
-    check.misuse("consumer.new",
-      "transaction needs position = consumer.table(), which commits with the handler's work")
-  end
-  if chosen.transactional and not options.name then
-    check.misuse("consumer.new", "the table store needs a name")
-  end
-  return chosen
-end
+  paused = true, retry = true }
 
 --- Makes a consumer; it connects when it first steps.
 -- @tparam table options `on_changes(changes, log)` (required: raise to have the batch again),
@@ -160,30 +127,20 @@ end
 -- anew; called at a gap, and at the first start when `start` says so), `on_error(err, attempt)`,
 -- `start` ("resync": the default with on_resync; "beginning": the default without; "now"), `batch`
 -- (most changes at once; default 1000), `transaction`, `exclusive` ("wait" or "refuse" while
--- another consumer of this name runs), and the options of `connect` and `follow`
+-- another consumer of this name runs), `attempts` (so often a change may fail before it is parked,
+-- and the consumer goes on without it; needs a name), `park` ("key", the default: later changes of
+-- its key wait behind it; or "change"), `key(change)` (default: table and row), `on_park(change,
+-- err)`, and the options of `connect` and `follow`
 -- @return a consumer
 function consumer.new(options)
-  options = check.wanted("consumer.new", check.options("consumer.new", options, known))
-  check.argument("consumer.new", "on_changes", options.on_changes, "function")
-  local self = setmetatable({
-    _options = options,
-    _store = checked_store(options),
-    _waiter = find_waiter("consumer.new", options.wait),
-    _names = {}, -- of tables: see forgelog.tables.names
-    _state = "open",
-    _delivered = 0,
-    _resyncs = 0,
-    _reconnects = 0, -- of the feeds before the present one
-    _attempt = 0,
-    _closes = 0, -- how often it was closed
-  }, Consumer)
-  local starts = options.on_resync and { "resync", "beginning", "now" } or { "beginning", "now" }
-  self._start = one_of(options, "start", starts)
-  self._refuse = one_of(options, "exclusive", { "wait", "refuse" }) == "refuse"
-  self._lane = lanes.parse(options.share, options.name)
-  if self._lane and not self._store.transactional then
-    check.misuse("consumer.new", "share needs position = consumer.table(), a position a lane")
-  end
+  local self = setmetatable(settings(options), Consumer)
+  self._waiter = find_waiter("consumer.new", self._options.wait)
+  self._names = {} -- of tables: see forgelog.tables.names
+  self._state = "open"
+  self._delivered, self._resyncs = 0, 0
+  self._reconnects = 0 -- of the feeds before the present one
+  self._attempt = 0
+  self._closes = 0 -- how often it was closed
   return self
 end
 
@@ -194,11 +151,6 @@ local function on_failure(self, err)
   self._retry_at = self._waiter.now() + backoff.delay(self._attempt, self._options)
   if self._options.on_error then self._options.on_error(err, self._attempt) end
   return nil, err
-end
-
-local function not_yet(self)
-  local message = "waiting for the next try: " .. tostring(self._last_error.message)
-  return core.error("timeout", message, nil, { code = "retry", last_error = self._last_error })
 end
 
 -- What a step returns where the consumer was closed in it.
@@ -223,7 +175,7 @@ function Consumer:step(timeout, most)
     local left = deadline and math.max(deadline - self._waiter.now(), 0)
     local wait = (self._retry_at or 0) - self._waiter.now()
     if wait > 0 then self._waiter.wait(nil, "", left and math.min(wait, left) or wait) end
-    if left and wait > left then return nil, not_yet(self) end
+    if left and wait > left then return nil, failure.not_yet(self._last_error) end
     local closes = self._closes
     local state, result = states[self._state](self, left, most)
     if self._closes ~= closes then return ended(state, result) end

@@ -47,4 +47,16 @@ function calls.work(conn, work, ...)
   return nil, raised, true
 end
 
+--- Calls a function of the user's, to which it is told when that closes the consumer: see
+-- `Consumer:close`.
+-- @param self the consumer
+-- @func f the function; what it raises is raised again
+-- @param ... its arguments
+function calls.user(self, f, ...)
+  self._calling = coroutine.running() or "main"
+  local ok, raised = pcall(f, ...)
+  self._calling = nil
+  if not ok then error(raised, 0) end
+end
+
 return calls

@@ -7,7 +7,7 @@
 --   error.
 -- @module forgelog.consumer.chores
 
-local CHORES = {}
+local CHORES = { (require "forgelog.consumer.retries") }
 
 local chores = {}
 

@@ -5,8 +5,11 @@ local core = require "forgelog.core"
 
 local failure = {}
 
--- What a table says that was raised, without the sentence about its remedy, which core.error adds.
-local function text_of(raised)
+--- What was raised, in words: of a table without the sentence about its remedy, which core.error
+-- adds.
+-- @param raised any value
+-- @treturn string
+function failure.text(raised)
   if type(raised) ~= "table" then return tostring(raised) end
   local message = raised.remedy and raised.cause or raised.message
   if message ~= nil then return tostring(message) end
@@ -33,7 +36,7 @@ end
 function failure.raised(who, raised, fields)
   local all = { code = "handler_failed", retryable = true, raised = raised }
   for name, value in pairs(fields or {}) do all[name] = value end
-  return with(("%s raised: %s"):format(who, text_of(raised)), raised, all)
+  return with(("%s raised: %s"):format(who, failure.text(raised)), raised, all)
 end
 
 --- What a handler raised: the error tells the batch.
@@ -42,8 +45,40 @@ end
 -- @return an error, code "handler_failed"; `first_seq`, `last_seq` and `changes` (their number)
 function failure.of_handler(raised, changes)
   local first, last = changes[1].seq, changes[#changes].seq
-  local who = ("the handler, with %d changes (seq %d to %d),"):format(#changes, first, last)
+  local which = first and ("seq %d to %d"):format(first, last) or "read by a backfill"
+  local who = ("the handler, with %d changes (%s),"):format(#changes, which)
   return failure.raised(who, raised, { first_seq = first, last_seq = last, changes = #changes })
+end
+
+-- Kinds of errors that no change is to blame for.
+local PASSING = { connect = true, lost = true, timeout = true, closed = true }
+local READ_ONLY = "25006" -- SQLSTATE: it writes to a standby
+-- Classes of SQLSTATEs that a COMMIT, or a save before it, fails with where the work is to blame:
+-- data, constraints, what a trigger raises. "25P02": the work has left its transaction broken.
+local BLAMED = { ["22"] = true, ["23"] = true, ["44"] = true, P0 = true }
+local BROKEN = "25P02"
+
+--- Whether a change may be to blame for an error, and not what passes by itself.
+-- @param err what the handler raised; or what its COMMIT returned
+-- @bool raised whether the handler has raised it
+-- @bool together whether the handler's work commits with the position
+-- @treturn bool
+function failure.is_guilty(err, raised, together)
+  local fields = type(err) == "table" and err or {}
+  local state = fields.sqlstate or ""
+  if raised then
+    return fields.retryable ~= true and not PASSING[fields.kind] and state ~= READ_ONLY
+  end
+  return together and fields.code == "not_saved"
+    and (BLAMED[state:sub(1, 2)] or state == BROKEN) or false
+end
+
+--- While the next try is not due.
+-- @param err why there is to be one
+-- @return an error, code "retry"
+function failure.not_yet(err)
+  local message = "waiting for the next try: " .. tostring(err.message)
+  return core.error("timeout", message, nil, { code = "retry", last_error = err })
 end
 
 --- Whether another step may save what a store refused: not where the server says that it never
@@ -64,7 +99,7 @@ function failure.of_store(err, code, retryable)
   if type(err) ~= "table" then
     err = core.error("query", "the store refused: " .. tostring(err))
   end
-  return with(text_of(err), err, { code = err.code or code, retryable = retryable })
+  return with(failure.text(err), err, { code = err.code or code, retryable = retryable })
 end
 
 return failure

@@ -4,6 +4,8 @@
 -- blocked.
 -- @module forgelog.consumer.parking
 local arrays = require "forgelog.consumer.parking.arrays"
+local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
 local rows = require "forgelog.consumer.parking.rows"
 
 local parking = {}
@@ -30,11 +32,15 @@ end
 --- Whether a consumer has parked changes. While it has none it need not ask for keys.
 -- @param conn the connection
 -- @string consumer its name
--- @return a boolean; or nil and an error
+-- @return a boolean; or nil and an error, also where it could not park a change
 function parking.any(conn, consumer)
-  local found, err = rows.run(conn, "any", consumer)
-  if not found then return nil, err end
-  return found[1].any
+  local found
+  local ok, err = hidden(conn, rows.TABLE, "rwd")
+  if ok then found, err = rows.run(conn, "any", consumer) end
+  if not (ok and found) then return nil, err end
+  if found[1].may then return found[1].any end
+  local message = "this role may not write %s; it takes INSERT, UPDATE and DELETE"
+  return nil, core.error("query", message:format(rows.TABLE), "42501")
 end
 
 --- Those of some keys that are blocked: the consumer has parked changes of them.

@@ -5,17 +5,19 @@
 --     open    connects, claims the name, loads the position    -> take, resync
 --     resync  reads everything again, or sets the position     -> take
 --     take    waits for changes                -> handle, resync, attend, chore, paused, open
---     handle  the handler works, and the position is saved     -> take, open
+--     handle  the handler works, and the position is saved     -> take, open; with attempts handle
 --     attend  finds out what was asked of it from outside      -> take, open
 --     chore   does a little of what there is beside the feed   -> take, open
 --     paused  waits until whoever has paused it resumes it     -> take, open
 --
 -- A connection that is gone is replaced in each state, and what was done before stays done.
 -- @module forgelog.consumer.states
+local calls = require "forgelog.consumer.calls"
 local chores = require "forgelog.consumer.chores"
 local core = require "forgelog.core"
 local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
+local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
 
 -- Where all that came is for other lanes.
@@ -105,6 +107,7 @@ function states.drop(self)
   if self._log then self._log:close() end
   self._log, self._changes, self._checkpoint = nil, nil, nil
   self._connecting, self._resyncing, self._attended = nil, nil, nil
+  self._batch, self._chore = nil, nil
 end
 
 -- The first connection, the claim, and the position to begin from.
@@ -132,15 +135,6 @@ function states.open(self, timeout)
   return "resync"
 end
 
-
--- Calls a function of the user's, to which it is told when that closes the consumer: see `close`.
-local function call(self, f, ...)
-  self._calling = coroutine.running() or "main"
-  local ok, raised = pcall(f, ...)
-  self._calling = nil
-  if not ok then error(raised, 0) end
-end
-
 -- The new position is taken first: what commits while the tables are read comes again rather than
 -- never.
 function states.resync(self, timeout)
@@ -160,7 +154,7 @@ function states.resync(self, timeout)
   end
   self._resyncing = self._resyncing or os.time()
   local work = self._reason and options.on_resync or nothing
-  ok, err, raised = checkpoint:commit(position, call, self, work, self._reason, self._log)
+  ok, err, raised = checkpoint:commit(position, calls.user, self, work, self._reason, self._log)
   if raised then err = failure.raised(("the resync (%s)"):format(self._reason), err) end
   if not ok then return nil, err end
   if self._reason then self._resyncs = self._resyncs + 1 end
@@ -199,18 +193,25 @@ end
 function states.chore(self, timeout)
   local ok, err = connected(self, timeout)
   if not ok then return nil, err end
-  local chore = chores.due(self)
+  local chore = self._chore or chores.due(self)
   if not chore or self._checkpoint:superseded() then return chore and "open" or "take" end
+  self._chore = chore -- its work may be done and not be saved yet
   local handled
   handled, err = chore.work(self)
   if not handled then return nil, err end
-  return self._checkpoint and "take" or "open", handled -- it may have been closed meanwhile
+  self._chore = nil
+  -- It may have been closed meanwhile.
+  return self._checkpoint and "take" or "open", handled > 0 and handled or nil
 end
 
 function states.take(self, timeout, most)
   if self._checkpoint:paused() then return pause(self) end
   if self._checkpoint:asked() ~= self._attended then return "attend" end
   local options, feed, chore = self._options, self._feed, chores.due(self)
+  if chore and self._batches then -- after a batch it has its turn, whatever the feed has
+    self._batches = nil
+    return "chore"
+  end
   local changes, err = feed:batch(most or options.batch, chore and 0 or timeout)
   if self._feed ~= feed then return nil, err end -- it was closed meanwhile
   self._position = feed:position()
@@ -221,6 +222,7 @@ function states.take(self, timeout, most)
   end
   self._changes = changes
   if self._checkpoint:superseded() then return "open" end
+  self._batches = changes ~= nil or nil
   if changes then return "handle" end
   if chore and err.kind == "timeout" then return "chore" end
   if err.code == "no_change" and not self._log.connection:lost() then
@@ -241,9 +243,10 @@ function states.handle(self, timeout)
   local ok, err = connected(self, timeout)
   if not ok then return nil, err end
   if checkpoint:superseded() then return "open" end
+  if self._options.attempts then return narrowing.handle(self, timeout) end
   local raised
-  ok, err, raised = checkpoint:commit(self._position, call, self, self._options.on_changes, changes,
-    self._log)
+  ok, err, raised = checkpoint:commit(self._position, calls.user, self, self._options.on_changes,
+    changes, self._log)
   if raised then err = failure.of_handler(err, changes) end
   if not ok then return nil, err end
   self._changes, self._last = nil, changes[#changes]

@@ -17,6 +17,13 @@ local opening = {
 -- @tparam table options of the consumer
 function opening.silence(options) return options.silence or options.timeout or SILENCE end
 
+--- The connection of what the consumer itself asks.
+-- @param self the consumer
+-- @return a connection with its time limit
+function opening.own(self)
+  return self._log:limited(opening.silence(self._options)).connection
+end
+
 --- Connects, or goes on with that, for as long as somebody waits now; claims the name, and loads
 -- the position.
 -- @param self the consumer
@@ -59,8 +66,7 @@ end
 -- @string position text
 -- @return true; or nil and an error
 function opening.lanes(self, position)
-  local conn = self._log:limited(opening.silence(self._options)).connection
-  local ok, err = self._lane:begin(conn, position)
+  local ok, err = self._lane:begin(opening.own(self), position)
   if ok then self._checkpoint:adopt(position) end
   return ok, err
 end
@@ -71,7 +77,7 @@ end
 -- @return the position; or nil and an error
 function opening.beginning(self)
   if not self._lane then return "0" end
-  local conn = self._log:limited(opening.silence(self._options)).connection
+  local conn = opening.own(self)
   local ok, err = conn:seqs()
   if not ok then return nil, err end
   ok, err = opening.lanes(self, core.position_text(conn:fact("timeline"), conn:fact("empty_to")))

@@ -80,8 +80,9 @@ BEGIN
       ADD COLUMN IF NOT EXISTS asked bigint NOT NULL DEFAULT 0;
   END IF;
   -- Changes that a consumer could not handle, and those of their keys that wait behind them. key is
-  -- what they are in order by, in ASCII. A change that was read by a backfill has no seq. waits:
-  -- nobody has tried to handle it. retry: it is to be tried again. An index cannot hold each key.
+  -- what they are in order by, in ASCII, of which an index has the beginning; a change of a whole
+  -- table has one for each lane. What a backfill has read has no seq. waits: nobody has tried to
+  -- handle it. retry: it is to be tried again.
   IF to_regclass('@schema_text@.forge_change_log_parked') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log_parked (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -104,9 +105,10 @@ BEGIN
       retry boolean NOT NULL DEFAULT false,
       attempts int NOT NULL DEFAULT 0,
       error text,
-      parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-      UNIQUE (consumer, seq)
+      parked_at timestamptz NOT NULL DEFAULT clock_timestamp()
     );
+    CREATE UNIQUE INDEX forge_change_log_parked_seq
+      ON @schema@.forge_change_log_parked (consumer, seq, pg_catalog.left(key, 200));
     CREATE INDEX forge_change_log_parked_key
       ON @schema@.forge_change_log_parked (consumer, pg_catalog.left(key, 200), id);
     CREATE INDEX forge_change_log_parked_retry

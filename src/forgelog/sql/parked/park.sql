@@ -12,4 +12,4 @@ INSERT INTO @schema@.forge_change_log_parked (consumer, seq, key, table_name, op
 VALUES ($1, $2::bigint, $3, $4, $5, $6, $7, pg_catalog.to_timestamp($8::float8), $9::bigint, $10,
         $11::smallint, $12::text[], $13::text[], $14::text[], $15::text[], $16::boolean, $17::int,
         $18)
-    ON CONFLICT (consumer, seq) DO NOTHING;
+    ON CONFLICT (consumer, seq, pg_catalog.left(key, 200)) DO NOTHING;

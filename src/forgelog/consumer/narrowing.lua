@@ -1,0 +1,180 @@
+--- Handles a batch with the option `attempts`: one that fails is narrowed down to the change that
+-- fails, which is parked in the end, while all others are handled and saved. What is not the
+-- change's fault, such as a connection that is lost, is tried again for as long as it takes.
+-- @module forgelog.consumer.narrowing
+local backoff = require "forgelog.connection.backoff"
+local calls = require "forgelog.consumer.calls"
+local core = require "forgelog.core"
+local failure = require "forgelog.consumer.failure"
+local make_parts = require "forgelog.consumer.parts"
+local opening = require "forgelog.consumer.states.opening"
+local order = require "forgelog.consumer.order"
+local parking = require "forgelog.consumer.parking"
+
+local narrowing = {}
+
+local LOOK = 1 -- seconds after which a consumer that waits looks after its claim
+
+--- Tells the user of an error that ends no step.
+-- @param self the consumer
+-- @param err the error
+-- @int attempt how often that has failed
+function narrowing.tell(self, err, attempt)
+  self._last_error = err
+  if self._options.on_error then self._options.on_error(err, attempt) end
+end
+
+-- What a change is parked as being in order by. In lanes one of a whole table is of the lane.
+local function key_of(self, change)
+  if self._lane and order.is_whole(change) then
+    return ("\0%d\0%s"):format(self._lane.own, change.table_name)
+  end
+  return order.key(change, self._options.key)
+end
+
+-- Of a batch the changes that are handled, and those that wait behind parked ones of their keys; or
+-- nil and an error.
+local function divide(self, changes)
+  if not self._parked or self._options.park == "change" then return changes, {} end
+  local keys, known = {}, {}
+  for _, change in ipairs(changes) do
+    local key = key_of(self, change)
+    if key ~= nil and not known[key] then keys[#keys + 1], known[key] = key, true end
+  end
+  local blocked, err = parking.keys(opening.own(self), self._options.name, keys)
+  if not blocked then return nil, err end
+  local free, waiting = {}, {}
+  for _, change in ipairs(changes) do
+    local list = blocked[key_of(self, change)] and waiting or free
+    list[#list + 1] = change
+  end
+  return free, waiting
+end
+
+local function begin(self)
+  local free, waiting = divide(self, self._changes)
+  if not free then return nil, waiting end
+  local parts = make_parts(free)
+  if waiting[1] then table.insert(parts, 1, { changes = {}, behind = waiting, parks = true }) end
+  if not free[1] then table.remove(parts) end
+  return { parts = parts, at = nil } -- at: the place of the part that is at work
+end
+
+-- The position that is saved behind a part.
+local function position_behind(self, batch)
+  local rest = batch.parts:rest(batch.at)
+  if not rest[1] then return self._position end
+  for i, change in ipairs(rest) do rest[i] = change.seq end
+  return core.without(self._position, rest)
+end
+
+-- What a step returns when a part is answered for.
+local function answered(self, batch, count)
+  self._attempt, batch.at = 0, nil
+  if self._batch ~= batch then return "take", count end -- it was closed meanwhile
+  local rest = batch.parts:rest()
+  self._changes = rest[1] and rest or nil
+  if rest[1] then return "handle", count end
+  self._batch = nil
+  return "take", count
+end
+
+local function park_all(self, part)
+  local conn, name = opening.own(self), self._options.name
+  local function park(change, err, failures)
+    local key = key_of(self, change)
+    if key == nil then key = "\0" .. tostring(change.seq) end -- in order with nothing
+    local ok, why = parking.park(conn, name, key, change, err, failures)
+    if not ok then error(why, 0) end
+  end
+  for _, change in ipairs(part.changes) do
+    park(change, failure.text(part.err.raised), part.failures)
+  end
+  for _, change in ipairs(part.behind or {}) do park(change) end
+end
+
+local function tell_parked(self, part)
+  local on_park = self._options.on_park
+  for _, change in ipairs(on_park and part.changes or {}) do
+    local ok, raised = pcall(calls.user, self, on_park, change, part.err)
+    if not ok then narrowing.tell(self, failure.raised("on_park", raised), 1) end
+  end
+end
+
+local function park(self, batch, part)
+  local ok, err = self._checkpoint:commit(position_behind(self, batch), park_all, self, part)
+  if not ok then return nil, failure.of_store(err, "not_parked", failure.passes(err)) end
+  self._parked = true
+  batch.parts:parked(batch.at)
+  self._delivered = self._delivered + #part.changes
+  local state, count = answered(self, batch, #part.changes + #(part.behind or {}))
+  tell_parked(self, part)
+  return state, count
+end
+
+-- One change has failed by itself.
+local function failed(self, batch, part, err)
+  local options, parts = self._options, batch.parts
+  part.failures, part.err = (part.failures or 0) + 1, err
+  part.due = self._waiter.now() + backoff.delay(part.failures, options)
+  part.parks = part.failures >= options.attempts
+  local key = options.park ~= "change" and key_of(self, part.changes[1])
+  if key then
+    parts:hold_back(batch.at, function(change) return key_of(self, change) == key end)
+  end
+  narrowing.tell(self, err, part.failures)
+end
+
+local function handle(self, batch, part)
+  local changes = part.changes
+  local ok, err, raised = self._checkpoint:commit(position_behind(self, batch), calls.user, self,
+    self._options.on_changes, changes, self._log)
+  if ok then
+    batch.parts:done(batch.at)
+    self._last, self._delivered = changes[#changes], self._delivered + #changes
+    return answered(self, batch, #changes)
+  end
+  local guilty = not self._log.connection:lost()
+    and failure.is_guilty(err, raised, self._options.transaction)
+  if raised or guilty then err = failure.of_handler(err, changes) end
+  if not guilty then return nil, err end
+  if #changes > 1 then
+    batch.parts:halve(batch.at)
+  else
+    failed(self, batch, part, err)
+  end
+  return "handle"
+end
+
+-- Waits until a change is due again.
+local function wait(self, due, timeout)
+  local left = math.max(due - self._waiter.now(), 0)
+  self._waiter.wait(nil, "", math.min(left, timeout or LOOK, LOOK))
+  if timeout and timeout < left and timeout <= LOOK then
+    return nil, failure.not_yet(self._last_error)
+  end
+  return "handle"
+end
+
+--- Handles a part of the batch at hand: a state of the consumer.
+-- @param self the consumer, connected
+-- @number[opt] timeout seconds
+-- @return the next state, and the number of changes; or nil and an error
+function narrowing.handle(self, timeout)
+  if not self._batch then
+    local begun, err = begin(self)
+    if not begun then return nil, err end
+    self._batch = begun
+  end
+  local batch = self._batch
+  -- Where work is done whose position could not be saved yet, it is this part's.
+  if not (batch.at and self._checkpoint:unsaved()) then
+    local at, due = batch.parts:next(self._waiter.now())
+    if not at then return wait(self, due, timeout) end
+    batch.at = at
+  end
+  local part = batch.parts[batch.at]
+  return (part.parks and park or handle)(self, batch, part)
+end
+
+return narrowing

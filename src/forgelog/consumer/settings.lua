@@ -1,0 +1,70 @@
+--- The options of a consumer: what each may be, and what goes together.
+-- @module forgelog.consumer.settings
+local check = require "forgelog.connection.options"
+local lanes = require "forgelog.consumer.lanes"
+local states = require "forgelog.consumer.states"
+local store = require "forgelog.store"
+
+local WHERE = "consumer.new"
+
+local known = {
+  conninfo = "any", name = "string", position = "any", on_changes = "function",
+  on_resync = "function", on_error = "function", batch = "positive", start = "string",
+  transaction = "boolean", exclusive = "string", schema = "string", wait = "any",
+  timeout = "seconds", settle = "seconds", lease = "seconds", share = "string", key = "function",
+  attempts = "positive", park = "string", on_park = "function",
+}
+for name, kind in pairs(states.FOLLOWS) do known[name] = kind end
+
+local function one_of(options, name, choices)
+  local value = options[name] or choices[1]
+  for _, choice in ipairs(choices) do
+    if value == choice then return value end
+  end
+  local message = ("%s must be one of %s, got %q"):format(name, table.concat(choices, ", "), value)
+  check.misuse(WHERE, message)
+end
+
+local function checked_store(options)
+  local chosen = options.position or store.memory()
+  local is_store = type(chosen) == "table" and type(chosen.load) == "function"
+    and type(chosen.save) == "function"
+  if not is_store then
+    check.misuse(WHERE, "position must be a store: consumer.memory(), .file(path), "
+      .. ".table(), or a table of load and save")
+  end
+  if options.transaction and not chosen.transactional then
+    check.misuse(WHERE,
+      "transaction needs position = consumer.table(), which commits with the handler's work")
+  end
+  if chosen.transactional and not options.name then
+    check.misuse(WHERE, "the table store needs a name")
+  end
+  return chosen
+end
+
+local function check_parking(options)
+  one_of(options, "park", { "key", "change" })
+  local asks = options.attempts and "attempts" or options.park and "park" or options.on_park
+    and "on_park"
+  if asks and not options.attempts then check.misuse(WHERE, asks .. " needs attempts") end
+  if asks and not options.name then check.misuse(WHERE, asks .. " needs a name") end
+end
+
+--- Checks them; raises where they are not right.
+-- @tparam table options of `consumer.new`
+-- @return what follows from them, as fields of a consumer
+return function(options)
+  options = check.wanted(WHERE, check.options(WHERE, options, known))
+  check.argument(WHERE, "on_changes", options.on_changes, "function")
+  check_parking(options)
+  local own = { _options = options, _store = checked_store(options) }
+  local starts = options.on_resync and { "resync", "beginning", "now" } or { "beginning", "now" }
+  own._start = one_of(options, "start", starts)
+  own._refuse = one_of(options, "exclusive", { "wait", "refuse" }) == "refuse"
+  own._lane = lanes.parse(options.share, options.name)
+  if own._lane and not own._store.transactional then
+    check.misuse(WHERE, "share needs position = consumer.table(), a position a lane")
+  end
+  return own
+end
