@@ -212,6 +212,7 @@ function states.take(self, timeout, most)
     self._batches = nil
     return "chore"
   end
+  self._checkpoint:step_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
   local changes, err = feed:batch(most or options.batch, chore and 0 or timeout)
   if self._feed ~= feed then return nil, err end -- it was closed meanwhile
   self._position = feed:position()
