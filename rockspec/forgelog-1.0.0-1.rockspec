@@ -170,6 +170,7 @@ build = {
     ["forgelog.units"] = "src/forgelog/units.lua",
     ["forgelog.utf8"] = "src/forgelog/utf8.lua",
     ["forgelog.wait"] = "src/forgelog/wait.lua",
+    ["forgelog.wait.beside"] = "src/forgelog/wait/beside.lua",
     ["forgelog.wait.cqueues"] = "src/forgelog/wait/cqueues.lua",
     ["forgelog.wait.luv"] = "src/forgelog/wait/luv.lua",
     ["forgelog.wait.openresty"] = "src/forgelog/wait/openresty.lua",

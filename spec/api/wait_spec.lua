@@ -43,6 +43,13 @@ for _, name in ipairs({ "poll", "cqueues", "luv" }) do
   end)
 end
 
+describe("the waiter of a plain script", function()
+  it("says that nothing runs beside", function()
+    local poll = require "forgelog.wait.poll"
+    assert.same({}, { poll.spawn, poll.signal })
+  end)
+end)
+
 describe("a log under cqueues", function()
   it("can be polled as it is", function()
     local cqueues = require "cqueues"

@@ -3,6 +3,7 @@
 -- looks again. `threads` gives one that answers sooner.
 -- @module forgelog.wait.openresty
 local backoff = require "forgelog.connection.backoff"
+local beside = require "forgelog.wait.beside"
 local core = require "forgelog.core"
 
 local FIRST, MOST = 0.001, 0.01 -- seconds between two looks: at first, at most
@@ -43,9 +44,22 @@ local function looking(pause)
   end
 end
 
+local function spawn(f, ...) return beside.spawn(ngx.thread.spawn, f, ...) end
+
+local function signal()
+  local semaphore = require("ngx.semaphore").new()
+  return beside.signal(function(seconds)
+    may_wait()
+    semaphore:wait(math.max(FIRST, math.min(SLICE, seconds)))
+  end, function(count) semaphore:post(count) end)
+end
+
 local function waiter(pause)
   local function cancel(fd) waiting[fd] = nil end
-  return { name = "openresty", wait = looking(pause), now = core.now, cancel = cancel }
+  return {
+    name = "openresty", wait = looking(pause), now = core.now, cancel = cancel, spawn = spawn,
+    signal = signal,
+  }
 end
 
 local openresty = waiter(function(moment) ngx.sleep(moment) end)
