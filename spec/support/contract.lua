@@ -83,6 +83,18 @@ check("sleeps without a descriptor", function(place)
   assert(not ready)
 end)
 
+check("gives way also where there is no time to wait", function(place)
+  local ran = false
+  local joined = beside(place, function()
+    waiter_of(place).wait(nil, "", 0)
+    ran = true
+    return true
+  end)
+  for _ = 1, 5 do waiter_of(place).wait(nil, "", 0) end
+  assert(ran, "the other coroutine did not run")
+  joined(1)
+end, true)
+
 check("waits no longer than it is told to", function(place)
   local log = connect(place)
   local seconds, ready = timed(waiter_of(place).wait, log.connection:pollfd(), "r", 0.1)

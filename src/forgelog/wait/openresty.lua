@@ -38,7 +38,10 @@ local function looking(pause)
       may_wait()
       if fd and (waiting[fd] ~= mine or core.poll(fd, events, 0)) then return true end
       local left = deadline - core.now()
-      if left <= 0 then return false end
+      if left <= 0 then
+        if not fd and seconds == 0 then ngx.sleep(0) end -- gives way, as in other loops
+        return false
+      end
       pause(math.max(FIRST, math.min(moment(), left)), left, fd, events)
     end
   end
