@@ -7,11 +7,9 @@ local forgelog = require "forgelog"
 local Slot = {}
 Slot.__index = Slot
 
--- What a handler has left on the connection is ended, so that the next one finds it free; where
--- that does not succeed, the next one gets another connection.
+-- Where a handler has left something on the connection, or has closed it, the next one gets another.
 local function clear(self)
   local conn = self._log.connection
-  calls.roll_back(conn:limited(self._silence))
   if conn:busy() or conn:in_transaction() or conn:closed() then return self:close() end
   conn:may_connect()
 end
