@@ -6,7 +6,7 @@
 -- behind a barrier (a change of a whole table) is held outside of the lines until the barrier is
 -- done. Whatever happens to a change takes a time that does not grow with the number of the others.
 -- @module forgelog.consumer.lines
-local check = require "forgelog.connection.options"
+local order = require "forgelog.consumer.order"
 
 local lines = {}
 
@@ -25,17 +25,6 @@ local function pop(queue)
   if item then queue.first, item.following = item.following, nil end
   return item
 end
-
-local BARRIERS = { TRUNCATE = true, RELOAD = true }
-
--- Whether a change is about a whole table, and so about any row of it, rather than about one row.
-local function is_barrier(change)
-  return BARRIERS[change.op] or change.op == "READ" and change.row_id == nil or false
-end
-
---- The key of a change where the user names no other: changes of one row stay in order, and those
--- of a table without a key.
-function lines.key(change) return change.table_name .. "\0" .. (change.row_id or "") end
 
 -- Puts an entry behind the others of its key.
 local function line_up(self, entry)
@@ -61,11 +50,9 @@ local function let_go(self)
 end
 
 local function entry_of(self, change)
-  local key = self._key(change)
-  if key ~= nil and type(key) ~= "string" then
-    check.misuse("key", "it must return text or nil, got " .. type(key))
-  end
-  return { change = change, key = key, barrier = is_barrier(change), failures = 0 }
+  local key = order.key(change, self._key)
+  return { change = change, key = key ~= nil and tostring(key) or nil,
+    barrier = order.is_whole(change), failures = 0 }
 end
 
 --- Takes in changes: all, or, where the function `key` raises, none.
@@ -122,7 +109,7 @@ function Lines:seqs()
 end
 
 --- Makes empty ones.
--- @func key of a change: text; nil: it is in no order with others
+-- @func[opt] key as of forgelog.consumer.order
 function lines.new(key)
   return setmetatable({
     _key = key,

@@ -7,7 +7,8 @@ local forgelog = require "forgelog"
 local Slot = {}
 Slot.__index = Slot
 
--- Where a handler has left something on the connection, or has closed it, the next one gets another.
+-- Where a handler has left something on the connection, or has closed it, the next one gets
+-- another.
 local function clear(self)
   local conn = self._log.connection
   if conn:busy() or conn:in_transaction() or conn:closed() then return self:close() end

@@ -226,7 +226,7 @@ return function(settings)
   return setmetatable({
     _waiter = settings.waiter, _count = settings.count, _most = settings.room,
     _handle = settings.handle, _failed = settings.failed,
-    _lines = lines.new(settings.key or lines.key),
+    _lines = lines.new(settings.key),
     _due = due(), -- lines whose first change is to be tried again
     _workers = {}, -- all that were started, each with its `signal` and its `slot`
     _idle = {}, -- those that sleep; the last is woken first, so that few are used where few suffice
