@@ -50,9 +50,10 @@ local function let_go(self)
 end
 
 local function entry_of(self, change)
+  if order.is_whole(change) then return { change = change, barrier = true, failures = 0 } end
   local key = order.key(change, self._key)
-  return { change = change, key = key ~= nil and tostring(key) or nil,
-    barrier = order.is_whole(change), failures = 0 }
+  return { change = change, key = key ~= nil and tostring(key) or nil, barrier = false,
+    failures = 0 }
 end
 
 --- Takes in changes: all, or, where the function `key` raises, none.
@@ -61,8 +62,8 @@ end
 function Lines:add(changes)
   local entries = {}
   for i, change in ipairs(changes) do entries[i] = entry_of(self, change) end
-  for i, entry in ipairs(entries) do
-    if changes[i].seq then self._open[changes[i].seq] = true end
+  for _, entry in ipairs(entries) do
+    self._entries[entry] = true
     push(self._held, entry)
   end
   self._inside = self._inside + #entries
@@ -86,7 +87,7 @@ function Lines:put_back(line) push(self._ready, line) end
 -- @treturn int how many lines have become ready, besides this one
 function Lines:done(line)
   local entry = pop(line)
-  if entry.change.seq then self._open[entry.change.seq] = nil end
+  self._entries[entry] = nil
   self._inside, self._loose = self._inside - 1, self._loose - 1
   if entry.barrier then self._alone = false end
   if line.first then
@@ -104,8 +105,18 @@ function Lines:inside() return self._inside end
 -- @treturn table list
 function Lines:seqs()
   local list = {}
-  for seq in pairs(self._open) do list[#list + 1] = seq end
+  for entry in pairs(self._entries) do list[#list + 1] = entry.change.seq end
   return list
+end
+
+--- When the oldest change in it was committed, in Unix seconds; nil: there is none, or it is not
+-- known.
+function Lines:since()
+  local since
+  for entry in pairs(self._entries) do
+    since = math.min(since or math.huge, entry.change.created_at or math.huge)
+  end
+  return since ~= math.huge and since or nil
 end
 
 --- Makes empty ones.
@@ -113,7 +124,7 @@ end
 function lines.new(key)
   return setmetatable({
     _key = key,
-    _open = {}, -- a set of seqs
+    _entries = {}, -- a set; after a failover two may be of one seq
     _held = {}, -- a queue of entries: what waits for a barrier, the barrier among them
     _lines = {}, -- by key, a queue of entries
     _ready = {}, -- a queue of lines

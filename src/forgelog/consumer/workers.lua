@@ -81,9 +81,9 @@ local function handle(self, line, slot)
   local seconds
   if not done then done, seconds = judge(self, entry, raised) end
   self._busy = self._busy - 1
+  self._progress:wake()
   if not done then return try_again(self, line, seconds) end
   self._acknowledged = self._acknowledged + 1
-  self._progress:wake()
   rouse(self, self._lines:done(line)) -- its own next change finds this worker, or one before it
 end
 
@@ -126,6 +126,9 @@ function Workers:room() return self._most - self._lines:inside() end
 --- The seqs of the changes that are not done, in no order.
 -- @treturn table list
 function Workers:outstanding() return self._lines:seqs() end
+
+--- When the oldest change that is not done was committed: see forgelog.consumer.lines.
+function Workers:since() return self._lines:since() end
 
 --- How many changes were done so far.
 function Workers:acknowledged() return self._acknowledged end
@@ -177,6 +180,16 @@ function Workers:wait_for_room(places, seconds)
   return raising(wait_until(self, seconds, function() return self:room() >= places end))
 end
 
+--- Waits until there is nothing that could be handled now: whatever is not done is to be tried
+-- again later, or waits for what is.
+-- @number[opt] seconds nil: as long as it takes
+-- @treturn bool whether it is so
+function Workers:settle(seconds)
+  return raising(wait_until(self, seconds, function()
+    return self._busy == 0 and not self._lines:any_ready()
+  end))
+end
+
 --- Waits until every change is done.
 -- @number[opt] seconds nil: as long as it takes
 -- @treturn bool whether they are
@@ -206,6 +219,9 @@ function Workers:stop(seconds)
   end
 end
 
+--- Whether it is to begin nothing more.
+function Workers:is_stopped() return self._stopped end
+
 --- The slots of its workers, for their owner to close what it has put there.
 -- @treturn table list
 function Workers:slots()
@@ -220,7 +236,8 @@ end
 -- table of the coroutine's own, for what no other may use at the same time; its `number` is 1 to
 -- count), `failed(change, raised, failures)` (what becomes of a change that has failed that many
 -- times: "retry" and after how many seconds; or "done"), `key(change)` (text: changes of one key
--- are handled in order; nil: in no order with any; default: by table and row)
+-- are handled in order; nil: in no order with any; default: by table and row), `progress` (a signal
+-- that is woken after each change; default: one of its own)
 -- @return a pool
 return function(settings)
   return setmetatable({
@@ -231,7 +248,7 @@ return function(settings)
     _workers = {}, -- all that were started, each with its `signal` and its `slot`
     _idle = {}, -- those that sleep; the last is woken first, so that few are used where few suffice
     _clock = nil, -- the signal of the coroutine that keeps time, where there is one
-    _progress = settings.waiter.signal(),
+    _progress = settings.progress or settings.waiter.signal(),
     _raised = {}, -- what is still to be told, each in a table, since it may be nil
     _busy = 0, _acknowledged = 0, _failures = 0,
     _alive = 0, -- coroutines
