@@ -170,7 +170,7 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
         wait_until(function() return count >= 2000 end, "all changes")
         saves("2000")
       end)
-      support.note("%s: 2000 changes, handled %d, of them different %d, out of order %d, at once %d",
+      support.note("%s: 2000 changes, handled %d, different %d, out of order %d, at once %d",
         name, count, #handled, disorder, most)
       assert.same({ 2000, 2000, 0 }, { count, #handled, disorder })
       assert.is_true(most > 8 and most <= 16)
