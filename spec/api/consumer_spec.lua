@@ -231,8 +231,8 @@ describe("a consumer", function()
       assert.error_matches(function() consumer.new(options) end, message)
     end
     refuses("forgelog: consumer.new: on_changes must be a function", {})
-    refuses("forgelog: consumer.new: there is no option on_change$",
-      { on_changes = nothing, on_change = nothing })
+    refuses("forgelog: consumer.new: there is no option on_changed$",
+      { on_changes = nothing, on_changed = nothing })
     refuses("start must be one of beginning, now, got \"resync\"",
       { on_changes = nothing, start = "resync" })
     refuses("position must be a store", { on_changes = nothing, position = "file" })

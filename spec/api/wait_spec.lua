@@ -2,6 +2,7 @@
 -- OpenResty runs inside nginx: see spec/nginx/loop_spec.
 local contract = require "support.contract"
 local logs = require "support.logs"
+local loops = require "support.loops"
 local support = require "support"
 
 local db, writer
@@ -9,44 +10,29 @@ local db, writer
 setup(function() db, writer = logs.installed() end)
 teardown(function() writer:close(); support.drop(db) end)
 
--- By the waiter's name, how to run a function to its end in that loop. The function is given a
--- function that starts another one beside it.
-local places = {
-  poll = function(work) work() end,
-  cqueues = function(work)
-    local loop = require("cqueues").new()
-    loop:wrap(work, function(other) loop:wrap(other) end)
-    assert(loop:loop())
-  end,
-  luv = function(work)
-    local uv = require "luv"
-    local ok, err = true, nil
-    coroutine.wrap(function()
-      ok, err = contract.try(function()
-        work(function(other) coroutine.wrap(other)() end)
-        return true
-      end)
-    end)()
-    uv.run()
-    assert(ok, err)
-  end,
-}
 for _, name in ipairs({ "poll", "cqueues", "luv" }) do
   describe("the waiter " .. name, function()
     for _, item in ipairs(contract) do
       if not (item.beside and name == "poll") then
         it(item.name, function()
-          places[name](function(spawn) item.test({ wait = name, conninfo = db, spawn = spawn }) end)
+          loops[name](function(spawn) item.test({ wait = name, conninfo = db, spawn = spawn }) end)
         end)
       end
     end
   end)
 end
 
+describe("the waiter of a plain script", function()
+  it("says that nothing runs beside", function()
+    local poll = require "forgelog.wait.poll"
+    assert.same({}, { poll.spawn, poll.signal })
+  end)
+end)
+
 describe("a log under cqueues", function()
   it("can be polled as it is", function()
     local cqueues = require "cqueues"
-    places.cqueues(function()
+    loops.cqueues(function()
       local log = logs.connect(db, { wait = "cqueues" })
       local feed = log:follow(log:max_seq(), { poll = 20 })
       -- subscribes and arms itself step by step

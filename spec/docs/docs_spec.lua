@@ -269,7 +269,8 @@ describe("the reference", function()
     end
     -- A contract is what somebody who writes a waiter or a store goes by.
     for module, words in pairs({
-      ["forgelog.wait"] = "wait(fd, events, seconds), now(), cancel(fd), connecting(conn)",
+      ["forgelog.wait"] = "wait(fd, events, seconds), now(), cancel(fd), connecting(conn), "
+        .. "spawn(f, ...), signal()",
       ["forgelog.store"] = "load(log, name), save(log, name, position, last, claim), instance()",
     }) do
       local text = page(module)

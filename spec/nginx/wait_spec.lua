@@ -60,6 +60,32 @@ describe("the waiter openresty", function()
   end
 end)
 
+describe("a worker that is told to exit", function()
+  it("does so although a coroutine waits for a signal without end", function()
+    local http = [[server {
+      listen unix:$socket;
+      location /up { return 200; }
+      location /wait { content_by_lua_block {
+        ngx.timer.at(0, function()
+          local waiter = require "forgelog.wait.openresty"
+          local task = waiter.spawn(function() waiter.signal():wait() end)
+          ngx.log(ngx.ERR, "SLEEPS ", tostring(task.ended))
+          while not task.ended do ngx.sleep(0.01) end
+          ngx.log(ngx.ERR, "ENDED ", tostring(task.raised))
+        end)
+        ngx.say("ok")
+      } }
+    }]]
+    server = nginx.start({ http = http, vars = { db = db } })
+    assert.equal("ok\n", server:get("/wait"))
+    support.wait_until(function() return server:log():find("SLEEPS false", 1, true) end, "it", 3)
+    server:signal("QUIT")
+    support.wait_until(function() return #server:workers() == 0 end, "the worker's end", 3)
+    local said = server:log():match("ENDED [^,]*")
+    assert.equal("ENDED forgelog: closed: the worker is exiting", said or server:log())
+  end)
+end)
+
 describe("the phases that may not yield", function()
   it("are told by name", function()
     local try = [[_by_lua_block {

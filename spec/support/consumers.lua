@@ -26,7 +26,7 @@ function consumers:close()
 end
 
 --- Makes a consumer. Unless `options` say otherwise it tries again soon, and notes what it is
--- handed.
+-- handed; false leaves out what it would have.
 -- @return the consumer; what it was handed and told: `seqs`, `batches` (their sizes), `errors`
 -- (each with `err` and `attempt`), `resyncs` (for a handler to note reasons)
 function consumers:make(options)
@@ -41,7 +41,7 @@ function consumers:make(options)
       seen.batches[#seen.batches + 1] = #changes
       for _, change in ipairs(changes) do seen.seqs[#seen.seqs + 1] = change.seq end
     end }
-  for option, value in pairs(options or {}) do all[option] = value end
+  for option, value in pairs(options or {}) do all[option] = value or nil end
   local made = consumer.new(all)
   self.made[#self.made + 1], self.names[made] = made, name
   return made, seen

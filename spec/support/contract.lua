@@ -83,6 +83,18 @@ check("sleeps without a descriptor", function(place)
   assert(not ready)
 end)
 
+check("gives way also where there is no time to wait", function(place)
+  local ran = false
+  local joined = beside(place, function()
+    waiter_of(place).wait(nil, "", 0)
+    ran = true
+    return true
+  end)
+  for _ = 1, 5 do waiter_of(place).wait(nil, "", 0) end
+  assert(ran, "the other coroutine did not run")
+  joined(1)
+end, true)
+
 check("waits no longer than it is told to", function(place)
   local log = connect(place)
   local seconds, ready = timed(waiter_of(place).wait, log.connection:pollfd(), "r", 0.1)
@@ -207,6 +219,101 @@ check("lets go a wait on a log that another closes", function(place)
     assert(other:query("SELECT pg_sleep(0.1), 1 AS one")[1].one == 1)
     other:close()
   end
+end, true)
+
+-- Where a waiter starts coroutines. It has none of it in a plain Lua 5.1.
+local function spawns(place)
+  local waiter = waiter_of(place)
+  if plain then
+    assert(waiter.spawn == nil)
+    return nil
+  end
+  return waiter
+end
+
+check("starts coroutines beside the present one", function(place)
+  local waiter = spawns(place)
+  if not waiter then return end
+  local seen, tasks = {}, {}
+  for i = 1, 50 do
+    tasks[i] = waiter.spawn(function(number, none, text)
+      waiter.wait(nil, "", 0.1)
+      seen[#seen + 1] = number
+      assert(none == nil and text == "text")
+    end, i, nil, "text")
+  end
+  local seconds = timed(waiter.wait, nil, "", 0.2)
+  between(0.19, seconds, 0.6, "a sleep beside others")
+  assert(#seen == 50, #seen)
+  for _, task in ipairs(tasks) do assert(task.ended and not task.failed, tostring(task.raised)) end
+end, true)
+
+check("keeps what a coroutine raises, and goes on", function(place)
+  local waiter = spawns(place)
+  if not waiter then return end
+  local what = { "raised" }
+  local at_once = waiter.spawn(function() error(what, 0) end)
+  local later = waiter.spawn(function()
+    waiter.wait(nil, "", 0.01)
+    error(nil)
+  end)
+  local ended = waiter.spawn(function() waiter.wait(nil, "", 0.03) end)
+  waiter.wait(nil, "", 0.1)
+  assert(at_once.ended and at_once.failed and at_once.raised == what)
+  assert(later.ended and later.failed and later.raised == nil)
+  assert(ended.ended and not ended.failed)
+end, true)
+
+check("waits for a signal no longer than it is told to", function(place)
+  local seconds, woken = timed(function() return waiter_of(place).signal():wait(0.1) end)
+  between(0.09, seconds, 0.5, "a wait of 0.1 s for a signal")
+  assert(woken == false)
+end, true)
+
+check("remembers a signal that nobody waited for, once", function(place)
+  local signal = waiter_of(place).signal()
+  signal:wake()
+  signal:wake()
+  local seconds, woken = timed(signal.wait, signal, 5)
+  between(0, seconds, 0.5, "a wait for a signal that was given")
+  assert(woken == true)
+  assert(signal:wait(0.02) == false)
+  signal:wake() -- not for the wait whose time was over
+  assert(signal:wait(0.02) == true)
+end, true)
+
+check("wakes all that wait for a signal", function(place)
+  local waiter = waiter_of(place)
+  local signal, woken, joined = waiter.signal(), 0, {}
+  for i = 1, 20 do
+    joined[i] = beside(place, function()
+      assert(signal:wait(i % 2 == 0 and 5 or nil) == true)
+      woken = woken + 1
+      return signal:wait(0.05)
+    end)
+  end
+  waiter.wait(nil, "", 0.05)
+  signal:wake()
+  assert(woken == 0, "a coroutine ran before the one that woke it gave way")
+  for i = 1, 20 do assert(joined[i](2) == false) end
+  assert(woken == 20, woken)
+end, true)
+
+check("loses no signal between two that answer each other", function(place)
+  local waiter = waiter_of(place)
+  local there, back, rounds = waiter.signal(), waiter.signal(), 2000
+  local joined = beside(place, function()
+    for _ = 1, rounds do
+      assert(there:wait(2))
+      back:wake()
+    end
+    return true
+  end)
+  for _ = 1, rounds do
+    there:wake()
+    assert(back:wait(2))
+  end
+  joined(2)
 end, true)
 
 return contract

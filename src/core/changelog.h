@@ -19,6 +19,7 @@ struct fl_log_reader {
   struct fl_reader reader;
   uint32_t log_oid;           /* of the log table that it reads */
   bool strict;                /* it takes each failover for a gap */
+  bool beside;                /* what it delivers is worked on while it reads */
   bool asks_gone;             /* its statement under way also brings what was deleted */
   struct fl_ranges excused;   /* deleted before a reader from the beginning had its first look */
   struct fl_bytes filter;     /* SQL condition on its rows, terminated; empty: all changes */

@@ -215,10 +215,42 @@ static int reader_reached(lua_State *L) {
   return 1;
 }
 
-/* handled(): all that was popped had been worked on when the latest tick was begun. */
+/* The list of seqs at index 2, as an array that lies in a userdata on top of the stack. */
+static int64_t *check_seqs(lua_State *L, size_t *count) {
+  int64_t *seqs;
+  size_t i;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  *count = lua_rawlen(L, 2);
+  seqs = lua_newuserdata(L, (*count + 1) * sizeof *seqs);
+  for (i = 0; i < *count; i++) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    luaL_argcheck(L, fl_whole(L, -1, &seqs[i]), 2, "seqs must be whole numbers");
+    lua_pop(L, 1);
+  }
+  return seqs;
+}
+
+/* handled([open]): all that was popped had been worked on when the latest tick was begun, but for
+   what has these seqs, a list in any order. */
 static int reader_handled(lua_State *L) {
-  struct fl_log_reader *reader = check_open(L);
-  if (!fl_timeline_differs(reader)) fl_timeline_note_handled(reader, reader->log->history.lsn);
+  struct fl_log_reader *reading = check_open(L);
+  struct fl_reader *reader = &reading->reader;
+  size_t count = 0;
+  int64_t *open = lua_isnoneornil(L, 2) ? NULL : check_seqs(L, &count);
+  uint64_t lsn = reading->log->history.lsn;
+  if (fl_timeline_differs(reading)) return 0;
+  fl_timeline_note_handled(reading, lsn);
+  if (count == 0) return 0;
+  lsn = reader->handled.lsn;
+  if (!fl_cursor_take_out(&reader->handled, open, count)) lsn = 0;
+  reader->handled.lsn = lsn;
+  reader->delivered = true;
+  return 0;
+}
+
+/* work_beside(): from now on what it delivers is worked on while it reads. */
+static int reader_work_beside(lua_State *L) {
+  check(L)->beside = true;
   return 0;
 }
 
@@ -246,6 +278,7 @@ static const luaL_Reg methods[] = {{"seek", reader_seek},
                                    {"can_prefetch", reader_can_prefetch},
                                    {"reached", reader_reached},
                                    {"handled", reader_handled},
+                                   {"work_beside", reader_work_beside},
                                    {"position", reader_position},
                                    {"want", reader_want},
                                    {"close", reader_close},
@@ -341,21 +374,6 @@ int fl_core_place(lua_State *L) {
   if (!lua_isnil(L, 2)) cursor->timeline = (uint32_t)fl_checkint64(L, 2);
   cursor->lsn = 0;
   return push_position(L, cursor);
-}
-
-/* The list of seqs at index 2, as an array that lies in a userdata on top of the stack. */
-static int64_t *check_seqs(lua_State *L, size_t *count) {
-  int64_t *seqs;
-  size_t i;
-  luaL_checktype(L, 2, LUA_TTABLE);
-  *count = lua_rawlen(L, 2);
-  seqs = lua_newuserdata(L, (*count + 1) * sizeof *seqs);
-  for (i = 0; i < *count; i++) {
-    lua_rawgeti(L, 2, (int)i + 1);
-    luaL_argcheck(L, fl_whole(L, -1, &seqs[i]), 2, "seqs must be whole numbers");
-    lua_pop(L, 1);
-  }
-  return seqs;
 }
 
 /* core.without(position, seqs): the position out of which these seqs are taken, a list in any

@@ -54,10 +54,11 @@ void fl_timeline_note_handled(struct fl_log_reader *reading, uint64_t lsn) {
   fl_reader_note_handled(&reading->reader, reading->strict ? 0 : lsn);
 }
 
-/* A live reader asks for rows when those before them have been worked on. */
+/* A live reader asks for rows when those before them have been worked on, unless that is done
+   beside it. */
 void fl_timeline_note_read(struct fl_log_reader *reading) {
   const struct fl_reader *reader = &reading->reader;
-  if (reader->live && reader->chunk.left == 0)
+  if (reader->live && !reading->beside && reader->chunk.left == 0)
     fl_timeline_note_handled(reading, reader->prefetched.lsn);
 }
 

@@ -4,13 +4,12 @@
 -- @module forgelog.connection
 local core = require "forgelog.core"
 local connect = require "forgelog.connection.connect"
+local demand = require "forgelog.connection.demand"
 local pump = require "forgelog.connection.pump"
 local sql = require "forgelog.connection.sql"
 
-local connection = {
-  -- Makes the handle of each new connection. Specs replace it to see every statement that is sent.
-  new_handle = core.connection,
-}
+-- Specs replace what makes each handle, to see every statement that is sent.
+local connection = { new_handle = core.connection }
 
 -- Public fields of a connection: `schema` (as given to connect), `life` (`life.closed` is for loops
 -- in which asking `closed()` each time would cost too much). All views of a connection (see
@@ -29,7 +28,8 @@ end
 
 --- A connection that is not made yet: `reconnect` makes it.
 -- @tparam table settings `conninfo` (text), `name` (of the log, as SQL), `schema` (the one given,
--- if any), `waiter`, `timeout` (seconds for each statement)
+-- if any), `waiter`, `timeout` (seconds for each statement), `on_demand` (seconds within which the
+-- first statement connects; nil: none does)
 -- @return a connection
 function connection.new(settings)
   local state = {
@@ -37,17 +37,20 @@ function connection.new(settings)
     handle = connection.new_handle(settings.conninfo, settings.name),
     lost = core.error("lost", "not connected yet"),
   }
+  state.demand = settings.on_demand and view(state, settings.on_demand)
+  state.may_connect = settings.on_demand ~= nil
   return view(state, settings.timeout)
 end
+
+--- Of one on demand: nothing begun on it goes on any longer, and the next statement may connect.
+function Connection:may_connect() self._state.may_connect = self._state.demand ~= nil end
 
 --- Another connection with the same settings.
 -- @number seconds longest time for each of its statements
 -- @return a connection; or nil and an error
 function Connection:sibling(seconds)
-  local settings = {}
-  for name, value in pairs(self._state.settings) do settings[name] = value end
-  settings.timeout = seconds
-  local other = connection.new(settings)
+  local other = connection.new(setmetatable({ timeout = seconds },
+    { __index = self._state.settings }))
   local ok, err = other:reconnect()
   if ok then return other end
   other:close()
@@ -75,8 +78,7 @@ function Connection:close()
   state.handle:close()
 end
 
---- Has the server end the statement that is under way; it would go on though nobody waits for it.
--- It waits for that a moment at most.
+--- Has the server end the statement under way, which nobody waits for; takes a moment at most.
 function Connection:cancel() pump.cancel(self._state) end
 
 --- Whether its owner has closed it.
@@ -116,7 +118,7 @@ function Connection:limit() return self._limits.seconds end
 function Connection:wait_until(time) self._limits.stop_at = time end
 
 local function perform(self, what, begin, ...)
-  return pump.perform(self._state, self._limits, what, begin, ...)
+  return demand.perform(self._state, self._limits, what, begin, ...)
 end
 
 local function query(handle, ...) return handle:query(...) end
@@ -260,8 +262,7 @@ end
 
 --- Asks for the next chunk of a reader without waiting for it, where that costs nobody anything.
 function Connection:prefetch(reader)
-  if not reader:can_prefetch() then return end
-  reader:fetch()
+  if reader:can_prefetch() then reader:fetch() end
 end
 
 --- Makes a feed the one that follows by this connection, since LISTEN and the bell belong to the

@@ -8,12 +8,12 @@ local check = require "forgelog.connection.options"
 local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
 local failure = require "forgelog.consumer.failure"
-local find_waiter = require "forgelog.wait"
 local group = require "forgelog.consumer.group"
 local lanes = require "forgelog.consumer.lanes"
 local parked = require "forgelog.consumer.parked"
 local settings = require "forgelog.consumer.settings"
 local states = require "forgelog.consumer.states"
+local stats = require "forgelog.consumer.stats"
 local store = require "forgelog.store"
 
 local consumer = {
@@ -121,7 +121,9 @@ local WAITED = { no_change = true, not_connected = true, no_answer = true, unfin
   paused = true, retry = true }
 
 --- Makes a consumer; it connects when it first steps.
--- @tparam table options `on_changes(changes, log)` (required: raise to have the batch again),
+-- @tparam table options `on_changes(changes, log)` (raise to have the batch again), or, in its
+-- place, `on_change(change, log)`, `concurrency` (how many changes are handled at a time, in an
+-- event loop; default 1; those of one key in order), `key(change)` (text; default: table and row),
 -- `conninfo`, `name` (needed by the table store; two consumers of one name never run at once),
 -- `position` (a store; default `consumer.memory()`), `on_resync(reason, log)` (reads everything
 -- anew; called at a gap, and at the first start when `start` says so), `on_error(err, attempt)`,
@@ -134,7 +136,6 @@ local WAITED = { no_change = true, not_connected = true, no_answer = true, unfin
 -- @return a consumer
 function consumer.new(options)
   local self = setmetatable(settings(options), Consumer)
-  self._waiter = find_waiter("consumer.new", self._options.wait)
   self._names = {} -- of tables: see forgelog.tables.names
   self._state = "open"
   self._delivered, self._resyncs = 0, 0
@@ -206,12 +207,13 @@ function Consumer:run()
       return nil, err
     end
   end
+  states.settle(self)
   self:close()
   return true
 end
 
---- Has run() return once the batch at hand is done; within a second when it waits. May be called by
--- a handler.
+--- Has run() return once the batch at hand is done, or the changes that are being handled; within a
+-- second when it waits. May be called by a handler.
 function Consumer:stop() self._stopping = true end
 
 --- Whether this program handles the changes of a row; without the option `share` it does all. For
@@ -226,7 +228,8 @@ end
 -- work is done whose position could not be saved yet, it tries that once more, and waits two
 -- seconds at most for that. Where a handler or `on_resync` calls it, that is done first, and saved.
 function Consumer:close()
-  self._closing = self._calling ~= nil and self._calling == (coroutine.running() or "main")
+  local me = coroutine.running() or "main"
+  self._closing = self._calling == me or self._crew ~= nil and self._crew:is_calling(me)
   if self._closing then return end
   self._closes = self._closes + 1
   states.finish(self, GRACE)
@@ -235,40 +238,10 @@ function Consumer:close()
   self._state = "open"
 end
 
--- Seconds since the oldest change was committed that is not acknowledged, as far as is known. A
--- change that is not here yet is younger than the last one that was, and than the last look that
--- found none.
-local function lag_of(self, feed)
-  local changes, since = self._changes, nil
-  if changes then
-    since = math.huge
-    for _, change in ipairs(changes) do since = math.min(since, change.created_at or since) end
-  elseif self._resyncing then
-    since = self._resyncing
-  elseif (feed.behind or 0) > 0 and self._last then
-    since = self._last.created_at
-  end
-  local lag = since and since < math.huge and math.max(0, os.time() - since) or 0
-  return changes and lag or math.min(lag, feed.caught_up or math.huge)
-end
-
 --- What it has done and how it stands: `handed_out` (changes), `position` (as saved), `lag_changes`
 -- (an upper bound of those not acknowledged: not delivered, or at hand and not saved),
 -- `lag_seconds` (age of the oldest of them; during a resync, seconds since it began), `reconnects`,
 -- `resyncs`, `connected`, `last_error`.
-function Consumer:stats()
-  local feed = self._feed and self._feed:stats() or {}
-  local log, at_hand = self._log, self._changes
-  return {
-    handed_out = self._delivered,
-    position = self._checkpoint and self._checkpoint:saved() or self._last_saved,
-    lag_changes = (feed.behind or 0) + (at_hand and #at_hand or 0),
-    lag_seconds = lag_of(self, feed),
-    reconnects = self._reconnects + (feed.reconnects or 0),
-    resyncs = self._resyncs,
-    connected = log ~= nil and not log.connection:lost(),
-    last_error = self._last_error,
-  }
-end
+function Consumer:stats() return stats(self) end
 
 return consumer

@@ -148,8 +148,9 @@ function Feed:rest(seconds)
     return nil
   end
   conn:wait_until(conn:now() + seconds)
+  local open = self._at_work and self._at_work()
   if not conn:tick() then return nil end
-  self._reader:handled()
+  self._reader:handled(open)
   return true
 end
 
@@ -180,6 +181,11 @@ function Feed:on_reconnect(f) self._on_reconnect = f end
 -- @local
 -- @tparam table memory see `forgelog.tables.names`
 function Feed:share_names(memory) self._names = memory end
+
+--- Has it expect that what it hands out is worked on while it looks for more.
+-- @local
+-- @func at_work returns a list of the seqs that are not done at that moment
+function Feed:work_beside(at_work) self._at_work = at_work end
 
 --- For event loops that wait themselves: the socket to wait for (see `forgelog.wait`).
 function Feed:pollfd() return self._conn:pollfd() end

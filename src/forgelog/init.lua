@@ -84,10 +84,13 @@ function forgelog.connect(conninfo, opts)
   return nil, err
 end
 
--- The same without the connection, which `reconnect` of its field `connection` makes: for the
--- consumer, whose steps do not wait for that to its end.
-function forgelog.unconnected(conninfo, opts)
-  return on(connection.new(settings_of(conninfo, opts)))
+-- The same without the connection. It is made by `reconnect` of the log's field `connection`: for
+-- the consumer, whose steps do not wait for that to its end. Or, with `on_demand`, by the first
+-- statement, in that many seconds at most: see `may_connect` there.
+function forgelog.unconnected(conninfo, opts, on_demand)
+  local settings = settings_of(conninfo, opts)
+  settings.on_demand = on_demand
+  return on(connection.new(settings))
 end
 
 --- Closes the connection; closing twice is no error.

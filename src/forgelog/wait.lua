@@ -13,7 +13,19 @@
 --   socket. An event loop needs it, since the number may be given to another socket at once;
 -- - `connecting(conn)` (optional): called with the connection (`forgelog.connection`) at each
 --   attempt to connect; of its methods `option(keyword)` may be used, which says what libpq made of
---   an option such as "host".
+--   an option such as "host";
+-- - `spawn(f, ...)` (optional): starts f(...) as a coroutine of the event loop, beside the present
+--   one; it may begin at once or when the present one gives way. What f raises does not end the
+--   loop, and is not lost: it returns a table with `ended` (whether f has), `failed` (whether it
+--   has raised) and `raised` (what). Plain Lua 5.1 cannot yield across pcall, so no waiter has it
+--   there;
+-- - `signal()` (optional): returns an object by which coroutines of one loop wake each other. Its
+--   `wait(seconds)` gives way until it is woken or the time is over (nil: as long as it takes), and
+--   returns whether it was woken; its `wake()` wakes all that wait, and gives way to none of them.
+--   A wake while none waits is remembered, once, for the next wait.
+--
+-- The waiters of event loops have the last two; that of a plain script, where nothing runs beside
+-- anything, has neither.
 --
 -- While an event loop has other work, `wait` must let it do that: it gives way to the other
 -- coroutines, and comes back in the same one.

@@ -6,8 +6,9 @@
 -- by closing), `owner` (the coroutine whose operation is under way), `located` (since it was
 -- connected), `connecting` (see forgelog.connection.connect), `connecting_took` (seconds that the
 -- server took to let it in), `follower` (the feed on it), `unfinished` (the operation that somebody
--- has left under way, to go on with it later), `ends` (when that one is late) and `answered` (when
--- an operation ended well).
+-- has left under way, to go on with it later), `ends` (when that one is late), `answered` (when
+-- an operation ended well), `demand` (the connection with the time limit for connecting, where that
+-- is done on demand) and `may_connect` (whether it may be, before the next statement).
 -- @module forgelog.connection.pump
 local core = require "forgelog.core"
 
@@ -143,9 +144,9 @@ function pump.finish(state, limits, deadline)
   return pump.own(state, until_ended, state, limits, deadline)
 end
 
--- True if another live coroutine is using this connection. A coroutine that failed half-way is
+--- Whether another live coroutine is using this connection. A coroutine that failed half-way is
 -- dead, or is the caller.
-local function occupied(state)
+function pump.occupied(state)
   local owner = state.owner
   if not owner or owner == me() then return false end
   return type(owner) ~= "thread" or coroutine.status(owner) ~= "dead"
@@ -153,7 +154,7 @@ end
 
 --- Why nothing can be begun; nil where something can.
 function pump.obstacle(state)
-  if occupied(state) then
+  if pump.occupied(state) then
     return core.error("query",
       "another operation is under way on this log; use one log for each coroutine")
   elseif state.lost then

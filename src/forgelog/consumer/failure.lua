@@ -50,6 +50,15 @@ function failure.of_handler(raised, changes)
   return failure.raised(who, raised, { first_seq = first, last_seq = last, changes = #changes })
 end
 
+--- What a handler of one change raised.
+-- @param raised what it raised
+-- @tparam table change
+-- @return an error, code "handler_failed"; `first_seq`, `last_seq` and `changes` as of `of_handler`
+function failure.of_change(raised, change)
+  local who = ("the handler, with the change of seq %s,"):format(tostring(change.seq))
+  return failure.raised(who, raised, { first_seq = change.seq, last_seq = change.seq, changes = 1 })
+end
+
 -- Kinds of errors that no change is to blame for.
 local PASSING = { connect = true, lost = true, timeout = true, closed = true }
 local READ_ONLY = "25006" -- SQLSTATE: it writes to a standby

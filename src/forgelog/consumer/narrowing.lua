@@ -5,6 +5,7 @@
 local backoff = require "forgelog.connection.backoff"
 local calls = require "forgelog.consumer.calls"
 local core = require "forgelog.core"
+local each = require "forgelog.consumer.each"
 local failure = require "forgelog.consumer.failure"
 local make_parts = require "forgelog.consumer.parts"
 local opening = require "forgelog.consumer.states.opening"
@@ -24,25 +25,31 @@ function narrowing.tell(self, err, attempt)
   if self._options.on_error then self._options.on_error(err, attempt) end
 end
 
--- What a change is parked as being in order by. In lanes one of a whole table is of the lane.
 local function key_of(self, change)
-  if self._lane and order.is_whole(change) then
-    return ("\0%d\0%s"):format(self._lane.own, change.table_name)
+  return order.parked_under(change, self._options.key, self._lane)
+end
+
+--- Of the keys of some changes those of which changes are parked, where later ones wait behind
+-- these.
+-- @param self the consumer
+-- @tparam table changes
+-- @return a set; or nil and an error
+function narrowing.blocked(self, changes)
+  if not self._parked or self._options.park == "change" then return {} end
+  local keys, known = {}, {}
+  for _, change in ipairs(changes) do
+    local key = key_of(self, change)
+    if not known[key] then keys[#keys + 1], known[key] = key, true end
   end
-  return order.key(change, self._options.key)
+  return parking.keys(opening.own(self), self._options.name, keys)
 end
 
 -- Of a batch the changes that are handled, and those that wait behind parked ones of their keys; or
 -- nil and an error.
 local function divide(self, changes)
-  if not self._parked or self._options.park == "change" then return changes, {} end
-  local keys, known = {}, {}
-  for _, change in ipairs(changes) do
-    local key = key_of(self, change)
-    if key ~= nil and not known[key] then keys[#keys + 1], known[key] = key, true end
-  end
-  local blocked, err = parking.keys(opening.own(self), self._options.name, keys)
+  local blocked, err = narrowing.blocked(self, changes)
   if not blocked then return nil, err end
+  if not next(blocked) then return changes, {} end
   local free, waiting = {}, {}
   for _, change in ipairs(changes) do
     local list = blocked[key_of(self, change)] and waiting or free
@@ -82,9 +89,7 @@ end
 local function park_all(self, part)
   local conn, name = opening.own(self), self._options.name
   local function park(change, err, failures)
-    local key = key_of(self, change)
-    if key == nil then key = "\0" .. tostring(change.seq) end -- in order with nothing
-    local ok, why = parking.park(conn, name, key, change, err, failures)
+    local ok, why = parking.park(conn, name, key_of(self, change), change, err, failures)
     if not ok then error(why, 0) end
   end
   for _, change in ipairs(part.changes) do
@@ -125,18 +130,37 @@ local function failed(self, batch, part, err)
   narrowing.tell(self, err, part.failures)
 end
 
+local function is_guilty(self, err, raised)
+  return not self._log.connection:lost()
+    and failure.is_guilty(err, raised, self._options.transaction)
+end
+
+-- The work of a part is done and saved, but for the changes from one on that has failed by itself.
+local function done(self, batch, changes)
+  local rest, err = each.rest(self)
+  local count = #changes - #(rest or {})
+  self._last, self._delivered = changes[count], self._delivered + count
+  if not rest then
+    batch.parts:done(batch.at)
+    return answered(self, batch, count)
+  end
+  local at = batch.at
+  batch.parts:done_before(at, count + 1)
+  local guilty = is_guilty(self, err.raised, true)
+  if guilty then failed(self, batch, batch.parts[at], err) end
+  local state
+  state, count = answered(self, batch, count)
+  if guilty then return state, count end
+  return nil, err
+end
+
 local function handle(self, batch, part)
   local changes = part.changes
   local ok, err, raised = self._checkpoint:commit(position_behind(self, batch), calls.user, self,
-    self._options.on_changes, changes, self._log)
-  if ok then
-    batch.parts:done(batch.at)
-    self._last, self._delivered = changes[#changes], self._delivered + #changes
-    return answered(self, batch, #changes)
-  end
-  local guilty = not self._log.connection:lost()
-    and failure.is_guilty(err, raised, self._options.transaction)
-  if raised or guilty then err = failure.of_handler(err, changes) end
+    each.work, self, changes, self._log)
+  if ok then return done(self, batch, changes) end
+  local guilty = is_guilty(self, err, raised)
+  if raised or guilty then err = each.failure(self, err, changes) end
   if not guilty then return nil, err end
   if #changes > 1 then
     batch.parts:halve(batch.at)

@@ -24,6 +24,20 @@ function order.key(change, key)
   return change.table_name .. "\0" .. (change.row_id or "")
 end
 
+--- What a change is parked under, and what blocks later ones. In lanes one of a whole table is of
+-- the lane; one that is in order with nothing blocks nothing.
+-- @param change
+-- @func[opt] key the consumer's option
+-- @tparam ?table lane of the consumer
+-- @return text
+function order.parked_under(change, key, lane)
+  if lane and order.is_whole(change) then
+    return ("\0%d\0%s"):format(lane.own, change.table_name)
+  end
+  local own = order.key(change, key)
+  return own ~= nil and own or "\0" .. tostring(change.seq)
+end
+
 --- Which lane does a change.
 -- @param change
 -- @func[opt] key the consumer's option

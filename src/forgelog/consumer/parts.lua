@@ -100,6 +100,15 @@ function Parts:done(at)
   end
 end
 
+--- Takes out the changes of a part before one that has failed, which is a part of its own then.
+-- @int at the place of the part
+-- @int n the place of that change in it
+function Parts:done_before(at, n)
+  local part = self[at]
+  part.changes = slice(part.changes, n, #part.changes)
+  if #part.changes > 1 then split(self, at, 1) end
+end
+
 --- Takes out a part that was parked, with what it has held back.
 -- @int at its place
 function Parts:parked(at) table.remove(self, at) end

@@ -2,6 +2,7 @@
 -- that fails again stays parked until somebody asks for it once more.
 -- @module forgelog.consumer.retries
 local calls = require "forgelog.consumer.calls"
+local each = require "forgelog.consumer.each"
 local failure = require "forgelog.consumer.failure"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
@@ -52,7 +53,7 @@ end
 
 -- The handler's work and the removal of the entry.
 local function handle(self, conn, entry, mark)
-  calls.user(self, self._options.on_changes, { entry.change }, self._log)
+  calls.user(self, each.work, self, { entry.change }, self._log)
   mark.handled = true
   local ok, err = parking.done(conn, entry.id)
   if not ok then error(err, 0) end
@@ -62,13 +63,13 @@ end
 local function failed(self, conn, entry, err, raised)
   local lost = conn:lost()
   if not lost and failure.is_guilty(err, raised, self._options.transaction) then
-    local told = failure.of_handler(err, { entry.change })
+    local told = each.failure(self, err, { entry.change })
     local ok, why = parking.failed(conn, entry.id, failure.text(err))
     if not ok then return nil, why end
     narrowing.tell(self, told, entry.attempts + 1)
     return 0
   end
-  return nil, raised and failure.of_handler(err, { entry.change }) or err
+  return nil, raised and each.failure(self, err, { entry.change }) or err
 end
 
 --- See `forgelog.consumer.chores`.

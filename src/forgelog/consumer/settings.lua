@@ -1,6 +1,8 @@
 --- The options of a consumer: what each may be, and what goes together.
 -- @module forgelog.consumer.settings
 local check = require "forgelog.connection.options"
+local crew = require "forgelog.consumer.crew"
+local find_waiter = require "forgelog.wait"
 local lanes = require "forgelog.consumer.lanes"
 local states = require "forgelog.consumer.states"
 local store = require "forgelog.store"
@@ -12,7 +14,8 @@ local known = {
   on_resync = "function", on_error = "function", batch = "positive", start = "string",
   transaction = "boolean", exclusive = "string", schema = "string", wait = "any",
   timeout = "seconds", settle = "seconds", lease = "seconds", share = "string", key = "function",
-  attempts = "positive", park = "string", on_park = "function",
+  attempts = "positive", park = "string", on_park = "function", on_change = "function",
+  concurrency = "positive",
 }
 for name, kind in pairs(states.FOLLOWS) do known[name] = kind end
 
@@ -56,9 +59,15 @@ end
 -- @return what follows from them, as fields of a consumer
 return function(options)
   options = check.wanted(WHERE, check.options(WHERE, options, known))
-  check.argument(WHERE, "on_changes", options.on_changes, "function")
+  if not options.on_change then
+    check.argument(WHERE, "on_changes", options.on_changes, "function")
+  elseif options.on_changes then
+    check.misuse(WHERE, "on_change and on_changes exclude each other")
+  end
   check_parking(options)
-  local own = { _options = options, _store = checked_store(options) }
+  local own = { _options = options, _store = checked_store(options),
+    _waiter = find_waiter(WHERE, options.wait) }
+  own._concurrent = crew.is_wanted(options, own._waiter)
   local starts = options.on_resync and { "resync", "beginning", "now" } or { "beginning", "now" }
   own._start = one_of(options, "start", starts)
   own._refuse = one_of(options, "exclusive", { "wait", "refuse" }) == "refuse"

@@ -14,7 +14,9 @@
 -- @module forgelog.consumer.states
 local calls = require "forgelog.consumer.calls"
 local chores = require "forgelog.consumer.chores"
+local concurrent = require "forgelog.consumer.states.concurrent"
 local core = require "forgelog.core"
+local each = require "forgelog.consumer.each"
 local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
 local narrowing = require "forgelog.consumer.narrowing"
@@ -35,22 +37,18 @@ local states = {
   },
 }
 
-local function close_feed(self, seconds)
-  if not self._feed then return end
-  self._reconnects = self._reconnects + self._feed:stats().reconnects
-  self._feed:close(seconds)
-  self._feed = nil
-end
+local close_feed = opening.close_feed
 
 -- Has a connection that stands, and by which the name is claimed: before a handler is called, or
 -- what it has done is saved.
 local function connected(self, timeout)
-  local checkpoint, conn = self._checkpoint, self._log.connection
+  local checkpoint, conn = self._checkpoint, (self._own or self._log).connection
   checkpoint:step_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
   if not conn:lost() then
     local ok, err = checkpoint:prove()
     if not ok and not conn:lost() then return nil, err end
   end
+  if self._own then return opening.connected(self, timeout) end
   if self._feed then return self._feed:connected(timeout) end
   local lost = conn:lost()
   local ok, err = checkpoint:reconnect()
@@ -71,7 +69,11 @@ local function follow(self, position)
   self._checkpoint:rest()
   self._feed = self._log:follow(position, chosen)
   self._feed:share_names(self._names)
-  self._feed:on_reconnect(function() return self._checkpoint:resume() end)
+  if self._own then
+    self._feed:work_beside(function() return self._crew and self._crew.workers:outstanding() end)
+  else
+    self._feed:on_reconnect(function() return self._checkpoint:resume() end)
+  end
   return "take"
 end
 
@@ -81,8 +83,11 @@ local function place(self) return self._feed:position(not self._options.transact
 --- Before it closes in order: saves that all its work is done, so that it can go on from there on
 -- a server that has all of it.
 function states.rest(self)
-  local feed = self._feed
-  if self._state ~= "take" or self._changes or not feed or self._options.transaction then return end
+  local feed, crew = self._feed, self._crew
+  if self._state ~= "take" or self._changes or not feed or self._options.transaction
+    or crew and not crew:is_empty() then
+    return
+  end
   if feed:rest(FAREWELL) and not self._checkpoint:superseded() then
     self._checkpoint:heartbeat(place(self), true)
   end
@@ -94,19 +99,24 @@ function states.finish(self, seconds)
   local checkpoint = self._checkpoint
   if not checkpoint then return end
   checkpoint:end_by(self._waiter.now() + seconds)
-  if checkpoint:unsaved() then states[self._state](self, seconds) end
+  concurrent.finish(self, seconds)
+  if checkpoint:unsaved() and not self._own then states[self._state](self, seconds) end
 end
+
+--- Before it ends in order: what is being handled is done, and saved.
+function states.settle(self) concurrent.finish(self) end
 
 --- Closes what the consumer has open.
 function states.drop(self)
+  concurrent.drop(self)
   close_feed(self, FAREWELL)
   if self._checkpoint then
     self._checkpoint:release()
     self._last_saved = self._checkpoint:saved()
   end
-  if self._log then self._log:close() end
-  self._log, self._changes, self._checkpoint = nil, nil, nil
-  self._connecting, self._resyncing, self._attended = nil, nil, nil
+  for _, log in ipairs({ self._log, self._own }) do log:close() end
+  self._log, self._own, self._changes, self._checkpoint = nil, nil, nil, nil
+  self._connecting, self._resyncing, self._attended, self._left = nil, nil, nil, nil
   self._batch, self._chore = nil, nil
 end
 
@@ -115,8 +125,9 @@ function states.open(self, timeout)
   local options = self._options
   if not self._connecting then
     states.drop(self)
-    self._log = forgelog.unconnected(options.conninfo,
-      { schema = options.schema, wait = self._waiter })
+    local about = { schema = options.schema, wait = self._waiter }
+    self._log = forgelog.unconnected(options.conninfo, about)
+    self._own = self._concurrent and forgelog.unconnected(options.conninfo, about) or nil
   end
   local ok, err = opening.connect(self, timeout)
   self._connecting = not ok and err.code == "unfinished"
@@ -154,7 +165,8 @@ function states.resync(self, timeout)
   end
   self._resyncing = self._resyncing or os.time()
   local work = self._reason and options.on_resync or nothing
-  ok, err, raised = checkpoint:commit(position, calls.user, self, work, self._reason, self._log)
+  local log = self._own and self._own:limited(options.timeout) or self._log
+  ok, err, raised = checkpoint:commit(position, calls.user, self, work, self._reason, log)
   if raised then err = failure.raised(("the resync (%s)"):format(self._reason), err) end
   if not ok then return nil, err end
   if self._reason then self._resyncs = self._resyncs + 1 end
@@ -205,8 +217,10 @@ function states.chore(self, timeout)
 end
 
 function states.take(self, timeout, most)
+  if self._crew then return concurrent.take(self, timeout, most) end
   if self._checkpoint:paused() then return pause(self) end
   if self._checkpoint:asked() ~= self._attended then return "attend" end
+  if self._concurrent then return concurrent.take(self, timeout, most) end
   local options, feed, chore = self._options, self._feed, chores.due(self)
   if chore and self._batches then -- after a batch it has its turn, whatever the feed has
     self._batches = nil
@@ -246,13 +260,18 @@ function states.handle(self, timeout)
   if checkpoint:superseded() then return "open" end
   if self._options.attempts then return narrowing.handle(self, timeout) end
   local raised
-  ok, err, raised = checkpoint:commit(self._position, calls.user, self, self._options.on_changes,
-    changes, self._log)
-  if raised then err = failure.of_handler(err, changes) end
+  ok, err, raised = checkpoint:commit(self._position, calls.user, self, each.work, self, changes,
+    self._log)
+  if raised then err = each.failure(self, err, changes) end
   if not ok then return nil, err end
-  self._changes, self._last = nil, changes[#changes]
-  self._delivered = self._delivered + #changes
-  return "take", #changes
+  local rest, why = each.rest(self)
+  local done = #changes - #(rest or {})
+  self._delivered, self._last = self._delivered + done, changes[done]
+  if self._checkpoint ~= checkpoint then return "open", done end -- it was closed meanwhile
+  self._changes = rest
+  if not rest then return "take", done end
+  self._attempt = 0
+  return nil, why
 end
 
 return states

@@ -80,6 +80,7 @@ local function open_reader(self)
   local wanted = filter.tables and table.concat(filter.tables, "\0")
   if not self._reader then
     self._reader = self._conn:reader(self._position, filter, true)
+    if self._at_work then self._reader:work_beside() end
   elseif wanted ~= self._wanted then
     self._reader:want(filter)
   end
@@ -169,7 +170,7 @@ local looking = {
   function(self) return self._conn:tick() end,
   function(self)
     self._worked = self._conn:now() - self._looked
-    self._reader:handled()
+    self._reader:handled(self._open)
     self._ahead, self._renamed = self._reader:seek(), false
     return true
   end,
@@ -183,6 +184,7 @@ local looking = {
 
 function states.look(self)
   self._looked = self._conn:now()
+  if self._at_work and not self._step then self._open = self._at_work() end
   local ok, err = in_steps(self, looking)
   if not ok then return nil, err end
   if self._renamed then return "subscribe" end

@@ -1,6 +1,8 @@
 --- The waiter under cqueues: the coroutine that waits gives way to the others of its controller.
 -- Outside of a controller it blocks, as cqueues.poll does there.
 -- @module forgelog.wait.cqueues
+local beside = require "forgelog.wait.beside"
+local condition = require "cqueues.condition"
 local core = require "forgelog.core"
 local cqueues = require "cqueues"
 
@@ -18,9 +20,27 @@ local function wait(fd, events, seconds)
   return ready == object
 end
 
+local function start(f, ...)
+  local loop = cqueues.running()
+  if not loop then
+    error("forgelog: nothing runs beside the main program; start a coroutine: loop:wrap(f)", 0)
+  end
+  loop:wrap(f, ...)
+end
+
+local function spawn(f, ...) return beside.spawn(start, f, ...) end
+
+local function signal()
+  local changed = condition.new()
+  return beside.signal(function(seconds) changed:wait(seconds < math.huge and seconds or nil) end,
+    function() changed:signal() end)
+end
+
 return {
   name = "cqueues",
   wait = wait,
   now = core.now,
   cancel = cqueues.cancel,
+  spawn = beside.possible and spawn or nil,
+  signal = signal,
 }

@@ -3,17 +3,19 @@
 -- running already. (Where a host refuses a connection, luv itself writes "EBADF" to stderr: so
 -- libuv calls any error of a socket.)
 -- @module forgelog.wait.luv
+local beside = require "forgelog.wait.beside"
 local core = require "forgelog.core"
 local uv = require "luv"
 
 local waiting = {} -- by descriptor: lets go what waits for it
 
--- Gives way until wake() was called.
+-- Gives way until wake() was called; a second call does nothing.
 local function suspend(begin)
   local me, main = coroutine.running()
   local woken = false
   if me and not main then
     begin(function()
+      if woken then return end
       woken = true
       if coroutine.status(me) == "suspended" then assert(coroutine.resume(me)) end
     end)
@@ -25,6 +27,43 @@ local function suspend(begin)
   end
   begin(function() woken = true end)
   while not woken do uv.run("once") end
+end
+
+-- Calls f in the next turn of the loop. (A coroutine resumed by the one that wakes it could wake
+-- another, and so on, each on the stack of the one before.)
+local function later(f)
+  local timer = uv.new_timer()
+  timer:start(0, 0, function()
+    timer:close()
+    f()
+  end)
+end
+
+local function start(f, ...)
+  local arguments = { n = select("#", ...), ... }
+  later(coroutine.wrap(function() f((unpack or table.unpack)(arguments, 1, arguments.n)) end))
+end
+
+local function spawn(f, ...) return beside.spawn(start, f, ...) end
+
+local function signal()
+  local asleep = {} -- a set of functions that wake
+  return beside.signal(function(seconds)
+    local timer, mine
+    suspend(function(wake)
+      mine = wake
+      asleep[wake] = true
+      if seconds == math.huge then return end
+      timer = uv.new_timer()
+      uv.update_time()
+      timer:start(math.ceil(seconds * 1000), 0, wake)
+    end)
+    asleep[mine] = nil
+    if timer then timer:close() end
+  end, function()
+    for wake in pairs(asleep) do later(wake) end
+    asleep = {}
+  end)
 end
 
 local function wait(fd, events, seconds)
@@ -60,4 +99,11 @@ local function cancel(fd)
   if waiting[fd] then waiting[fd]() end
 end
 
-return { name = "luv", wait = wait, now = core.now, cancel = cancel }
+return {
+  name = "luv",
+  wait = wait,
+  now = core.now,
+  cancel = cancel,
+  spawn = beside.possible and spawn or nil,
+  signal = signal,
+}

@@ -3,6 +3,7 @@
 -- looks again. `threads` gives one that answers sooner.
 -- @module forgelog.wait.openresty
 local backoff = require "forgelog.connection.backoff"
+local beside = require "forgelog.wait.beside"
 local core = require "forgelog.core"
 
 local FIRST, MOST = 0.001, 0.01 -- seconds between two looks: at first, at most
@@ -37,15 +38,31 @@ local function looking(pause)
       may_wait()
       if fd and (waiting[fd] ~= mine or core.poll(fd, events, 0)) then return true end
       local left = deadline - core.now()
-      if left <= 0 then return false end
+      if left <= 0 then
+        if not fd and seconds == 0 then ngx.sleep(0) end -- gives way, as in other loops
+        return false
+      end
       pause(math.max(FIRST, math.min(moment(), left)), left, fd, events)
     end
   end
 end
 
+local function spawn(f, ...) return beside.spawn(ngx.thread.spawn, f, ...) end
+
+local function signal()
+  local semaphore = require("ngx.semaphore").new()
+  return beside.signal(function(seconds)
+    may_wait()
+    semaphore:wait(math.max(FIRST, math.min(SLICE, seconds)))
+  end, function(count) semaphore:post(count) end)
+end
+
 local function waiter(pause)
   local function cancel(fd) waiting[fd] = nil end
-  return { name = "openresty", wait = looking(pause), now = core.now, cancel = cancel }
+  return {
+    name = "openresty", wait = looking(pause), now = core.now, cancel = cancel, spawn = spawn,
+    signal = signal,
+  }
 end
 
 local openresty = waiter(function(moment) ngx.sleep(moment) end)

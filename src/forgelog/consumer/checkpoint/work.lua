@@ -27,9 +27,10 @@ end
 -- Whether a position says what of the WAL it rests on.
 local function rests(position) return position and select(4, core.parse_position(position)) end
 
--- A position that says so is replaced before more work is begun: if the program dies in it, nobody
--- knows what the work has seen.
-local function stir(self)
+--- A position that says what of the WAL it rests on is replaced before more work is begun: if the
+-- program dies in it, nobody knows what the work has seen.
+-- @return true; or nil and an error
+function work:stir()
   if not rests(self._saved) then return true end
   local bare = core.place(self._saved)
   self._beat = bare
@@ -83,10 +84,10 @@ end
 
 -- The work, and then its position. The table store finds out whether another consumer of the name
 -- has saved meanwhile; with any other one the claim has to stand still.
-local function in_turn(self, position, do_it, ...)
+local function in_turn(self, _, do_it, ...)
   local own = self._work
   if not own.done then
-    local ok, err, raised = stir(self)
+    local ok, err, raised = self:stir()
     local began = self._conn:now()
     if ok then ok, err, raised = calls.work(self._conn, do_it, ...) end
     self._claim:note_work(self._conn:now() - began)
@@ -96,7 +97,7 @@ local function in_turn(self, position, do_it, ...)
     if not ok then return nil, err end
     if self._superseded then return nil, superseded(self) end
   end
-  return save_done(self, position)
+  return save_done(self, own.position)
 end
 
 --- Runs the work, unless an earlier call has done it, and saves the position behind it; with
@@ -118,6 +119,14 @@ function work:commit(position, do_it, ...)
   self._saved, self._work, self._saved_at = own.position, nil, self._conn:now()
   return true
 end
+
+--- Called by the work: a part of it is not done, and so is not behind the position.
+-- @tparam table seqs list
+function work:leave(seqs) self._work.position = core.without(self._work.position, seqs) end
+
+--- Whether the saved position says what of the WAL it rests on.
+-- @treturn bool
+function work:rests() return rests(self._saved) or false end
 
 --- After a wait without changes: the claim is looked after; and the log goes on all the same, so
 -- the saved position follows it once in a while, or a trim would pass it.

@@ -24,6 +24,25 @@ function opening.own(self)
   return self._log:limited(opening.silence(self._options)).connection
 end
 
+--- Closes the consumer's feed.
+-- @param self the consumer
+-- @number[opt] seconds as of `Feed:close`
+function opening.close_feed(self, seconds)
+  if not self._feed then return end
+  self._reconnects = self._reconnects + self._feed:stats().reconnects
+  self._feed:close(seconds)
+  self._feed = nil
+end
+
+-- Has a log connected, or goes on with that.
+local function reconnect(self, log, timeout)
+  if not log.connection:lost() then return true end
+  local options = self._options
+  local conn = log.connection:limited(options.timeout or opening.silence(options))
+  conn:wait_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
+  return conn:reconnect()
+end
+
 --- Connects, or goes on with that, for as long as somebody waits now; claims the name, and loads
 -- the position.
 -- @param self the consumer
@@ -31,9 +50,8 @@ end
 -- @return true; or nil and an error
 function opening.connect(self, timeout)
   local options, log = self._options, self._log
-  local conn = log.connection:limited(options.timeout or opening.silence(options))
-  conn:wait_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
-  local ok, err = conn:reconnect()
+  local ok, err = reconnect(self, log, timeout)
+  if ok and self._own then ok, err = reconnect(self, self._own, timeout) end
   if not ok then return nil, err end
   -- A name that means nothing is told before anything is read or saved.
   local filter
@@ -41,7 +59,7 @@ function opening.connect(self, timeout)
     self._names)
   if not filter then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
-  local own = log:limited(opening.silence(options))
+  local own = (self._own or log):limited(opening.silence(options))
   if not self._claim then
     self._claim, err = claim.new(own.connection, options.name, options, self._lane)
     if not self._claim then return nil, err end
@@ -59,6 +77,17 @@ function opening.connect(self, timeout)
     transaction = options.transaction,
   }
   return self._checkpoint:open()
+end
+
+--- Has all connections stand, where the checkpoint has one of its own.
+-- @param self the consumer
+-- @number[opt] timeout seconds
+-- @return true; or nil and an error
+function opening.connected(self, timeout)
+  local ok, err = self._checkpoint:reconnect()
+  if ok and self._feed then return self._feed:connected(timeout) end
+  if ok then ok, err = reconnect(self, self._log, timeout) end
+  return ok, err
 end
 
 --- Has all lanes begin from a position, of which this one is the first to be started.

@@ -1,0 +1,186 @@
+--- What the state `take` is for a consumer that handles several changes at a time: its crew works
+-- beside the feed, for as long as the step has time. Before anything else is done, the crew comes
+-- to rest. A private part of forgelog.consumer.states.
+-- @module forgelog.consumer.states.concurrent
+local chores = require "forgelog.consumer.chores"
+local crew = require "forgelog.consumer.crew"
+local narrowing = require "forgelog.consumer.narrowing"
+local opening = require "forgelog.consumer.states.opening"
+local order = require "forgelog.consumer.order"
+
+local concurrent = {}
+
+local SLICE = 1 -- seconds after which a wait for changes looks whether something else is to be done
+
+-- Tells the user of an error in a coroutine of the crew; what that raises, the next step raises.
+local function tell(self, err, attempt)
+  self._last_error = err
+  if not self._options.on_error then return end
+  local ok, raised = pcall(self._options.on_error, err, attempt)
+  if not ok then self._raised = { raised } end
+end
+
+local function begin(self)
+  self._crew, self._reported = crew.new {
+    options = self._options, waiter = self._waiter, checkpoint = self._checkpoint,
+    position = self._feed:position(), silence = opening.silence(self._options),
+    on_error = function(err, attempt) tell(self, err, attempt) end,
+    key_of = function(change)
+      return order.parked_under(change, self._options.key, self._lane)
+    end,
+    on_parked = function() self._parked = true end,
+  }, 0
+  return self._crew
+end
+
+--- Ends the crew, which begins nothing more; what is done is saved.
+-- @param self the consumer
+-- @number[opt] seconds for all that; nil: as long as it takes
+-- @treturn bool whether all that was being handled has ended by then
+function concurrent.finish(self, seconds)
+  return not self._crew or self._crew:finish(seconds)
+end
+
+-- Counts what a step returns, or what nobody asks for any longer.
+local function report(self)
+  local done = self._crew.workers:acknowledged()
+  self._delivered = self._delivered + done - self._reported
+  self._reported = done
+end
+
+--- Closes what the crew has open.
+-- @param self the consumer
+function concurrent.drop(self)
+  if self._crew then
+    report(self)
+    self._crew:close()
+  end
+  self._crew, self._leaving = nil, nil
+end
+
+-- What takes the crew's place, each a function of the consumer and seconds: true when all has come
+-- to rest for that; else it is called again.
+local ways = {}
+
+-- It goes on afterwards: `attend` and `chore` use the checkpoint.
+function ways.attend(self, seconds) return self._crew.keeper:stop(seconds) end
+
+-- The same; and what is done beside the feed comes between changes, not at the same time.
+function ways.chore(self, seconds)
+  return self._crew.workers:settle(seconds) and self._crew.keeper:stop(seconds)
+end
+
+-- What is not done comes again.
+function ways.open(self, seconds)
+  if not concurrent.finish(self, seconds) then return false end
+  concurrent.drop(self)
+  return true
+end
+
+function ways.paused(self, seconds)
+  local keeper = self._crew.keeper
+  if not ways.open(self, seconds) then return false end
+  self._paused_at, self._changes = keeper:place(), nil
+  opening.close_feed(self)
+  return true
+end
+
+-- What can be done is done before everything is read anew.
+function ways.resync(self, seconds)
+  if not self._crew.workers:settle(seconds) or not ways.open(self, seconds) then return false end
+  self._changes = nil
+  opening.close_feed(self)
+  return true
+end
+
+local function leave(self, seconds)
+  local to = self._leaving
+  if not ways[to](self, seconds) then return nil end
+  self._leaving = nil
+  return to
+end
+
+-- Where the consumer is to go; nil: it goes on.
+local function wanted(self)
+  local checkpoint = self._checkpoint
+  if checkpoint:superseded() then return "open" end
+  if checkpoint:paused() then return "paused" end
+  if checkpoint:asked() ~= self._attended then return "attend" end
+end
+
+-- Looks for changes, which are then at hand. An error of kind "timeout": there are none.
+local function look(self, most, seconds)
+  local own, feed, chore = self._crew, self._feed, chores.due(self)
+  local changes, err = feed:batch(math.min(most or math.huge, own.workers:room()),
+    chore and 0 or seconds)
+  if self._feed ~= feed then return err end -- it was closed meanwhile
+  if changes then
+    self._changes = self._lane and self._lane:own_of(changes, self._options.key) or changes
+    self._position, self._blocked = feed:position(), nil
+    return nil
+  end
+  if err.code == "no_change" then
+    own.keeper:move(feed:position(), own:is_empty() and feed:position(true) or nil)
+  end
+  if chore and err.kind == "timeout" then self._leaving = "chore" end
+  if err.kind ~= "gap" or not self._options.on_resync then return err end
+  self._reason, self._last_error, self._leaving = err.reason, err, "resync"
+end
+
+-- One turn: the state that follows, where it is another; and an error, of kind "timeout" where
+-- nothing has come.
+local function turn(self, most, seconds)
+  local own = self._crew
+  self._leaving = self._leaving or wanted(self)
+  if self._leaving then return leave(self, seconds) end
+  own.keeper:start()
+  local err = own.keeper:failure()
+  if err then return nil, err end
+  if not self._changes then
+    if not own:wait_for_room(seconds) then return nil end
+    err = look(self, most, seconds)
+  end
+  if not self._changes or self._crew ~= own or wanted(self) then return nil, err end
+  if not self._blocked then
+    self._blocked, err = narrowing.blocked(self, self._changes)
+    if not self._blocked then return nil, err end
+  end
+  if own.keeper:stir(seconds) then
+    own:add(self._changes, self._position, self._blocked)
+    self._last = self._changes[#self._changes] or self._last
+    self._changes = nil
+  end
+  return nil, err
+end
+
+-- What the user's `on_error` has raised in a coroutine of the crew.
+local function raise(self)
+  local raised = self._raised
+  self._raised = nil
+  if raised then error(raised[1], 0) end
+end
+
+--- The state `take`.
+-- @param self the consumer
+-- @number[opt] timeout seconds; nil: until a change was done
+-- @int[opt] most most changes to ask for at once
+-- @return as of a state
+function concurrent.take(self, timeout, most)
+  local own, now = self._crew or begin(self), self._waiter.now
+  local deadline = timeout and now() + timeout
+  local over, done, quiet
+  repeat
+    local left = deadline and math.max(deadline - now(), 0) or SLICE
+    local state, err = turn(self, most or self._options.batch, math.min(left, SLICE))
+    raise(self)
+    if state then return state end
+    if self._crew ~= own or err and err.kind ~= "timeout" then return nil, err end
+    quiet, done = err, own.workers:acknowledged() - self._reported
+    over = deadline and now() >= deadline or not deadline and done > 0
+  until over or self._closing
+  report(self)
+  if done > 0 or not quiet then return "take", done end
+  return nil, quiet
+end
+
+return concurrent
