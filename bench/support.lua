@@ -13,6 +13,7 @@ local bench = {
   database = support.database,
   drop = support.drop,
   framework = support.framework,
+  lua = support.lua,
   pgbench = support.pgbench,
   psql = support.psql,
   quote = process.quote,

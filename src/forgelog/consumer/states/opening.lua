@@ -107,7 +107,8 @@ end
 function opening.beginning(self)
   if not self._lane then return "0" end
   local conn = opening.own(self)
-  local ok, err = conn:seqs()
+  local ok, err = conn:locate()
+  if ok then ok, err = conn:seqs() end
   if not ok then return nil, err end
   ok, err = opening.lanes(self, core.position_text(conn:fact("timeline"), conn:fact("empty_to")))
   if not ok then return nil, err end
