@@ -8,12 +8,16 @@ local support = require "support"
 local handle_all, must, settle = consumers.handle, logs.must, consumers.settle
 
 describe("a consumer's parked changes", function()
-  local at, bad
+  local at, bad, running
   before_each(function()
     at, bad = consumers.start(), {}
     must(at.log, "ALTER TABLE effect ADD at bigserial")
   end)
-  after_each(function() at:close() end)
+  after_each(function()
+    if running then running:kill("KILL") end
+    running = nil
+    at:close()
+  end)
 
   local function handle(changes, log)
     for _, change in ipairs(changes) do
@@ -246,7 +250,7 @@ describe("a consumer's parked changes", function()
         end }:run()]]
     local kills, done = 0, 0
     while done < 200 do
-      local running = support.lua(program, at.db)
+      running = support.lua(program, at.db)
       local began = done
       support.wait_until(function()
         done = at:effects().n + #rows()
@@ -254,6 +258,7 @@ describe("a consumer's parked changes", function()
       end, "some progress")
       running:kill("KILL")
       running:wait()
+      running = nil
       kills = kills + 1
     end
     local parked = #rows()
