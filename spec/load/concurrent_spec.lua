@@ -84,11 +84,11 @@ describe("a consumer with concurrency, killed with -9 at random moments", functi
       args = { "-R", "600" },
       script = "\\set row random(1, 50)\nUPDATE item SET n = n + 1 WHERE id = :row;" }
     local loop = rawget(_G, "jit") and "luv" or "cqueues"
-    local positions, process = {}, nil
+    local positions = {}
     math.randomseed(12)
     for round = 1, ROUNDS do
       local before = #effects()
-      process = support.lua(CONSUMER, db, round, loop)
+      local process = support.lua(CONSUMER, db, round, loop)
       support.wait_until(function() return #effects() > before end, "a change to be handled")
       logs.pause(0.05 + math.random() * 0.3)
       process:kill("KILL")
@@ -104,7 +104,7 @@ describe("a consumer with concurrency, killed with -9 at random moments", functi
     writers:kill()
     writers.process:wait()
     support.wait_until(function() return not logs.under_way(log) end, "the writers' end")
-    process = support.lua(CONSUMER, db, ROUNDS + 1, loop)
+    local process = support.lua(CONSUMER, db, ROUNDS + 1, loop)
     local list, seqs
     support.wait_until(function()
       list, seqs = effects(), {}

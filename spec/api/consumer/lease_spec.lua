@@ -3,6 +3,7 @@
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local core = require "forgelog.core"
+local lease = require "forgelog.consumer.lease"
 local logs = require "support.logs"
 local pooler = require "support.pooler"
 local support = require "support"
@@ -124,6 +125,21 @@ describe("the lease on a consumer's name", function()
     handle(other, 2)
     assert.same({ n = 5, different = 5 }, at:effects())
   end)
+
+  it("is taken from a session that keeps its row locked, when its time is over, and not before",
+    function()
+      at:add(1)
+      local dead = logs.connect(at.db)
+      local held = lease.new("one", 1)
+      assert(held:take(dead.connection))
+      must(dead, "BEGIN; UPDATE forge_change_log_consumers SET asked = asked WHERE name = 'one'")
+      local one = at:writer { position = consumer.table() }
+      assert.equal("name_taken", select(2, one:step(0.1)).code)
+      assert(dead:query("SELECT 1"))
+      handle(one, 1)
+      assert.is_nil((dead:query("SELECT 1")))
+      dead:close()
+    end)
 
   it("leaves nothing behind of a consumer that keeps its position elsewhere", function()
     local one = at:writer { position = consumer.memory() }

@@ -68,15 +68,14 @@ local function end_session(conn, session)
   return rows ~= nil -- it may be another role's
 end
 
--- Whether a holder has no right to it any more: its program is gone, or its time is over, although
--- its session keeps the row locked; or nil and an error.
-local function is_free(conn, holder)
-  if not holder then return true end
-  if not holder.holder then return false end
-  local process = holder.holder:match("^(.*)/%x+$")
-  if process and core.lives(process) == false then return true end
-  if not (holder.seconds <= 0 and holder.pid) then return false end
-  return end_session(conn, holder)
+-- Whether the time of a holder is over.
+local function is_over(holder) return holder and holder.holder and holder.seconds <= 0 end
+
+-- Whether a holder has no right to it any more: its time is over, or its program is gone.
+local function is_free(holder)
+  if not holder or is_over(holder) then return true end
+  local process = holder.holder and holder.holder:match("^(.*)/%x+$")
+  return process ~= nil and core.lives(process) == false
 end
 
 --- Takes it: where it is free, where its time is over, where the session that took it has ended,
@@ -95,8 +94,11 @@ function Lease:take(conn)
   rows, err = conn:run("lease.holder", self._name)
   if not rows then return nil, err end
   local holder = rows[1]
-  got, err = is_free(conn, holder)
-  if got then got, err = try(self, conn, holder and holder.holder) end
+  if is_free(holder) then got, err = try(self, conn, holder and holder.holder) end
+  if got == false and is_over(holder) and holder.pid then -- its session keeps the row locked
+    got, err = end_session(conn, holder)
+    if got then got, err = try(self, conn) end
+  end
   if got ~= false then return got, err end
   return nil, lease.taken(self._name, holder)
 end
