@@ -26,6 +26,7 @@ GRANT SELECT ON :"schema".forge_change_log TO forgelog_monitor;
 GRANT SELECT ON :"schema".forge_change_log_state TO forgelog_monitor;
 GRANT SELECT ON :"schema".forge_change_log_consumers TO forgelog_monitor;
 GRANT SELECT ON :"schema".forge_change_log_parked TO forgelog_monitor;
+GRANT SELECT ON :"schema".forge_change_log_backfills TO forgelog_monitor;
 GRANT pg_read_all_stats TO forgelog_monitor;
 
 -- forgelog drain and follow, with --name

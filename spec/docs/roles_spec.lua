@@ -25,6 +25,8 @@ describe("roles.sql", function()
         ("psql -Xq -v schema=feed -d %s -f %s"):format(process.quote(feed), process.quote(file))))
     end
     must(own, "INSERT INTO feed.forge_change_log_consumers VALUES ('search', '1:0', now())")
+    must(own, "INSERT INTO feed.forge_change_log_backfills (consumer, table_name) "
+      .. "VALUES ('search', 'orders')")
     writer = logs.connect(feed)
     must(writer, "BEGIN; INSERT INTO orders VALUES (0)")
   end)
@@ -64,7 +66,8 @@ describe("roles.sql", function()
     return shown:value("forgelog_open_writers") == 1
       and (shown:value("forgelog_oldest_writer_age_seconds") or 0) > 0
       and shown:sample("forgelog_consumer_position_seq", { consumer = "search" }) ~= nil
-      and shown:sample("forgelog_parked_changes", { consumer = "search" }) ~= nil, output
+      and shown:sample("forgelog_parked_changes", { consumer = "search" }) ~= nil
+      and shown:sample("forgelog_backfill_rows", { consumer = "search" }) ~= nil, output
   end
 
   function work.forgelog_reader(role)
@@ -107,7 +110,7 @@ describe("roles.sql", function()
 
   it("grants nothing that they do not need", function()
     local list = rights()
-    assert.equal(19, #list)
+    assert.equal(20, #list)
     for _, right in ipairs(list) do
       must(own, ("REVOKE %s FROM %s"):format(right[1], right[2]))
       local ok, said = work[right[2]](right[2])

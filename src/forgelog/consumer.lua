@@ -3,6 +3,7 @@
 -- `store.table()` and `transaction = true` both commit together, and each change takes effect
 -- exactly once.
 -- @module forgelog.consumer
+local backfill = require "forgelog.consumer.backfill"
 local backoff = require "forgelog.connection.backoff"
 local check = require "forgelog.connection.options"
 local claim = require "forgelog.consumer.claim"
@@ -110,6 +111,22 @@ consumer.retry = parked.retry
 -- @return it, as of `parked`; or nil and an error, code "no_parked" where there is none
 consumer.skip = parked.skip
 
+--- Has a consumer read a table from end to end, with all its lanes, beside the live feed: within
+-- about a second where it runs, else when it starts. Rows come in the order of the primary key as
+-- changes with the op "READ", to the same handler; a table without one is one such change without a
+-- `row_id`. Asked again, it begins again.
+-- @function backfill
+-- @param log a log
+-- @string name of the consumer
+-- @string table its name
+-- @tparam[opt] table opts one of `from` (a row_id, or a list of texts as of `forgelog.key`: only
+-- rows behind that key), `pause` (true: it is read no further for now; false: it goes on), `cancel`
+-- (true: it is read no more)
+-- @return true, and what is read: `table` (its name in the log), `estimate` (rows that there may
+-- be), `whole` (it has no primary key); or nil and an error, code "no_consumer", "no_table",
+-- "bad_key" (`from` is no key of the table), "no_backfill" (there is nothing to pause or cancel)
+consumer.backfill = backfill.ask
+
 local Consumer = {}
 Consumer.__index = Consumer
 
@@ -127,12 +144,13 @@ local WAITED = { no_change = true, not_connected = true, no_answer = true, unfin
 -- `conninfo`, `name` (needed by the table store; two consumers of one name never run at once),
 -- `position` (a store; default `consumer.memory()`), `on_resync(reason, log)` (reads everything
 -- anew; called at a gap, and at the first start when `start` says so), `on_error(err, attempt)`,
--- `start` ("resync": the default with on_resync; "beginning": the default without; "now"), `batch`
--- (most changes at once; default 1000), `transaction`, `exclusive` ("wait" or "refuse" while
--- another consumer of this name runs), `attempts` (so often a change may fail before it is parked,
--- and the consumer goes on without it; needs a name), `park` ("key", the default: later changes of
--- its key wait behind it; or "change"), `key(change)` (default: table and row), `on_park(change,
--- err)`, and the options of `connect` and `follow`
+-- `resync` ("backfill", in place of on_resync: all tables are read from end to end beside the live
+-- feed; needs a name), `start` ("resync": the default with those; "beginning": the default without;
+-- "now"), `batch` (most changes at once; default 1000), `transaction`, `exclusive` ("wait" or
+-- "refuse" while another consumer of this name runs), `attempts` (so often a change may fail before
+-- it is parked, and the consumer goes on without it; needs a name), `park` ("key", the default:
+-- later changes of its key wait behind it; or "change"), `key(change)` (default: table and row),
+-- `on_park(change, err)`, and the options of `connect` and `follow`
 -- @return a consumer
 function consumer.new(options)
   local self = setmetatable(settings(options), Consumer)
@@ -241,7 +259,8 @@ end
 --- What it has done and how it stands: `handed_out` (changes), `position` (as saved), `lag_changes`
 -- (an upper bound of those not acknowledged: not delivered, or at hand and not saved),
 -- `lag_seconds` (age of the oldest of them; during a resync, seconds since it began), `reconnects`,
--- `resyncs`, `connected`, `last_error`.
+-- `resyncs`, `connected`, `last_error`, `backfill` (the table that is read from end to end:
+-- `table`, `rows` so far, `estimate` of all, `error` while it rests after one; nil: none is).
 function Consumer:stats() return stats(self) end
 
 return consumer

@@ -62,6 +62,17 @@ local function parked_changes(status, add)
   for _, name in ipairs(names) do add(found[name], "consumer", name) end
 end
 
+-- Of the tables that consumers read from end to end, a number of each.
+local function of_backfills(field)
+  return function(status, add)
+    for _, one in ipairs(status.consumers or {}) do
+      for _, backfill in ipairs(one.backfills or {}) do
+        add(backfill[field], "consumer", one.name, "table", backfill.table)
+      end
+    end
+  end
+end
+
 -- Without a horizon, an empty list of writers may be one that could not be read.
 local function knows_writers(status) return status.horizon or status.writers[1] end
 
@@ -134,6 +145,10 @@ local FAMILIES = {
   { "parked_changes",
     "Changes that the consumer could not handle, and those that wait behind them.",
     parked_changes },
+  { "backfill_rows", "Rows of a table that the consumer has read of it from its beginning.",
+    of_backfills("rows") },
+  { "backfill_rows_estimate", "Rows that this table has, as the planner estimates them.",
+    of_backfills("estimate") },
   { "watched_tables", "Tables whose changes are logged.", of_log(number_of_tables) },
   { "table_healthy",
     "Whether all triggers of the table that is, or was, watched are as they should be.",

@@ -19,18 +19,27 @@ local TRIES = 5 -- a table that is altered each time it is read is altered by wh
 -- @string where name of the public function, for errors
 -- @string name of the table, as SQL or the log has it
 -- @param[opt] keep list of columns whose values are wanted, or true: those that `watch` keeps
+-- @int[opt] oid of the table, where it is known: then the name is for errors only
 -- @return a table: `name` (in the log; of a partition, that of the watched table above it), `oid`,
 -- `quoted`, `key` (list of the columns of the primary key; nil: it has none, and can only be read
 -- whole), `types` (list of their types as SQL), `keep` (list of columns; nil: none); or nil and an
 -- error of kind "schema", code "no_table", "not_a_table", "no_column", "row_security" (rows may be
 -- hidden from this role), "unsafe_key" (its key has checks that would run with this role's rights)
-function rows.source(conn, where, name, keep) return source.find(conn, where, name, keep) end
+function rows.source(conn, where, name, keep, oid)
+  return source.find(conn, where, name, keep, oid)
+end
 
 --- The place of a row in the order of the key.
 -- @tparam table s of `source`
 -- @param after a row_id, a list of texts such as `forgelog.key` gives, or nil
 -- @return a list of texts (nil for nil); or nil and an error, code "bad_key"
 function rows.key(s, after) return source.key_of(s, after) end
+
+--- What a table's key is, as text: a key of before is a place in its order as long as this stays
+-- the same.
+-- @tparam table s of `source`
+-- @treturn ?string nil: the table has none
+function rows.order(s) return source.order(s) end
 
 -- The values of the kept columns, and which were left out.
 local function unpack_kept(change, keep)

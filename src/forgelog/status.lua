@@ -1,5 +1,6 @@
 --- How the log is doing: what it holds, who writes, who reads, and what holds whom up.
 -- @module forgelog.status
+local backfill = require "forgelog.consumer.backfill"
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
@@ -200,11 +201,24 @@ local function add_parked(conn, into)
   return true
 end
 
+-- Adds to them which tables each reads from end to end.
+local function add_backfills(conn, into)
+  local ok, err = backfill.add(conn, into.consumers)
+  if ok or err.sqlstate ~= NO_RIGHT then return ok, err end
+  into.backfills_error = err.message
+  return true
+end
+
 -- Adds the consumers.
 local function add_consumers(conn, into)
   local err
   into.consumers, err = status.standing(conn)
-  if into.consumers then return add_parked(conn, into) end
+  if into.consumers then
+    local ok
+    ok, err = add_parked(conn, into)
+    if ok then ok, err = add_backfills(conn, into) end
+    return ok, err
+  end
   if err.sqlstate ~= NO_RIGHT then return nil, err end
   into.consumers_error = err.message
   return true
@@ -236,10 +250,13 @@ end
 -- `application_name` of the session that runs it (nil behind a pooler), `paused`, `parked` (changes
 -- that are parked), `parked_waiting` (those of them that wait behind others) and `parked_seconds`
 -- (since the oldest was parked); one that keeps its position elsewhere is there where it has parked
--- some; lanes have none of their own, and nobody has where there is a `parked_error`; or none and
--- `consumers_error`; `tables`, sorted: as of `Log:watched`, with `name`; `lost`, tables that were
--- watched and of which changes are or were missed: `name`, `code`, `wrong` (in words; see
--- `forgelog.tables.remembered`). Numbers that are not known are nil. Or nil and an error
+-- some; lanes have none of their own, and nobody has where there is a `parked_error`; `backfills`,
+-- the tables that it reads from end to end (each with `table`, `rows` so far, `estimate` of all,
+-- `paused`, `started_at`, `whole`: it has no primary key), which nobody has where there is a
+-- `backfills_error`; or none and `consumers_error`; `tables`, sorted: as of `Log:watched`, with
+-- `name`; `lost`, tables that were watched and of which changes are or were missed: `name`, `code`,
+-- `wrong` (in words; see `forgelog.tables.remembered`). Numbers that are not known are nil. Or nil
+-- and an error
 function status.status(conn, opts)
   opts = check.options("status", opts, { settle = "seconds" })
   conn = uncompiled(conn)

@@ -42,7 +42,7 @@ describe("the parser", function()
   it("helps, and tells its version", function()
     local all = command.says(db, "^Usage: forgelog ", "--help")
     for name in ("install watch unwatch watched drain follow trim status doctor position forget "
-      .. "rewind pause resume lanes parked retry skip completion man"):gmatch("%a+") do
+      .. "rewind pause resume lanes parked retry skip backfill completion man"):gmatch("%a+") do
       assert.matches("\n   " .. name .. " ", all)
       command.says(db, "^Usage: forgelog " .. name, name .. " --help")
     end

@@ -162,6 +162,15 @@ return {
     { "name", "the consumer's name" },
     { "seq", "the change, as parked prints it", type = "parked" },
   } },
+  { "backfill", "have a consumer read a table from end to end beside its feed, as changes with the "
+    .. "op READ", {
+    { "name", "the consumer's name" },
+    { "--table", "the table, as SQL names it or as in the log", arg = "<table>", required = true },
+    { "--from", "only rows behind this key: a row_id", arg = "<key>", alone = true },
+    { "--pause", "read it no further for now", alone = true },
+    { "--resume", "go on with it", alone = true },
+    { "--cancel", "read it no more", alone = true },
+  }, examples = { "forgelog backfill search --table orders" } },
   { "completion", "a shell's completion script", {
     { "shell", "bash or zsh", choices = { "bash", "zsh" } },
   }, examples = { "source <(forgelog completion bash)" } },

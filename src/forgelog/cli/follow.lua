@@ -12,7 +12,7 @@ local SETTLE = 1 -- seconds of one wait for writers, before the position of a ti
 
 -- What a user of the command is told: it has no handler, but a sink that tells enough by itself.
 local function words(err)
-  if err.code ~= "handler_failed" or not err.changes then return errors.text(err) end
+  if err.code ~= "handler_failed" or not err.first_seq then return errors.text(err) end
   return ("%s (%d changes, seq %d to %d)"):format(errors.text(err.raised), err.changes,
     err.first_seq, err.last_seq)
 end

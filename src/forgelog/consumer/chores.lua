@@ -4,10 +4,14 @@
 --   whenever something was asked of it from outside; true, or nil and an error;
 -- - `due(consumer)`: whether there is something to do now;
 -- - `work(consumer)`: does a little of it, and returns the number of changes handled; or nil and an
---   error.
+--   error;
+-- - `wait(consumer)`, where it has such rests: seconds until something is due; nil: nothing is.
 -- @module forgelog.consumer.chores
 
-local CHORES = { (require "forgelog.consumer.retries") }
+local CHORES = {
+  (require "forgelog.consumer.retries"),
+  (require "forgelog.consumer.filling"),
+}
 
 local chores = {}
 
@@ -29,6 +33,18 @@ function chores.due(self)
   for _, chore in ipairs(CHORES) do
     if chore.due(self) then return chore end
   end
+end
+
+--- Seconds until one has something to do, so that nobody waits for the feed for longer.
+-- @param self the consumer
+-- @return seconds; nil: none of them knows of anything
+function chores.wait(self)
+  local least
+  for _, chore in ipairs(CHORES) do
+    local seconds = chore.wait and chore.wait(self)
+    if seconds then least = math.min(least or seconds, seconds) end
+  end
+  return least
 end
 
 return chores

@@ -59,6 +59,14 @@ local function waits(self, slot, change, key)
   return true
 end
 
+-- After a table was said to be read anew.
+local function reload(self, slot, change)
+  local ok, raised = slot.log:work(function(_, log)
+    self._on_reload(log.connection:limited(self._silence), change)
+  end, change)
+  if not ok then error(raised, 0) end
+end
+
 local function handle(self, change, slot)
   local options = self._options
   if not self.keeper:vouch(self._is_over) then error(OVER, 0) end
@@ -68,6 +76,7 @@ local function handle(self, change, slot)
   if key and self._blocked[key] and waits(self, slot, change, key) then return end
   local ok, raised = call(self, slot.log.work, slot.log, options.on_change, change)
   if not ok then error(raised, 0) end
+  if change.op == "RELOAD" and self._on_reload then reload(self, slot, change) end
 end
 
 -- Parks a change that has failed too often. Returns whether it could.
@@ -167,7 +176,8 @@ end
 -- @tparam table settings `options` of the consumer, `waiter`, `checkpoint`, `position` (where the
 -- feed begins), `silence` (seconds after which a server that does not answer counts as gone),
 -- `on_error` (as of the consumer), `key_of(change)` (what it is parked under), `on_parked` (called
--- after a change was parked)
+-- after a change was parked), `on_reload(conn, change)` (called after a change that says that a
+-- table is to be read anew; nil: it is not)
 -- @return a crew
 function crew.new(settings)
   local options, waiter = settings.options, settings.waiter
@@ -176,7 +186,7 @@ function crew.new(settings)
     _options = options, _waiter = waiter, _silence = settings.silence,
     _on_error = settings.on_error,
     _most = math.max(options.batch or MOST, options.concurrency),
-    _key_of = settings.key_of, _on_parked = settings.on_parked,
+    _on_reload = settings.on_reload, _key_of = settings.key_of, _on_parked = settings.on_parked,
     _calling = {}, -- a set of coroutines
     _blocked = {}, -- a set of keys of which changes are parked, or were
     _guilt = setmetatable({}, { __mode = "k" }), -- how often a change has failed by itself

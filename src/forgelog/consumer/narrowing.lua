@@ -11,6 +11,7 @@ local make_parts = require "forgelog.consumer.parts"
 local opening = require "forgelog.consumer.states.opening"
 local order = require "forgelog.consumer.order"
 local parking = require "forgelog.consumer.parking"
+local start = require "forgelog.consumer.filling.start"
 
 local narrowing = {}
 
@@ -44,9 +45,11 @@ function narrowing.blocked(self, changes)
   return parking.keys(opening.own(self), self._options.name, keys)
 end
 
--- Of a batch the changes that are handled, and those that wait behind parked ones of their keys; or
--- nil and an error.
-local function divide(self, changes)
+--- Of a batch the changes that are handled, and those that wait behind parked ones of their keys.
+-- @param self the consumer
+-- @tparam table changes
+-- @return two lists; or nil and an error
+function narrowing.divide(self, changes)
   local blocked, err = narrowing.blocked(self, changes)
   if not blocked then return nil, err end
   if not next(blocked) then return changes, {} end
@@ -59,7 +62,7 @@ local function divide(self, changes)
 end
 
 local function begin(self)
-  local free, waiting = divide(self, self._changes)
+  local free, waiting = narrowing.divide(self, self._changes)
   if not free then return nil, waiting end
   local parts = make_parts(free)
   if waiting[1] then table.insert(parts, 1, { changes = {}, behind = waiting, parks = true }) end
@@ -86,34 +89,43 @@ local function answered(self, batch, count)
   return "take", count
 end
 
-local function park_all(self, part)
+--- Parks changes, within the work of a checkpoint; raises what fails.
+-- @param self the consumer
+-- @tparam table changes those that have failed; of a backfill too
+-- @tparam ?table behind those that wait behind such
+-- @param[opt] err the error that they have failed with
+-- @int[opt] failures how often
+function narrowing.park(self, changes, behind, err, failures)
   local conn, name = opening.own(self), self._options.name
-  local function park(change, err, failures)
-    local ok, why = parking.park(conn, name, key_of(self, change), change, err, failures)
+  local function park(change, ...)
+    local ok, why = parking.park(conn, name, key_of(self, change), change, ...)
     if not ok then error(why, 0) end
   end
-  for _, change in ipairs(part.changes) do
-    park(change, failure.text(part.err.raised), part.failures)
-  end
-  for _, change in ipairs(part.behind or {}) do park(change) end
+  for _, change in ipairs(changes) do park(change, failure.text(err.raised), failures) end
+  for _, change in ipairs(behind or {}) do park(change) end
 end
 
-local function tell_parked(self, part)
+--- Tells the user of changes that have been parked.
+-- @param self the consumer
+-- @tparam table changes those that have failed
+-- @param err the error that they have failed with
+function narrowing.tell_parked(self, changes, err)
   local on_park = self._options.on_park
-  for _, change in ipairs(on_park and part.changes or {}) do
-    local ok, raised = pcall(calls.user, self, on_park, change, part.err)
+  self._parked = true
+  for _, change in ipairs(on_park and changes or {}) do
+    local ok, raised = pcall(calls.user, self, on_park, change, err)
     if not ok then narrowing.tell(self, failure.raised("on_park", raised), 1) end
   end
 end
 
 local function park(self, batch, part)
-  local ok, err = self._checkpoint:commit(position_behind(self, batch), park_all, self, part)
+  local ok, err = self._checkpoint:commit(position_behind(self, batch), narrowing.park, self,
+    part.changes, part.behind, part.err, part.failures)
   if not ok then return nil, failure.of_store(err, "not_parked", failure.passes(err)) end
-  self._parked = true
   batch.parts:parked(batch.at)
   self._delivered = self._delivered + #part.changes
   local state, count = answered(self, batch, #part.changes + #(part.behind or {}))
-  tell_parked(self, part)
+  narrowing.tell_parked(self, part.changes, part.err)
   return state, count
 end
 
@@ -156,8 +168,8 @@ end
 
 local function handle(self, batch, part)
   local changes = part.changes
-  local ok, err, raised = self._checkpoint:commit(position_behind(self, batch), calls.user, self,
-    each.work, self, changes, self._log)
+  local ok, err, raised = self._checkpoint:commit(position_behind(self, batch), start.hand_out,
+    self, changes)
   if ok then return done(self, batch, changes) end
   local guilty = is_guilty(self, err, raised)
   if raised or guilty then err = each.failure(self, err, changes) end

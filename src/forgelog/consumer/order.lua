@@ -35,7 +35,7 @@ function order.parked_under(change, key, lane)
     return ("\0%d\0%s"):format(lane.own, change.table_name)
   end
   local own = order.key(change, key)
-  return own ~= nil and own or "\0" .. tostring(change.seq)
+  return own ~= nil and own or "\0" .. tostring(change.seq or change.row_id)
 end
 
 --- Which lane does a change.
@@ -46,7 +46,8 @@ end
 function order.lane(change, key, count)
   if order.is_whole(change) then return nil end
   local own = order.key(change, key)
-  return core.hash(own ~= nil and tostring(own) or tostring(change.seq)) % count + 1
+  if own == nil then own = change.seq or change.row_id end
+  return core.hash(tostring(own)) % count + 1
 end
 
 return order

@@ -1,12 +1,12 @@
 --- The chore of trying parked changes again: one at a time, those of one key in their order. One
 -- that fails again stays parked until somebody asks for it once more.
 -- @module forgelog.consumer.retries
-local calls = require "forgelog.consumer.calls"
 local each = require "forgelog.consumer.each"
 local failure = require "forgelog.consumer.failure"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
 local parking = require "forgelog.consumer.parking"
+local start = require "forgelog.consumer.filling.start"
 
 local retries = {}
 
@@ -53,7 +53,7 @@ end
 
 -- The handler's work and the removal of the entry.
 local function handle(self, conn, entry, mark)
-  calls.user(self, each.work, self, { entry.change }, self._log)
+  start.hand_out(self, { entry.change })
   mark.handled = true
   local ok, err = parking.done(conn, entry.id)
   if not ok then error(err, 0) end

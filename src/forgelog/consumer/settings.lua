@@ -11,7 +11,8 @@ local WHERE = "consumer.new"
 
 local known = {
   conninfo = "any", name = "string", position = "any", on_changes = "function",
-  on_resync = "function", on_error = "function", batch = "positive", start = "string",
+  on_resync = "function", resync = "string", on_error = "function", batch = "positive",
+  start = "string",
   transaction = "boolean", exclusive = "string", schema = "string", wait = "any",
   timeout = "seconds", settle = "seconds", lease = "seconds", share = "string", key = "function",
   attempts = "positive", park = "string", on_park = "function", on_change = "function",
@@ -54,6 +55,15 @@ local function check_parking(options)
   if asks and not options.name then check.misuse(WHERE, asks .. " needs a name") end
 end
 
+local function check_resync(options)
+  if not options.resync then return end
+  one_of(options, "resync", { "backfill" })
+  if options.on_resync then
+    check.misuse(WHERE, 'resync = "backfill" takes the place of on_resync')
+  end
+  if not options.name then check.misuse(WHERE, 'resync = "backfill" needs a name') end
+end
+
 --- Checks them; raises where they are not right.
 -- @tparam table options of `consumer.new`
 -- @return what follows from them, as fields of a consumer
@@ -65,10 +75,12 @@ return function(options)
     check.misuse(WHERE, "on_change and on_changes exclude each other")
   end
   check_parking(options)
+  check_resync(options)
   local own = { _options = options, _store = checked_store(options),
     _waiter = find_waiter(WHERE, options.wait) }
   own._concurrent = crew.is_wanted(options, own._waiter)
-  local starts = options.on_resync and { "resync", "beginning", "now" } or { "beginning", "now" }
+  local starts = { "beginning", "now" }
+  if options.on_resync or options.resync then table.insert(starts, 1, "resync") end
   own._start = one_of(options, "start", starts)
   own._refuse = one_of(options, "exclusive", { "wait", "refuse" }) == "refuse"
   own._lane = lanes.parse(options.share, options.name)

@@ -21,6 +21,7 @@ local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
+local start = require "forgelog.consumer.filling.start"
 
 -- Where all that came is for other lanes.
 local OTHERS, NO_CHANGE = "no change of this lane within the time given", { code = "no_change" }
@@ -117,7 +118,7 @@ function states.drop(self)
   for _, log in ipairs({ self._log, self._own }) do log:close() end
   self._log, self._own, self._changes, self._checkpoint = nil, nil, nil, nil
   self._connecting, self._resyncing, self._attended, self._left = nil, nil, nil, nil
-  self._batch, self._chore = nil, nil
+  self._batch, self._chore, self._filling = nil, nil, nil
 end
 
 -- The first connection, the claim, and the position to begin from.
@@ -164,9 +165,13 @@ function states.resync(self, timeout)
     if not ok then return nil, err end
   end
   self._resyncing = self._resyncing or os.time()
-  local work = self._reason and options.on_resync or nothing
-  local log = self._own and self._own:limited(options.timeout) or self._log
-  ok, err, raised = checkpoint:commit(position, calls.user, self, work, self._reason, log)
+  if self._reason and options.resync then
+    ok, err = checkpoint:commit(position, start.all, self, self._reason)
+  else
+    local work = self._reason and options.on_resync or nothing
+    local log = self._own and self._own:limited(options.timeout) or self._log
+    ok, err, raised = checkpoint:commit(position, calls.user, self, work, self._reason, log)
+  end
   if raised then err = failure.raised(("the resync (%s)"):format(self._reason), err) end
   if not ok then return nil, err end
   if self._reason then self._resyncs = self._resyncs + 1 end
@@ -205,6 +210,10 @@ end
 function states.chore(self, timeout)
   local ok, err = connected(self, timeout)
   if not ok then return nil, err end
+  -- It may be that what has failed again and again is not wanted any more.
+  if not self._checkpoint:unsaved() and self._checkpoint:asked() ~= self._attended then
+    self._chore = nil
+  end
   local chore = self._chore or chores.due(self)
   if not chore or self._checkpoint:superseded() then return chore and "open" or "take" end
   self._chore = chore -- its work may be done and not be saved yet
@@ -213,7 +222,7 @@ function states.chore(self, timeout)
   if not handled then return nil, err end
   self._chore = nil
   -- It may have been closed meanwhile.
-  return self._checkpoint and "take" or "open", handled > 0 and handled or nil
+  return self._checkpoint and "take" or "open", (handled > 0 or timeout == 0) and handled or nil
 end
 
 function states.take(self, timeout, most)
@@ -227,7 +236,9 @@ function states.take(self, timeout, most)
     return "chore"
   end
   self._checkpoint:step_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
-  local changes, err = feed:batch(most or options.batch, chore and 0 or timeout)
+  local rest = chore and 0 or chores.wait(self)
+  local waits = rest and math.min(rest, timeout or rest) or timeout
+  local changes, err = feed:batch(most or options.batch, waits)
   if self._feed ~= feed then return nil, err end -- it was closed meanwhile
   self._position = feed:position()
   if changes and self._lane then
@@ -242,11 +253,12 @@ function states.take(self, timeout, most)
   if chore and err.kind == "timeout" then return "chore" end
   if err.code == "no_change" and not self._log.connection:lost() then
     local ok, why = self._checkpoint:heartbeat(place(self))
+    if ok and waits ~= timeout then return "take" end
     return nil, ok and err or why
   end
   -- What has committed with its position is, like that, as this server has it.
   if err.reason == "failover" and options.transaction then return "open" end
-  if err.kind ~= "gap" or not options.on_resync then return nil, err end
+  if err.kind ~= "gap" or not (options.on_resync or options.resync) then return nil, err end
   self._reason, self._last_error = err.reason, err
   close_feed(self)
   return "resync"
@@ -260,8 +272,7 @@ function states.handle(self, timeout)
   if checkpoint:superseded() then return "open" end
   if self._options.attempts then return narrowing.handle(self, timeout) end
   local raised
-  ok, err, raised = checkpoint:commit(self._position, calls.user, self, each.work, self, changes,
-    self._log)
+  ok, err, raised = checkpoint:commit(self._position, start.hand_out, self, changes)
   if raised then err = each.failure(self, err, changes) end
   if not ok then return nil, err end
   local rest, why = each.rest(self)

@@ -1,5 +1,6 @@
 --- How a consumer stands: see `Consumer:stats`.
 -- @module forgelog.consumer.stats
+local filling = require "forgelog.consumer.filling"
 
 -- When the oldest change that is not acknowledged was committed, as far as is known; math.huge: it
 -- is not known of any that is here. nil: none is here.
@@ -43,5 +44,6 @@ return function(self)
     resyncs = self._resyncs,
     connected = log ~= nil and not log.connection:lost(),
     last_error = self._last_error,
+    backfill = filling.stats(self),
   }
 end

@@ -98,16 +98,13 @@ local function obstacle(s, rows)
   end
 end
 
--- Whether the key is another one, so that a key of before is no place in its order.
-local function other_key(old, new)
-  if #old ~= #new then return true end
-  for i, column in ipairs(old) do
-    if column.number ~= new[i].number or column.type_oid ~= new[i].type_oid
-      or column.collation_oid ~= new[i].collation_oid then
-      return true
-    end
+-- What a key is, as text; nil where there is none.
+local function order_of(columns)
+  local parts = {}
+  for i, column in ipairs(columns) do
+    parts[i] = ("%.0f:%.0f:%.0f"):format(column.number, column.type_oid, column.collation_oid)
   end
-  return false
+  return parts[1] and table.concat(parts, " ")
 end
 
 local function take(s, rows, columns, keep)
@@ -130,7 +127,7 @@ function source.refresh(conn, s, under_way)
   err = obstacle(s, rows)
   if err then return nil, err end
   local columns = rows[1].place and rows or {}
-  if under_way and other_key(s.columns, columns) then
+  if under_way and order_of(s.columns) ~= order_of(columns) then
     return nil, failure("key_changed", nil, "%s: the primary key of %s is another one now; read "
       .. "the table from its beginning", s.where, rows[1].name)
   end
@@ -142,8 +139,9 @@ function source.refresh(conn, s, under_way)
 end
 
 --- Finds a table. (`forgelog.rows.source`)
-function source.find(conn, where, name, keep)
-  local oid, err = names.table(conn, where, name)
+function source.find(conn, where, name, keep, oid)
+  local err
+  if not oid then oid, err = names.table(conn, where, name) end
   if not oid then return nil, err end
   local s = { where = where, name = name, oid = oid, wanted = keep, columns = {},
     schema = conn:fact("schema") }
@@ -152,6 +150,12 @@ function source.find(conn, where, name, keep)
   if not ok then return nil, err end
   return s
 end
+
+--- What a table's key is: columns, types and collations, so that a key of before is a place in its
+-- order as long as it stays the same.
+-- @tparam table s the source
+-- @treturn ?string nil: it has none
+function source.order(s) return order_of(s.columns) end
 
 --- A place in the order of a table's key. (`forgelog.rows.key`)
 function source.key_of(s, after)

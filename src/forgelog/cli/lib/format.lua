@@ -69,7 +69,8 @@ local function as_text(paint)
     local kept = all_kept_text(change)
     if kept ~= "" then add("[%s]", kept) end
     if change.context then add("# %s", change.context) end
-    local line = ("%s  %s  %s  %s  %s"):format(column(1, whole(change.seq)), paint("dim", time),
+    local seq = change.seq and whole(change.seq) or "" -- what a backfill has read has none
+    local line = ("%s  %s  %s  %s  %s"):format(column(1, seq), paint("dim", time),
       column(2, terminal.safe(change.op), COLORS[change.op]),
       column(3, terminal.safe(change.table_name)), rest)
     return (line:gsub("%s+$", "")) .. "\n"
@@ -120,11 +121,13 @@ local function as_json()
   end
   for _, name in ipairs(LATER) do labels[name] = "," .. json.encode(name) .. ":" end
   local format, own = "{" .. table.concat(members, ","), { seq = unchanged, created_at = micros }
-  local first = of_first(format, own, function(value)
-    return value and json.encode(value) or "null"
-  end)
+  local function own_text(value) return value and json.encode(value) or "null" end
+  local first = of_first(format, own, own_text)
+  local unnumbered = of_first("{%s" .. format:match('^{"seq":%%d,(.*)$'), { seq = function()
+    return ""
+  end, created_at = micros }, own_text)
   return function(change)
-    local line = first(change)
+    local line = (change.seq and first or unnumbered)(change)
     for i = 1, #LATER do
       local name = LATER[i]
       local value = change[name]
@@ -176,14 +179,17 @@ end
 
 -- As COPY reads it into a table like the log.
 local function as_tsv()
+  local unnumbered = of_first(("%s\t"):rep(#FIRST), { created_at = fields.tsv_time },
+    fields.tsv_text)
   local nothing = ("\\N\t"):rep(#LATER - 1) .. "\\N\n"
   local first = of_first("%d" .. ("\t%s"):rep(#FIRST - 1) .. "\t",
     { seq = unchanged, created_at = fields.tsv_time }, fields.tsv_text)
   return function(change)
+    local own = change.seq and first or unnumbered
     for i = 1, #LATER do
-      if change[LATER[i]] ~= nil then return first(change) .. later_tsv(change) end
+      if change[LATER[i]] ~= nil then return own(change) .. later_tsv(change) end
     end
-    return first(change) .. nothing
+    return own(change) .. nothing
   end
 end
 

@@ -80,6 +80,19 @@ local function parked_of(context, consumer)
     waiting > 0 and (" (%s wait)"):format(number(waiting)) or ""))
 end
 
+-- A table that a consumer reads from end to end.
+local function backfill_of(context, one)
+  local parts = { ("reading %s: %s"):format(terminal.safe(one.table), number(one.rows)) }
+  if one.whole then
+    parts[1] = ("reading %s whole: no primary key"):format(terminal.safe(one.table))
+  elseif one.estimate then
+    parts[1] = parts[1] .. " of about " .. number(math.max(one.estimate, one.rows))
+  end
+  if one.paused then parts[2] = context.color("yellow", "paused") end
+  if not one.paused and not one.started_at then parts[2] = "not begun" end
+  return "  " .. table.concat(parts, ", ")
+end
+
 local function add_consumers(context, now, lines, sparks)
   lines[#lines + 1] = ""
   if not now.consumers then
@@ -98,6 +111,9 @@ local function add_consumers(context, now, lines, sparks)
     local state = state_of(context, one) .. parked_of(context, one) .. (sparks[one.name] or "")
     lines[#lines + 1] = format:format(terminal.safe(one.name), position, number(one.lag_changes),
       units.duration(one.lag_seconds), state)
+    for _, backfill in ipairs(one.backfills or {}) do
+      lines[#lines + 1] = backfill_of(context, backfill)
+    end
   end
 end
 

@@ -7,6 +7,7 @@ local crew = require "forgelog.consumer.crew"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
 local order = require "forgelog.consumer.order"
+local start = require "forgelog.consumer.filling.start"
 
 local concurrent = {}
 
@@ -29,6 +30,9 @@ local function begin(self)
       return order.parked_under(change, self._options.key, self._lane)
     end,
     on_parked = function() self._parked = true end,
+    on_reload = self._options.resync and function(conn, change)
+      start.reload(self, conn, { change }, 1)
+    end,
   }, 0
   return self._crew
 end
@@ -111,6 +115,7 @@ end
 -- Looks for changes, which are then at hand. An error of kind "timeout": there are none.
 local function look(self, most, seconds)
   local own, feed, chore = self._crew, self._feed, chores.due(self)
+  seconds = math.min(seconds, chores.wait(self) or seconds)
   local changes, err = feed:batch(math.min(most or math.huge, own.workers:room()),
     chore and 0 or seconds)
   if self._feed ~= feed then return err end -- it was closed meanwhile
@@ -123,7 +128,7 @@ local function look(self, most, seconds)
     own.keeper:move(feed:position(), own:is_empty() and feed:position(true) or nil)
   end
   if chore and err.kind == "timeout" then self._leaving = "chore" end
-  if err.kind ~= "gap" or not self._options.on_resync then return err end
+  if err.kind ~= "gap" or not (self._options.on_resync or self._options.resync) then return err end
   self._reason, self._last_error, self._leaving = err.reason, err, "resync"
 end
 

@@ -116,8 +116,8 @@ BEGIN
     REVOKE ALL ON @schema@.forge_change_log_parked FROM PUBLIC;
   END IF;
   -- Tables that consumers read from end to end, and how far they are. consumer is the name of a row
-  -- of forge_change_log_consumers, after the key of the last row that was handled; reload: it is to
-  -- be told first that what it has of the table may be stale.
+  -- of forge_change_log_consumers, after the key of the last row that was handled, key which
+  -- columns that is of; reload: it is to be told first that what it has of the table may be stale.
   IF to_regclass('@schema_text@.forge_change_log_backfills') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log_backfills (
       consumer text NOT NULL,
@@ -125,6 +125,7 @@ BEGIN
       relation oid,
       reload boolean NOT NULL DEFAULT false,
       after text[],
+      key text,
       rows bigint NOT NULL DEFAULT 0,
       paused boolean NOT NULL DEFAULT false,
       asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -18,11 +18,14 @@ WITH own AS (
      backfills AS (
        DELETE FROM @schema@.forge_change_log_backfills b
         WHERE b.consumer = $1 OR b.consumer IN (SELECT l.name FROM lanes l)
-       RETURNING b.table_name),
+       RETURNING b.table_name, b.relation, b.reload, b.paused),
      again AS (
-       INSERT INTO @schema@.forge_change_log_backfills (consumer, table_name)
-       SELECT DISTINCT CASE WHEN $2 = 1 THEN $1 ELSE $1 || '#' || i || '/' || $2 END, b.table_name
+       INSERT INTO @schema@.forge_change_log_backfills
+              (consumer, table_name, relation, reload, paused)
+       SELECT CASE WHEN $2 = 1 THEN $1 ELSE $1 || '#' || i || '/' || $2 END, b.table_name,
+              max(b.relation), pg_catalog.bool_or(b.reload), pg_catalog.bool_or(b.paused)
          FROM backfills b, pg_catalog.generate_series(1, $2) i
+        GROUP BY i, b.table_name
        RETURNING true)
 INSERT INTO @schema@.forge_change_log_consumers (name, lanes, position, epoch, asked, paused_at)
 SELECT $1 || '#' || i || '/' || $2, $2, $3,

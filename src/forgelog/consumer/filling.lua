@@ -1,0 +1,255 @@
+--- The chore of reading tables from end to end, in the order of their keys, between the batches of
+-- the live feed: a few rows at once go to the handler as changes with the op "READ", and how far
+-- that is is saved with them. A row that is written meanwhile comes by the live feed too.
+-- @module forgelog.consumer.filling
+local backoff = require "forgelog.connection.backoff"
+local calls = require "forgelog.consumer.calls"
+local chunks = require "forgelog.consumer.filling.chunks"
+local each = require "forgelog.consumer.each"
+local entries = require "forgelog.consumer.filling.entries"
+local failure = require "forgelog.consumer.failure"
+local key_of = require "forgelog.key"
+local make_pace = require "forgelog.consumer.filling.pace"
+local narrowing = require "forgelog.consumer.narrowing"
+local opening = require "forgelog.consumer.states.opening"
+local start = require "forgelog.consumer.filling.start"
+
+local filling = {}
+
+-- Kinds of errors that no table is to blame for.
+local PASSING = { connect = true, lost = true, timeout = true, closed = true }
+-- Seconds between two tries of a table that cannot be read, at first and at most.
+local PAUSES = { backoff = 0.2, backoff_max = 60 }
+local STALE = {} -- raised where an entry is not any more as it was
+
+-- ---- what there is to do ----
+
+-- Entries that are as they were keep what is known of their tables.
+local function take_over(list, old)
+  for i, entry in ipairs(list) do
+    for _, known in ipairs(old) do
+      if known.table_name == entry.table_name and known.asked_at == entry.asked_at
+        and known.rows == entry.rows then
+        known.paused, list[i] = entry.paused, known
+      end
+    end
+  end
+end
+
+--- See `forgelog.consumer.chores`.
+function filling.attend(self)
+  local name, old = start.row_name(self), self._filling
+  self._filling = nil
+  if not name then return true end
+  local conn = opening.own(self)
+  local may, err = entries.may(conn)
+  if may == nil or not may and self._options.resync then return nil, err end
+  if not may then return true end
+  local list
+  list, err = entries.list(conn, name)
+  if not list then return nil, err end
+  if old then take_over(list, old.entries) end
+  self._filling = { entries = list, pace = old and old.pace or make_pace() }
+  return true
+end
+
+-- The first entry whose turn it is, or comes first; and when.
+local function next_entry(own)
+  local first
+  for _, entry in ipairs(own.entries) do
+    local earlier = not first or (entry.due or 0) < (first.due or 0)
+    if not entry.paused and earlier then first = entry end
+  end
+  if first then return first, math.max(first.due or 0, own.pace:due()) end
+end
+
+--- See `forgelog.consumer.chores`.
+function filling.wait(self)
+  local own = self._filling
+  if not own or not own.entries[1] then return nil end
+  local now = self._waiter.now()
+  own.pace:see(self._log.connection:fact("high_water"), now)
+  local _, due = next_entry(own)
+  return due and math.max(due - now, 0)
+end
+
+--- See `forgelog.consumer.chores`.
+function filling.due(self) return filling.wait(self) == 0 end
+
+-- ---- one chunk ----
+
+-- Saves how far the entry is; raises where that fails, or cannot be since it is not there any more.
+local function save(self, chunk)
+  local saved, err = entries.save(opening.own(self), chunk.entry, chunk)
+  if saved == nil then error(err, 0) end
+  if not saved then error(STALE, 0) end
+end
+
+-- Where `on_change` has failed with one of the rows, the chunk ends before it.
+local function cut(chunk, rest)
+  if not rest then return end
+  local last = chunk.own[#chunk.own - #rest]
+  for _ = 1, #rest do table.remove(chunk.own) end
+  for i, change in ipairs(chunk.changes) do
+    if change == last then chunk.count = i end
+  end
+  chunk.after, chunk.over = key_of(last), nil
+end
+
+-- The handler's work, and how far the entry is then. In a transaction that is saved first: where
+-- somebody else has done it, nothing is done twice.
+local function work(self, chunk)
+  local together = self._options.transaction
+  if together then save(self, chunk) end
+  if chunk.own[1] and not chunk.handled then
+    chunk.calls = true
+    calls.user(self, each.work, self, chunk.own, self._log)
+    chunk.calls, chunk.handled = false, not together
+    cut(chunk, each.rest(self))
+  end
+  narrowing.park(self, chunk.parked, chunk.waiting, chunk.entry.error, chunk.entry.failures)
+  if not together then save(self, chunk) end
+end
+
+local function name_of(change) return change.row_id or "" end
+
+-- The next chunk, with those of its changes that this program hands out, and those that wait behind
+-- parked ones of their keys; or nil and an error.
+local function read(self, own, entry)
+  local began = self._waiter.now()
+  local most = entry.failing and 1 or own.pace:rows()
+  local chunk, err = chunks.read(opening.own(self), entry, most)
+  if not chunk then return nil, err end
+  chunk.began, chunk.own, chunk.waiting, chunk.parked = began, chunk.changes, {}, {}
+  if chunk.told then return chunk end
+  if self._lane then chunk.own = self._lane:own_of(chunk.changes, self._options.key) end
+  local free, waiting = narrowing.divide(self, chunk.own)
+  if not free then return nil, waiting end
+  chunk.own, chunk.waiting = free, waiting
+  if entry.parks and #free == 1 and entry.parks == name_of(free[1]) then
+    chunk.own, chunk.parked = {}, free
+  end
+  return chunk
+end
+
+-- Has the entry be where the chunk has led it.
+local function move(own, chunk)
+  local entry = chunk.entry
+  entry.rows, entry.after, entry.key = entry.rows + chunk.count, chunk.after, chunk.key
+  entry.relation, entry.reload = tonumber(chunk.relation) or entry.relation, false
+  entry.failures, entry.due, entry.error, entry.failing, entry.parks = nil, nil, nil, nil, nil
+  for at, one in ipairs(own.entries) do
+    if chunk.over and one == entry then table.remove(own.entries, at) break end
+  end
+end
+
+-- ---- what fails ----
+
+-- Has an entry rest for a while, longer each time; the live feed and others go on.
+local function put_off(self, entry, err, pauses)
+  entry.failures, entry.error = (entry.failures or 0) + 1, err
+  entry.due = self._waiter.now() + backoff.delay(entry.failures, pauses)
+  narrowing.tell(self, err, entry.failures)
+  return 0
+end
+
+-- A table that is gone is read no more, and one with another key from its beginning.
+local function not_read(self, entry, err)
+  local conn = opening.own(self)
+  local done, why
+  if conn:lost() or PASSING[err.kind] then return nil, err end
+  if err.code == "no_table" then
+    done, why = entries.save(conn, entry, { over = true })
+  elseif err.code == "key_changed" then
+    done, why = entries.enter(conn, entry.consumer, { entry.found or entry.table_name }, false)
+  else
+    return put_off(self, entry, err, PAUSES)
+  end
+  if done == nil then return nil, why end
+  self._attended = nil
+  narrowing.tell(self, err, 1)
+  return 0
+end
+
+-- What a handler has raised, or its COMMIT returned. With `attempts` fewer rows come next, down to
+-- the one that fails, which is parked in the end.
+local function not_handled(self, own, chunk, err)
+  local entry, attempts = chunk.entry, self._options.attempts
+  local rows = chunk.told and "that it is to be read anew" or ("%d rows"):format(#chunk.own)
+  err = failure.raised(("the handler, with %s of %s,"):format(rows, entry.table_name), err,
+    { changes = #chunk.own, table = entry.table_name })
+  if not attempts or chunk.told then return put_off(self, entry, err, self._options) end
+  local one_by_one = self._options.on_change and not self._options.transaction
+  if #chunk.own > 1 and not one_by_one then
+    own.pace:halve()
+    return 0
+  end
+  local name = name_of(chunk.own[1])
+  if entry.failing ~= name then entry.failing, entry.failures = name, nil end
+  put_off(self, entry, err, self._options)
+  if entry.failures >= attempts then entry.parks, entry.due = name, nil end
+  return 0
+end
+
+-- What was not done: 0 where the live feed and others go on; or nil and an error.
+local function failed(self, own, chunk, err, raised)
+  if raised and err == STALE then
+    own.chunk, self._attended = nil, nil
+    return chunk.handled and #chunk.own or 0
+  end
+  local called = raised and chunk.calls
+  chunk.calls = false
+  if raised and not called then return nil, err end
+  local lost = self._log and self._log.connection:lost()
+  if lost or not failure.is_guilty(err, raised, self._options.transaction) then
+    return nil, called and failure.raised("the handler", err) or err
+  end
+  own.chunk = nil
+  return not_handled(self, own, chunk, err)
+end
+
+-- ---- the chore ----
+
+-- The chunk at hand, whose work may be done and not be saved yet; or the next one; or false and
+-- what `work` returns.
+local function chunk_of(self, own)
+  if own.chunk and (own.chunk.handled or self._checkpoint:unsaved()) then return own.chunk end
+  local entry, due = next_entry(own)
+  if not entry or due > self._waiter.now() then return false, 0 end
+  local chunk, err = read(self, own, entry)
+  if not chunk then return false, not_read(self, entry, err) end
+  return chunk
+end
+
+--- See `forgelog.consumer.chores`.
+function filling.work(self)
+  local own = self._filling
+  local chunk, result, err = chunk_of(self, own)
+  if not chunk then return result, err end
+  own.chunk = chunk
+  local raised
+  local position = self._crew and self._crew.keeper:place() or self._position
+  result, err, raised = self._checkpoint:commit(position, work, self, chunk)
+  if not result then return failed(self, own, chunk, err, raised) end
+  own.chunk = nil
+  local err_of_parked = chunk.entry.error
+  move(own, chunk)
+  if chunk.parked[1] then narrowing.tell_parked(self, chunk.parked, err_of_parked) end
+  if chunk.waiting[1] then self._parked = true end
+  local now = self._waiter.now()
+  own.pace:took(now - chunk.began, chunk.count, now)
+  self._delivered = self._delivered + #chunk.own + #chunk.parked
+  return #chunk.own + #chunk.parked
+end
+
+--- What is being read, for `Consumer:stats`: nil where nothing is.
+-- @param self the consumer
+-- @return `table`, `rows` (read so far), `estimate` (rows that there may be; nil: not known),
+-- `error` (why it rests, if it does)
+function filling.stats(self)
+  local entry = self._filling and self._filling.entries[1]
+  return entry and { table = entry.table_name, rows = entry.rows, estimate = entry.estimate,
+    error = entry.error }
+end
+
+return filling

@@ -1,0 +1,9 @@
+-- Has a consumer, with all its lanes, no longer read a table.
+-- Parameters: $1 to $3 as in sql/words/backfilled_table.sql.
+-- Columns: known boolean (whether there is such a consumer), count bigint (of its rows that read
+-- the table).
+WITH moved AS (
+       DELETE FROM @schema@.forge_change_log_backfills b WHERE @backfilled_table@ RETURNING true),
+     asked AS (@tell_consumer@ AND (SELECT count(*) FROM moved) > 0 RETURNING true)
+SELECT EXISTS (SELECT FROM @schema@.forge_change_log_consumers c WHERE c.name = $1) AS known,
+       (SELECT count(*) FROM moved) AS count;

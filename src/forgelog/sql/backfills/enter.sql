@@ -1,0 +1,18 @@
+-- Has a consumer read tables from their beginning; also again, where it was doing so.
+-- Parameters: $1 text (the name of the consumer's row), $2 bigint[] (oids of the tables; NULL: not
+-- known), $3 text[] (their names, where the oid is not known), $4 boolean (the consumer is to be
+-- told first that what it has of them may be stale).
+-- Columns: none.
+WITH wanted AS (
+       SELECT DISTINCT ON (name) coalesce(@logged_as@, w.name) AS name, w.relation
+         FROM (SELECT u.relation::oid AS relation, u.name
+                 FROM ROWS FROM (pg_catalog.unnest($2::bigint[]), pg_catalog.unnest($3::text[]))
+                        AS u(relation, name)) w),
+     others AS (
+       DELETE FROM @schema@.forge_change_log_backfills b USING wanted w
+        WHERE b.consumer = $1 AND b.relation = w.relation AND b.table_name <> w.name)
+INSERT INTO @schema@.forge_change_log_backfills AS b (consumer, table_name, relation, reload)
+SELECT $1, w.name, w.relation, $4::boolean FROM wanted w
+    ON CONFLICT (consumer, table_name) DO UPDATE
+   SET relation = excluded.relation, reload = b.reload OR excluded.reload, after = NULL, key = NULL,
+       rows = 0, asked_at = pg_catalog.clock_timestamp(), started_at = NULL, updated_at = NULL;
