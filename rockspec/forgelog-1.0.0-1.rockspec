@@ -176,7 +176,6 @@ build = {
     ["forgelog.drain.settle"] = "src/forgelog/drain/settle.lua",
     ["forgelog.feed"] = "src/forgelog/feed.lua",
     ["forgelog.feed.states"] = "src/forgelog/feed/states.lua",
-    ["forgelog.init"] = "src/forgelog/init.lua",
     ["forgelog.install"] = "src/forgelog/install.lua",
     ["forgelog.install.script"] = "src/forgelog/install/script.lua",
     ["forgelog.ipc"] = "src/forgelog/ipc.lua",
@@ -360,11 +359,9 @@ build = {
       ["forgelog.sql.words.compiled_by_row"] = "src/forgelog/sql/words/compiled_by_row.sql",
       ["forgelog.sql.words.compiled_by_statement"] =
         "src/forgelog/sql/words/compiled_by_statement.sql",
-      ["forgelog.sql.words.compiled_by_statement"] = "src/forgelog/sql/words/compiled_by_statement.sql",
       ["forgelog.sql.words.consumers"] = "src/forgelog/sql/words/consumers.sql",
       ["forgelog.sql.words.consumers_have_leases"] =
         "src/forgelog/sql/words/consumers_have_leases.sql",
-      ["forgelog.sql.words.consumers_have_leases"] = "src/forgelog/sql/words/consumers_have_leases.sql",
       ["forgelog.sql.words.essential_fields"] = "src/forgelog/sql/words/essential_fields.sql",
       ["forgelog.sql.words.estimated_rows"] = "src/forgelog/sql/words/estimated_rows.sql",
       ["forgelog.sql.words.first_of_keys"] = "src/forgelog/sql/words/first_of_keys.sql",
