@@ -81,6 +81,35 @@ describe("on_change", function()
     assert.same({ n = 6, different = 6 }, at:effects())
   end)
 
+  for _, transaction in ipairs({ false, true }) do
+    it("parks the change that fails, and handles each of the others once"
+      .. (transaction and ", as one with the position" or ""), function()
+        local calls = {}
+        local one, seen = at:make { on_changes = false, name = "one", position = consumer.table(),
+          attempts = 2, transaction = transaction or nil, on_change = function(change, log)
+            calls[change.seq] = (calls[change.seq] or 0) + 1
+            must(log, "INSERT INTO effect VALUES ($1)", change.seq)
+            if change.seq == 7 or change.seq == 30 then error("it failed", 0) end
+          end }
+        at:add(40)
+        consumers.handle(one, 40)
+        settle(one)
+        local parked = assert(consumer.parked(at.log, "one"))
+        table.sort(parked, function(a, b) return a.seq < b.seq end)
+        assert.same({ 2, 7, 30 }, { #parked, parked[1].seq, parked[2].seq })
+        assert.equal(2, calls[7])
+        assert.equal(4, #seen.errors)
+        local effects = at:effects()
+        if transaction then
+          assert.same({ n = 38, different = 38 }, effects)
+        else
+          for seq = 1, 40 do
+            assert.equal((seq == 7 or seq == 30) and 2 or 1, calls[seq])
+          end
+        end
+      end)
+  end
+
   it("is refused where it cannot be had", function()
     local function nothing() end
     misuse("on_change and on_changes exclude each other",
@@ -188,6 +217,7 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
         saves("1:3,5")
         write({ 4, 5 })
         saves("1:3,5-7")
+        table.sort(seqs)
         assert.same({ 1, 3, 5, 6, 7 }, seqs)
         assert.equal(2, one:stats().lag_changes)
       end)
@@ -332,6 +362,102 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       support.note("%s: %d errors told", name, #seen.errors)
     end)
 
+    it("are parked, and later ones of their key behind them, until they are tried again", function()
+      local seqs, parked, fails = {}, {}, true
+      local one, seen = make { attempts = 2,
+        on_park = function(change, err) parked[#parked + 1] = { change.seq, err.raised } end,
+        on_change = function(change, log)
+          pause(math.random() * 0.01)
+          if change.row_id == "bad" and fails then
+            must(log, "BEGIN; INSERT INTO effect VALUES (0)")
+            error("it failed", 0)
+          end
+          seqs[#seqs + 1] = change.seq
+        end }
+      write({ 1, "bad", 2, "bad", 3, "bad" })
+      run(one, function()
+        saves("6")
+        write({ 4, "bad", 5 })
+        saves("9")
+        local list = assert(consumer.parked(at.log, "one"))
+        local found = {}
+        for i, each in ipairs(list) do found[i] = { each.seq, each.waits, each.attempts } end
+        assert.same({ { 2, false, 2 }, { 4, true, 0 }, { 6, true, 0 }, { 8, true, 0 } }, found)
+        assert.same({ { 2, "it failed" } }, parked)
+        fails = false
+        assert.equal(1, consumer.retry(at.log, "one", 2))
+        wait_until(function() return #seqs == 9 end, "all changes")
+        write({ "bad" })
+        saves("10")
+        assert.same({}, consumer.parked(at.log, "one"))
+      end)
+      assert.equal(2, #seen.errors)
+      local of_row = {}
+      for _, seq in ipairs(seqs) do
+        if seq % 2 == 0 and seq ~= 0 then of_row[#of_row + 1] = seq end
+      end
+      assert.same({ 2, 4, 6, 8, 10 }, of_row)
+    end)
+
+    it("are not behind the position that is saved with a parked one that is tried again", function()
+      local seqs, fails = {}, true
+      local one = make { attempts = 1, backoff = 5, backoff_max = 5, on_change = function(change)
+        if change.row_id == "bad" and fails then error("it failed", 0) end
+        if change.row_id == "away" then error({ retryable = true, message = "no answer" }) end
+        seqs[#seqs + 1] = change.seq
+      end }
+      write({ 1, "away", "bad", 2 })
+      run(one, function()
+        saves("1:3-4")
+        fails = false
+        assert.equal(1, consumer.retry(at.log, "one"))
+        wait_until(function() return #consumer.parked(at.log, "one") == 0 end, "another try")
+        assert.matches(":1:3%-4$", saved("one"))
+      end)
+      table.sort(seqs)
+      assert.same({ 1, 3, 4 }, seqs)
+    end)
+
+    it("keep each row's order whatever is parked and tried again meanwhile", function()
+      local seqs, bad, count = {}, true, 0
+      local one = make { attempts = 1, concurrency = 16, batch = 50, on_error = false,
+        on_change = function(change)
+          pause(math.random() * 0.004)
+          local row = tonumber(change.row_id)
+          if row <= 5 and (bad or math.random() < 0.05) then error("it failed", 0) end
+          local of_row = seqs[row] or {}
+          seqs[row], of_row[#of_row + 1], count = of_row, change.seq, count + 1
+        end }
+      local function fill()
+        must(at.log, [[INSERT INTO forge_change_log (table_name, op, row_id, created_at)
+          SELECT 'item', 'UPDATE', (random() * 25)::int::text, clock_timestamp()
+            FROM generate_series(1, 200)]])
+      end
+      local most = 0
+      run(one, function()
+        for round = 1, 3 do
+          fill()
+          saves(tostring(round * 200))
+          most = math.max(most, #assert(consumer.parked(at.log, "one")))
+          bad = round < 2
+          consumer.retry(at.log, "one")
+        end
+        wait_until(function()
+          if count == 600 then return true end
+          consumer.retry(at.log, "one")
+          pause(0.2)
+        end, "all changes")
+      end)
+      local disorder = 0
+      for _, of_row in pairs(seqs) do
+        for i = 2, #of_row do disorder = disorder + (of_row[i] <= of_row[i - 1] and 1 or 0) end
+      end
+      support.note("%s: 600 changes, handled %d, out of order %d, at most %d parked", name, count,
+        disorder, most)
+      assert.same({ 600, 0 }, { count, disorder })
+      assert.is_true(most > 10)
+    end)
+
     it("are another consumer's once the lease was over", function()
       local seqs = {}
       local one = make { lease = 1, on_change = function(change) seqs[#seqs + 1] = change.seq end }
@@ -344,12 +470,13 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
         assert.equal(1, settle(other))
         write({ 4 })
         pause(1.5)
-        assert.same({ 1, 2 }, seqs)
+        assert.equal(2, #seqs)
         assert.equal(1, settle(other))
         other:close()
         write({ 5 })
         saves("5")
       end)
+      table.sort(seqs)
       assert.same({ 3, 4 }, theirs.seqs)
       assert.same({ 1, 2, 5 }, seqs)
     end)

@@ -61,6 +61,17 @@ function each.failure(self, raised, changes)
   return failure.of_change(raised, self._at)
 end
 
+--- Which change of a batch has failed of which nothing is done.
+-- @param self the consumer
+-- @tparam table changes the batch
+-- @treturn int its place; nil: there is no `on_change` that could tell
+function each.place(self, changes)
+  if self._options.on_changes then return nil end
+  for i, change in ipairs(changes) do
+    if change == self._at then return i end
+  end
+end
+
 --- After a batch: what is left of it, which its handler could not do.
 -- @param self the consumer
 -- @return the changes, the first of which has failed, and the error; nil: nothing is left

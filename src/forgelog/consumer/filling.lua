@@ -103,7 +103,7 @@ local function work(self, chunk)
   if together then save(self, chunk) end
   if chunk.own[1] and not chunk.handled then
     chunk.calls = true
-    calls.user(self, each.work, self, chunk.own, self._log)
+    calls.user(self, each.work, self, chunk.own, opening.log(self))
     chunk.calls, chunk.handled = false, not together
     cut(chunk, each.rest(self))
   end

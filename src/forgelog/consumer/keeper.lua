@@ -35,6 +35,7 @@ end
 -- One round: true; or nil and an error.
 local function keep(self)
   local checkpoint, began = self._checkpoint, self._waiter.now()
+  checkpoint:step_until() -- no step waits for it
   local ok, err = checkpoint:reconnect()
   if ok then ok, err = checkpoint:prove() end
   if not ok or checkpoint:superseded() then return ok, err end

@@ -166,6 +166,7 @@ local function done(self, batch, changes)
   return nil, err
 end
 
+-- Where `on_change` has told which change has failed, no part is halved.
 local function handle(self, batch, part)
   local changes = part.changes
   local ok, err, raised = self._checkpoint:commit(position_behind(self, batch), start.hand_out,
@@ -174,10 +175,12 @@ local function handle(self, batch, part)
   local guilty = is_guilty(self, err, raised)
   if raised or guilty then err = each.failure(self, err, changes) end
   if not guilty then return nil, err end
-  if #changes > 1 then
-    batch.parts:halve(batch.at)
+  local place = raised and each.place(self, changes) or #changes == 1 and 1
+  if place then
+    batch.at = batch.parts:isolate(batch.at, place)
+    failed(self, batch, batch.parts[batch.at], err)
   else
-    failed(self, batch, part, err)
+    batch.parts:halve(batch.at)
   end
   return "handle"
 end

@@ -61,6 +61,19 @@ end
 -- @int at its place
 function Parts:halve(at) split(self, at, math.floor(#self[at].changes / 2)) end
 
+--- Has a change of a part stand alone.
+-- @int at the place of the part
+-- @int n the place of the change in it
+-- @treturn int the place of that part
+function Parts:isolate(at, n)
+  if n > 1 then
+    split(self, at, n - 1)
+    at = at + 1
+  end
+  if #self[at].changes > 1 then split(self, at, 1) end
+  return at
+end
+
 -- Moves what is of a key from a part into a list, up to a change of a whole table where `all` is
 -- false. Returns whether there is none.
 local function move(part, into, of, all)

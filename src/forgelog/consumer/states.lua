@@ -169,8 +169,8 @@ function states.resync(self, timeout)
     ok, err = checkpoint:commit(position, start.all, self, self._reason)
   else
     local work = self._reason and options.on_resync or nothing
-    local log = self._own and self._own:limited(options.timeout) or self._log
-    ok, err, raised = checkpoint:commit(position, calls.user, self, work, self._reason, log)
+    ok, err, raised = checkpoint:commit(position, calls.user, self, work, self._reason,
+      opening.log(self))
   end
   if raised then err = failure.raised(("the resync (%s)"):format(self._reason), err) end
   if not ok then return nil, err end

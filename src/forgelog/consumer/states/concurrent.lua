@@ -11,7 +11,7 @@ local start = require "forgelog.consumer.filling.start"
 
 local concurrent = {}
 
-local SLICE = 1 -- seconds after which a wait for changes looks whether something else is to be done
+local SLICE = 0.25 -- seconds after which a wait for changes looks whether there is else to do
 
 -- Tells the user of an error in a coroutine of the crew; what that raises, the next step raises.
 local function tell(self, err, attempt)
@@ -71,7 +71,10 @@ function ways.attend(self, seconds) return self._crew.keeper:stop(seconds) end
 
 -- The same; and what is done beside the feed comes between changes, not at the same time.
 function ways.chore(self, seconds)
-  return self._crew.workers:settle(seconds) and self._crew.keeper:stop(seconds)
+  local own = self._crew
+  if not (own.workers:settle(seconds) and own.keeper:stop(seconds)) then return false end
+  self._position = own.keeper:place() -- which is saved with the chore's work
+  return true
 end
 
 -- What is not done comes again.
@@ -132,11 +135,24 @@ local function look(self, most, seconds)
   self._reason, self._last_error, self._leaving = err.reason, err, "resync"
 end
 
+-- The keys of the changes at hand of which others are parked; or nil and an error. It is asked by
+-- the connection of the feed, which makes it again where it was lost.
+local function blocked(self, seconds)
+  if self._parked then
+    local ok, err = self._feed:connected(seconds)
+    if not ok then return nil, err end
+  end
+  return narrowing.blocked(self, self._changes)
+end
+
 -- One turn: the state that follows, where it is another; and an error, of kind "timeout" where
 -- nothing has come.
 local function turn(self, most, seconds)
   local own = self._crew
   self._leaving = self._leaving or wanted(self)
+  if not self._leaving and self._batches and not self._changes and chores.due(self) then
+    self._batches, self._leaving = nil, "chore" -- it has its turn, whatever the feed has
+  end
   if self._leaving then return leave(self, seconds) end
   own.keeper:start()
   local err = own.keeper:failure()
@@ -147,12 +163,12 @@ local function turn(self, most, seconds)
   end
   if not self._changes or self._crew ~= own or wanted(self) then return nil, err end
   if not self._blocked then
-    self._blocked, err = narrowing.blocked(self, self._changes)
+    self._blocked, err = blocked(self, seconds)
     if not self._blocked then return nil, err end
   end
   if own.keeper:stir(seconds) then
     own:add(self._changes, self._position, self._blocked)
-    self._last = self._changes[#self._changes] or self._last
+    self._last, self._batches = self._changes[#self._changes] or self._last, true
     self._changes = nil
   end
   return nil, err

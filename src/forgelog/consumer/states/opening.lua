@@ -24,6 +24,12 @@ function opening.own(self)
   return self._log:limited(opening.silence(self._options)).connection
 end
 
+--- The log for what the user does while nothing else goes on: on the checkpoint's connection.
+-- @param self the consumer
+function opening.log(self)
+  return self._own and self._own:limited(self._options.timeout) or self._log
+end
+
 --- Closes the consumer's feed.
 -- @param self the consumer
 -- @number[opt] seconds as of `Feed:close`
