@@ -4,7 +4,8 @@
 local calls = require "forgelog.consumer.calls"
 local forgelog = require "forgelog"
 
--- Public field: `lost` (whether the connection was, when the work for the last change had ended).
+-- Public field: `lost` (whether the connection was, or could not be had, in the work for the last
+-- change).
 local Slot = {}
 Slot.__index = Slot
 
@@ -24,8 +25,9 @@ function Slot:work(work, change)
   self._log = self._log or forgelog.unconnected(self._conninfo, self._options, self._silence)
   local log = self._log
   local conn = log.connection:limited(self._silence)
+  local before = conn:lost() -- as one is that was not made yet
   local ok, raised = calls.work(conn, work, change, log)
-  self.lost = conn:lost() ~= nil
+  self.lost = conn:lost() ~= nil and conn:lost() ~= before
   if self._log == log then clear(self) end -- it was not closed meanwhile
   if ok then return true end
   return nil, raised, true
