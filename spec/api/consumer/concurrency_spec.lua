@@ -3,9 +3,11 @@
 local beside = require "forgelog.wait.beside"
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
+local core = require "forgelog.core"
 local find_waiter = require "forgelog.wait"
 local logs = require "support.logs"
 local loops = require "support.loops"
+local parking = require "forgelog.consumer.parking"
 local support = require "support"
 
 local must, settle = logs.must, consumers.settle
@@ -81,6 +83,23 @@ describe("on_change", function()
     assert.same({ n = 6, different = 6 }, at:effects())
   end)
 
+  it("parks the change that fails, and handles each of the others once", function()
+    local calls = {}
+    local one, seen = at:make { on_changes = false, name = "one", position = consumer.table(),
+      attempts = 2, on_change = function(change)
+        calls[change.seq] = (calls[change.seq] or 0) + 1
+        if change.seq == 7 or change.seq == 30 then error("it failed", 0) end
+      end }
+    at:add(40)
+    consumers.handle(one, 40)
+    settle(one)
+    local parked = assert(consumer.parked(at.log, "one"))
+    table.sort(parked, function(a, b) return a.seq < b.seq end)
+    assert.same({ 2, 7, 30 }, { #parked, parked[1].seq, parked[2].seq })
+    assert.equal(4, #seen.errors)
+    for seq = 1, 40 do assert.equal((seq == 7 or seq == 30) and 2 or 1, calls[seq]) end
+  end)
+
   it("is refused where it cannot be had", function()
     local function nothing() end
     misuse("on_change and on_changes exclude each other",
@@ -130,17 +149,22 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
     return at:make(all)
   end
 
-  -- Runs a consumer beside a function, until that returns.
+  -- Has a consumer run beside a function, until that returns; in short steps, so that it ends soon.
   local function run(one, body)
     loops[name](function()
-      local result
-      local task = waiter.spawn(function() result = { one:run() } end)
+      local over = false
+      local task = waiter.spawn(function()
+        repeat
+          local done, err = one:step(0.05)
+          if not done and not one:passes(err) then error(err, 0) end
+        until over
+        one:close()
+      end)
       local ok, raised = pcall(body)
-      one:stop()
+      over = true
       wait_until(function() return task.ended end, "the consumer's end")
       if not ok then error(raised, 0) end
       if task.failed then error(task.raised, 0) end
-      assert(result[1], tostring(result[2]))
     end)
   end
 
@@ -332,6 +356,135 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       support.note("%s: %d errors told", name, #seen.errors)
     end)
 
+    it("are parked, and later ones of their key behind them, until they are tried again", function()
+      local seqs, parked, fails = {}, {}, true
+      local one, seen = make { attempts = 2,
+        on_park = function(change, err) parked[#parked + 1] = { change.seq, err.raised } end,
+        on_change = function(change, log)
+          pause(math.random() * 0.01)
+          if change.row_id == "bad" and fails then
+            must(log, "BEGIN; INSERT INTO effect VALUES (0)")
+            error("it failed", 0)
+          end
+          seqs[#seqs + 1] = change.seq
+        end }
+      write({ 1, "bad", 2, "bad", 3, "bad" })
+      run(one, function()
+        saves("6")
+        write({ 4, "bad", 5 })
+        saves("9")
+        local list = assert(consumer.parked(at.log, "one"))
+        local found = {}
+        for i, each in ipairs(list) do found[i] = { each.seq, each.waits, each.attempts } end
+        assert.same({ { 2, false, 2 }, { 4, true, 0 }, { 6, true, 0 }, { 8, true, 0 } }, found)
+        assert.same({ { 2, "it failed" } }, parked)
+        fails = false
+        assert.equal(1, consumer.retry(at.log, "one", 2))
+        wait_until(function() return #seqs == 9 end, "all changes")
+        write({ "bad" })
+        saves("10")
+        assert.same({}, consumer.parked(at.log, "one"))
+      end)
+      assert.equal(2, #seen.errors)
+      local of_row = {}
+      for _, seq in ipairs(seqs) do
+        if seq % 2 == 0 and seq ~= 0 then of_row[#of_row + 1] = seq end
+      end
+      assert.same({ 2, 4, 6, 8, 10 }, of_row)
+    end)
+
+    it("are not had by what is saved when a parked one is tried again", function()
+      local bad, tried = { p = "bad", f = { retryable = true, message = "away" } }, {}
+      local one = make { attempts = 1, on_change = function(change)
+        tried[#tried + 1] = change.seq
+        if bad[change.row_id] then error(bad[change.row_id], 0) end
+      end }
+      write({ "p", "f", "c" })
+      run(one, function()
+        saves("1:3")
+        bad.p = nil
+        assert.equal(1, consumer.retry(at.log, "one"))
+        wait_until(function() return #assert(consumer.parked(at.log, "one")) == 0 end, "the retry")
+        pause(0.2)
+        assert.matches("^%d+:1:3$", saved("one"))
+      end)
+      bad, tried = {}, {}
+      run(one, function() saves("3") end)
+      assert.same({ 2 }, tried)
+    end)
+
+    it("are tried again at the start before anything else has come", function()
+      local fails = true
+      local options = { attempts = 1, on_change = function() if fails then error("bad", 0) end end }
+      write({ 1 })
+      run(make(options), function() saves("1") end)
+      fails = false
+      assert.equal(1, consumer.retry(at.log, "one"))
+      run(make(options), function()
+        wait_until(function() return #assert(consumer.parked(at.log, "one")) == 0 end, "the retry")
+        pause(0.1)
+        assert.matches("^%d+:1", saved("one"))
+      end)
+    end)
+
+    it("are parked once, and hold back their key, where nobody heard that they were", function()
+      local park, handled = parking.park, {}
+      finally(function() parking.park = park end) -- luacheck: ignore 122
+      local one = make { attempts = 1, on_change = function(change)
+        handled[#handled + 1] = change.seq
+        if change.seq == 1 then error("bad", 0) end
+      end }
+      function parking.park(...) -- luacheck: ignore 122
+        local ok, err = park(...)
+        parking.park = park -- luacheck: ignore 122
+        return ok and nil, err or core.error("lost", "the answer was lost")
+      end
+      write({ "a", "a" })
+      run(one, function() saves("2") end)
+      assert.same({ 1 }, handled)
+      assert.equal(2, #assert(consumer.parked(at.log, "one")))
+    end)
+
+    it("keep each row's order whatever is parked and tried again meanwhile", function()
+      local seqs, bad, count = {}, true, 0
+      local one = make { attempts = 1, concurrency = 16, batch = 50, on_error = false,
+        on_change = function(change)
+          pause(math.random() * 0.004)
+          local row = tonumber(change.row_id)
+          if row <= 5 and (bad or math.random() < 0.05) then error("it failed", 0) end
+          local of_row = seqs[row] or {}
+          seqs[row], of_row[#of_row + 1], count = of_row, change.seq, count + 1
+        end }
+      local function fill()
+        must(at.log, [[INSERT INTO forge_change_log (table_name, op, row_id, created_at)
+          SELECT 'item', 'UPDATE', (random() * 25)::int::text, clock_timestamp()
+            FROM generate_series(1, 200)]])
+      end
+      local most = 0
+      run(one, function()
+        for round = 1, 3 do
+          fill()
+          saves(tostring(round * 200))
+          most = math.max(most, #assert(consumer.parked(at.log, "one")))
+          bad = round < 2
+          consumer.retry(at.log, "one")
+        end
+        wait_until(function()
+          if count == 600 then return true end
+          consumer.retry(at.log, "one")
+          pause(0.2)
+        end, "all changes")
+      end)
+      local disorder = 0
+      for _, of_row in pairs(seqs) do
+        for i = 2, #of_row do disorder = disorder + (of_row[i] <= of_row[i - 1] and 1 or 0) end
+      end
+      support.note("%s: 600 changes, handled %d, out of order %d, at most %d parked", name, count,
+        disorder, most)
+      assert.same({ 600, 0 }, { count, disorder })
+      assert.is_true(most > 10)
+    end)
+
     it("are another consumer's once the lease was over", function()
       local seqs = {}
       local one = make { lease = 1, on_change = function(change) seqs[#seqs + 1] = change.seq end }
@@ -344,12 +497,13 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
         assert.equal(1, settle(other))
         write({ 4 })
         pause(1.5)
-        assert.same({ 1, 2 }, seqs)
+        assert.equal(2, #seqs)
         assert.equal(1, settle(other))
         other:close()
         write({ 5 })
         saves("5")
       end)
+      table.sort(seqs)
       assert.same({ 3, 4 }, theirs.seqs)
       assert.same({ 1, 2, 5 }, seqs)
     end)
