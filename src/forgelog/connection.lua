@@ -147,6 +147,7 @@ function Connection:query(text, ...) return self:ask(false, text, ...) end
 -- @param ... parameters, as of `query`
 -- @return as of `query`
 function Connection:run(name, ...)
+  if self.life.closed then return nil, pump.failure(self._state) end
   local schema = ""
   if sql.needs_schema(name) then
     if not self._state.located then
