@@ -147,12 +147,12 @@ function Connection:query(text, ...) return self:ask(false, text, ...) end
 -- @param ... parameters, as of `query`
 -- @return as of `query`
 function Connection:run(name, ...)
+  if self.life.closed then return nil, pump.failure(self._state) end
   local schema = ""
   if sql.needs_schema(name) then
-    if not self._state.located then
-      local ok, err = self:locate()
-      if not ok then return nil, err end
-    end
+    local ok, err = self._state.located, nil
+    if not ok then ok, err = self:locate() end
+    if not ok then return nil, err end
     schema = self:fact("schema")
   end
   return self:ask(true, sql.statement(name, schema), ...)

@@ -3,9 +3,11 @@
 local beside = require "forgelog.wait.beside"
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
+local core = require "forgelog.core"
 local find_waiter = require "forgelog.wait"
 local logs = require "support.logs"
 local loops = require "support.loops"
+local parking = require "forgelog.consumer.parking"
 local support = require "support"
 
 local must, settle = logs.must, consumers.settle
@@ -159,17 +161,22 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
     return at:make(all)
   end
 
-  -- Runs a consumer beside a function, until that returns.
+  -- Has a consumer run beside a function, until that returns; in short steps, so that it ends soon.
   local function run(one, body)
     loops[name](function()
-      local result
-      local task = waiter.spawn(function() result = { one:run() } end)
+      local over = false
+      local task = waiter.spawn(function()
+        repeat
+          local done, err = one:step(0.05)
+          if not done and not one:passes(err) then error(err, 0) end
+        until over
+        one:close()
+      end)
       local ok, raised = pcall(body)
-      one:stop()
+      over = true
       wait_until(function() return task.ended end, "the consumer's end")
       if not ok then error(raised, 0) end
       if task.failed then error(task.raised, 0) end
-      assert(result[1], tostring(result[2]))
     end)
   end
 
@@ -416,6 +423,58 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       end)
       table.sort(seqs)
       assert.same({ 1, 3, 4 }, seqs)
+    end)
+
+    it("are not had by what is saved when a parked one is tried again", function()
+      local bad, tried = { p = "bad", f = { retryable = true, message = "away" } }, {}
+      local one = make { attempts = 1, on_change = function(change)
+        tried[#tried + 1] = change.seq
+        if bad[change.row_id] then error(bad[change.row_id], 0) end
+      end }
+      write({ "p", "f", "c" })
+      run(one, function()
+        saves("1:3")
+        bad.p = nil
+        assert.equal(1, consumer.retry(at.log, "one"))
+        wait_until(function() return #assert(consumer.parked(at.log, "one")) == 0 end, "the retry")
+        pause(0.2)
+        assert.matches("^%d+:1:3$", saved("one"))
+      end)
+      bad, tried = {}, {}
+      run(one, function() saves("3") end)
+      assert.same({ 2 }, tried)
+    end)
+
+    it("are tried again at the start before anything else has come", function()
+      local fails = true
+      local options = { attempts = 1, on_change = function() if fails then error("bad", 0) end end }
+      write({ 1 })
+      run(make(options), function() saves("1") end)
+      fails = false
+      assert.equal(1, consumer.retry(at.log, "one"))
+      run(make(options), function()
+        wait_until(function() return #assert(consumer.parked(at.log, "one")) == 0 end, "the retry")
+        pause(0.1)
+        assert.matches("^%d+:1", saved("one"))
+      end)
+    end)
+
+    it("are parked once, and hold back their key, where nobody heard that they were", function()
+      local park, handled = parking.park, {}
+      finally(function() parking.park = park end) -- luacheck: ignore 122
+      local one = make { attempts = 1, on_change = function(change)
+        handled[#handled + 1] = change.seq
+        if change.seq == 1 then error("bad", 0) end
+      end }
+      function parking.park(...) -- luacheck: ignore 122
+        local ok, err = park(...)
+        parking.park = park -- luacheck: ignore 122
+        return ok and nil, err or core.error("lost", "the answer was lost")
+      end
+      write({ "a", "a" })
+      run(one, function() saves("2") end)
+      assert.same({ 1 }, handled)
+      assert.equal(2, #assert(consumer.parked(at.log, "one")))
     end)
 
     it("keep each row's order whatever is parked and tried again meanwhile", function()

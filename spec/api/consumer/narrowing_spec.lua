@@ -2,7 +2,9 @@
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local core = require "forgelog.core"
+local find_waiter = require "forgelog.wait"
 local logs = require "support.logs"
+local loops = require "support.loops"
 local support = require "support"
 
 local must, settle = logs.must, consumers.settle
@@ -162,6 +164,45 @@ describe("a consumer with attempts", function()
     assert.equal(4, settle(one))
     assert.equal("2 4", effects())
     assert.same({ false, true }, { parked()[1].waits, parked()[2].waits })
+  end)
+
+  it("takes a key that is a number as its text", function()
+    local one = make(function(change) return change.seq == 1 and "bad" or nil end,
+      { attempts = 1, key = function(change) return #change.row_id end })
+    write("a")
+    assert.equal(1, settle(one))
+    write("bb c")
+    settle(one)
+    assert.equal("2", effects())
+    assert.equal(2, #parked())
+  end)
+
+  it("is closed by another coroutine in the middle of a handler's work", function()
+    local wait = find_waiter("spec", "cqueues").wait
+    local one, begun
+    one = make(function()
+      begun = true
+      wait(nil, "", 0.05)
+      return "it failed"
+    end, { attempts = 1, transaction = false, wait = "cqueues" })
+    write("a b")
+    loops.cqueues(function(start)
+      local done, err
+      start(function()
+        repeat done, err = one:step(1) until begun
+      end)
+      support.wait_until(function()
+        wait(nil, "", 0.01)
+        return begun
+      end, "the handler")
+      one:close()
+      support.wait_until(function()
+        wait(nil, "", 0.01)
+        return err ~= nil
+      end, "the step's end")
+      assert.is_nil(done)
+    end)
+    assert.same({}, parked())
   end)
 
   it("handles nothing of a batch before a TRUNCATE that came after it", function()

@@ -112,6 +112,23 @@ describe("a consumer's parked changes", function()
     assert.equal("3 4", effects())
   end)
 
+  it("are tried though what was before them went at the moment when they were parked", function()
+    bad[1] = "bad"
+    of_row("a", 1)
+    local one = make { on_changes = function(changes, log)
+      if changes[1].seq == 1 and not bad[1] then
+        assert(parking.park(at.log.connection, "one", "k", { op = "UPDATE", seq = 9,
+          table_name = "item", row_id = "k" }))
+      end
+      handle(changes, log)
+    end }
+    assert.equal(1, settle(one))
+    bad = {}
+    assert.equal(1, consumer.retry(at.log, "one"))
+    handle_all(one, 2)
+    assert.equal("1 9", effects())
+  end)
+
   it("are left for another try by what is not their fault", function()
     bad[1] = "bad"
     at:add(2)

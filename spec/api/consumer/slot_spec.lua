@@ -90,6 +90,27 @@ describe("a worker's log", function()
     assert.equal(1, effects())
   end)
 
+  it("says whether it was lost in the work, not before", function()
+    local function fails() error("it failed", 0) end
+    slot:work(fails, 1)
+    assert.is_false(slot.lost) -- nobody has used it
+    slot:work(insert, 1)
+    assert.is_false(slot.lost)
+    slot:work(function(change, log)
+      must(watcher, "SELECT pg_terminate_backend($1)", logs.backend(log))
+      insert(change, log)
+    end, 1)
+    assert.is_true(slot.lost)
+    slot:work(fails, 1)
+    assert.is_false(slot.lost)
+    local away = make_slot("host=127.0.0.1 port=1", nil, 10)
+    for _ = 1, 2 do
+      away:work(insert, 1)
+      assert.is_true(away.lost)
+    end
+    away:close()
+  end)
+
   if not beside.possible then return end
 
   for _, name in ipairs({ "cqueues", "luv" }) do

@@ -82,12 +82,13 @@ end
 -- Parks a change that has failed too often. Returns whether it could.
 local function give_up(self, change, slot, err, failures)
   local options, key = self._options, self._key_of(change)
+  -- Before it is tried: where its answer is lost, the table says whether it took place.
+  self._blocked[key] = self._blocked[key] or options.park ~= "change" or nil
   local ok, raised = pcall(park, self, slot, change, key, err, failures)
   if not ok then
     self._on_error(failure.of_store(raised, "not_parked", true), failures)
     return false
   end
-  self._blocked[key] = options.park ~= "change" or nil
   self._on_parked()
   if options.on_park then
     ok, raised = call(self, pcall, options.on_park, change, err)

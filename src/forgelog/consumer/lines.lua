@@ -51,9 +51,7 @@ end
 
 local function entry_of(self, change)
   if order.is_whole(change) then return { change = change, barrier = true, failures = 0 } end
-  local key = order.key(change, self._key)
-  return { change = change, key = key ~= nil and tostring(key) or nil, barrier = false,
-    failures = 0 }
+  return { change = change, key = order.key(change, self._key), barrier = false, failures = 0 }
 end
 
 --- Takes in changes: all, or, where the function `key` raises, none.

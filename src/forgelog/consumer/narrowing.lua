@@ -67,7 +67,11 @@ local function begin(self)
   local parts = make_parts(free)
   if waiting[1] then table.insert(parts, 1, { changes = {}, behind = waiting, parks = true }) end
   if not free[1] then table.remove(parts) end
-  return { parts = parts, at = nil } -- at: the place of the part that is at work
+  return {
+    parts = parts,
+    at = nil, -- the place of the part that is at work
+    conn = self._log.connection, -- of the handler; it may be closed in the middle of its work
+  }
 end
 
 -- The position that is saved behind a part.
@@ -142,8 +146,8 @@ local function failed(self, batch, part, err)
   narrowing.tell(self, err, part.failures)
 end
 
-local function is_guilty(self, err, raised)
-  return not self._log.connection:lost()
+local function is_guilty(self, batch, err, raised)
+  return not (batch.conn:lost() or batch.conn:closed())
     and failure.is_guilty(err, raised, self._options.transaction)
 end
 
@@ -158,7 +162,7 @@ local function done(self, batch, changes)
   end
   local at = batch.at
   batch.parts:done_before(at, count + 1)
-  local guilty = is_guilty(self, err.raised, true)
+  local guilty = is_guilty(self, batch, err.raised, true)
   if guilty then failed(self, batch, batch.parts[at], err) end
   local state
   state, count = answered(self, batch, count)
@@ -172,7 +176,7 @@ local function handle(self, batch, part)
   local ok, err, raised = self._checkpoint:commit(position_behind(self, batch), start.hand_out,
     self, changes)
   if ok then return done(self, batch, changes) end
-  local guilty = is_guilty(self, err, raised)
+  local guilty = is_guilty(self, batch, err, raised)
   if raised or guilty then err = each.failure(self, err, changes) end
   if not guilty then return nil, err end
   local place = raised and each.place(self, changes) or #changes == 1 and 1

@@ -20,7 +20,10 @@ end
 -- @func[opt] key the consumer's option
 -- @return text; nil: it is in order with nothing
 function order.key(change, key)
-  if key then return key(change) end
+  if key then
+    local own = key(change)
+    return own ~= nil and tostring(own) or nil
+  end
   return change.table_name .. "\0" .. (change.row_id or "")
 end
 
@@ -35,7 +38,7 @@ function order.parked_under(change, key, lane)
     return ("\0%d\0%s"):format(lane.own, change.table_name)
   end
   local own = order.key(change, key)
-  return own ~= nil and own or "\0" .. tostring(change.seq or change.row_id)
+  return own or "\0" .. tostring(change.seq or change.row_id)
 end
 
 --- Which lane does a change.
@@ -46,8 +49,7 @@ end
 function order.lane(change, key, count)
   if order.is_whole(change) then return nil end
   local own = order.key(change, key)
-  if own == nil then own = change.seq or change.row_id end
-  return core.hash(tostring(own)) % count + 1
+  return core.hash(own or tostring(change.seq or change.row_id)) % count + 1
 end
 
 return order

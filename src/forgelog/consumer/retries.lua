@@ -12,16 +12,23 @@ local retries = {}
 
 local PAGE = 20 -- entries that are looked through at once for one of this lane
 
+-- Finds out whether anything is parked. What workers park meanwhile is not overlooked.
+local function look(self, conn)
+  local before = self._parked
+  self._parked = false
+  local any, err = parking.any(conn, self._options.name)
+  self._parked = self._parked or any or any == nil and before
+  return any, err
+end
+
 --- See `forgelog.consumer.chores`.
 function retries.attend(self)
   self._retrying = false
   if not self._options.attempts then return true end
-  local conn, name = opening.own(self), self._options.name
-  local ok, err = parking.any(conn, name)
-  if ok == nil then return nil, err end
-  self._parked, self._retrying = ok, ok
-  if ok then ok, err = parking.wake(conn, name) end
-  return ok ~= nil or nil, err
+  local any, err = look(self, opening.own(self))
+  if any == nil then return nil, err end
+  self._retrying = any
+  return true
 end
 
 --- See `forgelog.consumer.chores`.
@@ -38,7 +45,7 @@ local function owns(self, entry)
 end
 
 -- The next one that is due; false: there is none; or nil and an error.
-local function next_due(self, conn)
+local function find(self, conn)
   local after = 0
   repeat
     local page, err = parking.due(conn, self._options.name, self._lane and PAGE or 1, after)
@@ -49,6 +56,17 @@ local function next_due(self, conn)
     end
   until not page[1]
   return false
+end
+
+-- The same. In the end it wakes those that wait behind nothing: a change may have been parked at
+-- the moment when the one before it was taken away.
+local function next_due(self, conn)
+  local entry, err = find(self, conn)
+  if entry ~= false then return entry, err end
+  local ok
+  ok, err = parking.wake(conn, self._options.name)
+  if not ok then return nil, err end
+  return find(self, conn)
 end
 
 -- The handler's work and the removal of the entry.
@@ -79,9 +97,11 @@ function retries.work(self)
   if not checkpoint:unsaved() then entry, err = next_due(self, conn) end
   if entry == nil then return nil, err end
   if not entry then
+    local any
+    any, err = look(self, conn)
+    if any == nil then return nil, err end
     self._retrying = false
-    self._parked, err = parking.any(conn, self._options.name)
-    return self._parked ~= nil and 0 or nil, err
+    return 0
   end
   local mark = {}
   local ok, why, raised = checkpoint:commit(self._position, handle, self, conn, entry, mark)

@@ -4,7 +4,8 @@
 local calls = require "forgelog.consumer.calls"
 local forgelog = require "forgelog"
 
--- Public field: `lost` (whether the connection was, in the work for the last change).
+-- Public field: `lost` (whether the connection was, or could not be had, in the work for the last
+-- change).
 local Slot = {}
 Slot.__index = Slot
 

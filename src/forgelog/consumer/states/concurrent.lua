@@ -69,7 +69,8 @@ local ways = {}
 -- It goes on afterwards: `attend` and `chore` use the checkpoint.
 function ways.attend(self, seconds) return self._crew.keeper:stop(seconds) end
 
--- The same; and what is done beside the feed comes between changes, not at the same time.
+-- The same; and what is done beside the feed comes between changes, not at the same time. It is
+-- saved with a position that has nothing behind it which is to be tried again later.
 function ways.chore(self, seconds)
   local own = self._crew
   if not (own.workers:settle(seconds) and own.keeper:stop(seconds)) then return false end
@@ -166,7 +167,7 @@ local function turn(self, most, seconds)
     self._blocked, err = blocked(self, seconds)
     if not self._blocked then return nil, err end
   end
-  if own.keeper:stir(seconds) then
+  if own.keeper:stir(seconds) and self._crew == own then
     own:add(self._changes, self._position, self._blocked)
     self._last, self._batches = self._changes[#self._changes] or self._last, true
     self._changes = nil
