@@ -17,7 +17,7 @@ describe("lanes", function()
     return at:make { name = "one", position = consumer.table(), share = share, start = "now" }
   end
 
-  it("that were away while their number was changed, or while they were forgotten, find out", function()
+  it("that were away while their number was changed, or were forgotten, find out", function()
     local one = lane("1/2")
     settle(one)
     at:terminate(one)
@@ -59,7 +59,8 @@ describe("lanes", function()
   end)
 
   it("do not begin while an older program has the name, nor in the row of another name", function()
-    must(at.log, "INSERT INTO forge_change_log_consumers (name, position) VALUES ('one#1/2', '1:0')")
+    must(at.log, [[INSERT INTO forge_change_log_consumers (name, position)
+      VALUES ('one#1/2', '1:0')]])
     local all = { lane("1/2"), lane("2/2") }
     local _, err = all[1]:step(0.1)
     assert.equal("name_taken", err.code)
