@@ -40,7 +40,7 @@ describe("lanes", function()
 
   it("that begin once a lease was over fence its sleeper", function()
     at:add(5)
-    local first, works, err, _ = nil, 0, nil, nil
+    local first, works = nil, 0
     local one, seen = at:make { name = "one", position = consumer.table(), lease = 0.3,
       on_changes = function()
         works = works + 1
@@ -48,7 +48,7 @@ describe("lanes", function()
         first = first or lane("1/2")
         settle(first)
       end }
-    _, err = one:step(5)
+    local _, err = one:step(5)
     assert.equal("superseded", err.code)
     repeat _, err = one:step(5) until err.code ~= "superseded"
     assert.same({ "lanes", 2 }, { err.code, err.lanes })

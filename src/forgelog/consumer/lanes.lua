@@ -12,7 +12,7 @@ local Lane = {}
 Lane.__index = Lane
 
 local lanes = {
-  MOST = 1024, -- how many a consumer may have
+  MOST = row_names.MOST, -- how many a consumer may have
 }
 
 --- The lane of an option `share`; raises where that is none.
