@@ -2,6 +2,7 @@
 -- is written down, and changed without loss. And what is done to a whole consumer from outside.
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
+local core = require "forgelog.core"
 local logs = require "support.logs"
 
 local must, handle, settle = logs.must, consumers.handle, consumers.settle
@@ -129,6 +130,41 @@ describe("the lanes of a consumer", function()
       assert.equal(start == "now" and 60 or 65, (tally(seen)))
     end)
   end
+
+  it("keep a batch of which the function key raises", function()
+    local raises = true
+    local all, seen = make(2, { key = function(change)
+      if raises then error("no key", 0) end
+      return change.row_id
+    end })
+    must(at.log, "INSERT INTO item SELECT i, 0 FROM generate_series(1, 20) i")
+    for _, each in ipairs(all) do
+      local _, err = each:step(5)
+      assert.same({ "handler_failed", "no key", true }, { err.code, err.raised, each:passes(err) })
+      each:close()
+    end
+    assert.equal(0, (tally(seen)))
+    raises = false
+    all_settle(all)
+    assert.same({ 20, 0 }, { tally(seen) })
+  end)
+
+  it("save their position while changes of others only come", function()
+    local saved = "SELECT max(position) AS position FROM forge_change_log_consumers"
+    local first, moved
+    local share = core.hash("x") % 2 == 0 and "2/2" or "1/2"
+    local one = at:make { name = "one", position = consumer.table(), share = share,
+      key = function()
+        local now = must(at.log, saved)[1].position
+        first = first or now
+        moved = first ~= nil and now ~= first
+        if not moved then at:add(1) end
+        return "x"
+      end }
+    at:add(1)
+    one:step(5)
+    assert.is_true(moved)
+  end)
 
   it("that are started after a trim has passed the place where they began are told so", function()
     local all = make(2, { start = "now" })

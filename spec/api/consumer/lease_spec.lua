@@ -181,6 +181,27 @@ describe("the lease on a consumer's name", function()
       must(at.log, "DROP OWNED BY " .. role)
     end)
 
+  it("is not asked for where the session may only read, or rows are hidden from it", function()
+    local role = logs.role(at.log, [[GRANT SELECT ON forge_change_log, forge_change_log_state TO %s;
+      GRANT SELECT, INSERT, UPDATE ON forge_change_log_consumers TO %s]])
+    local conninfo = at.db:gsub("user=%S+", "user=" .. role)
+    local function works(name, how)
+      local one = at:make { conninfo = conninfo .. (how or ""), name = name }
+      settle(one)
+      local other = at:make { conninfo = conninfo .. (how or ""), name = name }
+      assert.equal("name_taken", select(2, other:step(0.1)).code)
+      one:close()
+      other:close()
+    end
+    works("one", " options='-c default_transaction_read_only=on'")
+    must(at.log, "ALTER TABLE forge_change_log_consumers ENABLE ROW LEVEL SECURITY")
+    works("two")
+    must(at.log, "CREATE POLICY all_rows ON forge_change_log_consumers USING (true)")
+    works("three")
+    assert.same({ { name = "three" } }, must(at.log, "SELECT name FROM forge_change_log_consumers"))
+    must(at.log, "DROP OWNED BY " .. role)
+  end)
+
   it("has the consumer rest while it is paused from outside", function()
     local pause = [[UPDATE forge_change_log_consumers SET paused_at = %s, asked = asked + 1
       WHERE name = 'one']]

@@ -74,6 +74,9 @@ describe("status --check", function()
     well("--name many")
     assert.matches("^consumer many#3/3 is 9%d s behind %(16 changes%), more than 60 s\n$",
       check("--name many --lag 1m"))
+    save("date#1/2026112", "1:20") -- no lane: there are never so many
+    well("--name date#1/2026112")
+    assert.equal("there is no consumer date with a position here\n", check("--name date"))
   end)
 
   it("says what keeps it from looking", function()

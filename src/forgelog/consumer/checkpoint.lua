@@ -69,6 +69,10 @@ function Checkpoint:adopt(position) self._saved = position end
 -- @return true; or nil and an error. See also `superseded`
 function Checkpoint:resume()
   local ok, stored = load(self, false)
+  if not ok and stored.code == "lanes_changed" then
+    self._superseded = true
+    return true
+  end
   if not ok then return nil, stored end
   self._held = true
   if stored == self._saved then return true end

@@ -4,6 +4,7 @@
 -- @module forgelog.consumer.lanes
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
+local failure = require "forgelog.consumer.failure"
 local order = require "forgelog.consumer.order"
 local row_names = require "forgelog.consumer.rows"
 
@@ -11,7 +12,7 @@ local Lane = {}
 Lane.__index = Lane
 
 local lanes = {
-  MOST = 1024, -- how many a consumer may have
+  MOST = row_names.MOST, -- how many a consumer may have
 }
 
 --- The lane of an option `share`; raises where that is none.
@@ -68,16 +69,25 @@ function Lane:owns(change, key)
   return lane == nil or lane == self.own
 end
 
---- Of a list of changes those that this lane does.
--- @tparam table changes
--- @func[opt] key the consumer's option
--- @treturn table
-function Lane:own_of(changes, key)
+-- Of a list of changes those that this lane does.
+local function own_of(lane, changes, key)
   local own = {}
   for _, change in ipairs(changes) do
-    if self:owns(change, key) then own[#own + 1] = change end
+    if lane:owns(change, key) then own[#own + 1] = change end
   end
   return own
+end
+
+--- Leaves of the changes at hand those that the consumer's lane does, unless that was done. Where
+-- its function `key` raises, all of them stay at hand.
+-- @param self the consumer
+-- @return true; or nil and an error, code "handler_failed"
+function lanes.share(self)
+  if not self._unshared then return true end
+  local ok, own = pcall(own_of, self._lane, self._changes, self._options.key)
+  if not ok then return nil, failure.raised("key", own) end
+  self._changes, self._unshared = own, nil
+  return true
 end
 
 --- Has all lanes begin from one position that have none yet: a lane that is started later must not

@@ -78,11 +78,27 @@ local function is_free(holder)
   return process ~= nil and core.lives(process) == false
 end
 
+-- Where nobody has it, and it cannot be taken either: the error.
+local function not_free(self, conn)
+  local name = self._whole or self._name
+  local rows, err = conn:run("lanes.count", name)
+  if not rows then return err end
+  if not (rows[1] and rows[1].lanes ~= (self._lanes or 1) or self._whole and not rows[1]) then
+    return lease.taken(self._name)
+  end
+  rows, err = conn:run("lease.holder", name)
+  if not rows then return err end
+  if rows[1] then return lease.taken(name, rows[1]) end
+  local message = ("consumer %s has another number of lanes by now"):format(name)
+  return core.error("query", message, nil, { code = "lanes_changed", retryable = true })
+end
+
 --- Takes it: where it is free, where its time is over, where the session that took it has ended,
 -- and from a program of this machine that is gone. The session in which it was taken before is
 -- ended.
 -- @param conn the connection
--- @return true; or nil and an error, SQLSTATE 55P03 and code "name_taken" while another has it
+-- @return true; or nil and an error, SQLSTATE 55P03 and code "name_taken" while another has it, or
+-- code "lanes_changed" where the consumer has another number of lanes by now
 function Lease:take(conn)
   if self._session then
     local ended, err = end_session(conn, self._session)
@@ -100,6 +116,7 @@ function Lease:take(conn)
     if got then got, err = try(self, conn) end
   end
   if got ~= false then return got, err end
+  if not holder then return nil, not_free(self, conn) end
   return nil, lease.taken(self._name, holder)
 end
 

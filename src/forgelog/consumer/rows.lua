@@ -1,17 +1,19 @@
 --- The names of a consumer's rows in the table of consumers: its own, and NAME#I/N for each lane.
 -- @module forgelog.consumer.rows
 
-local rows = {}
+local rows = {
+  MOST = 1024, -- how many lanes a consumer may have
+}
 
 --- The consumer to which a row belongs.
 -- @string name of the row
 -- @treturn string the name of the consumer
 -- @treturn ?int which lane the row is; nil: it is the consumer's own
--- @treturn ?int of how many
+-- @treturn ?int of how many; a name that says more than `MOST` is a consumer's own
 function rows.split(name)
   local consumer, lane, count = name:match("^(.+)#(%d+)/(%d+)$")
   lane, count = tonumber(lane), tonumber(count)
-  if not consumer or lane < 1 or lane > count then return name end
+  if not consumer or lane < 1 or lane > count or count > rows.MOST then return name end
   return consumer, lane, count
 end
 

@@ -19,6 +19,7 @@ local core = require "forgelog.core"
 local each = require "forgelog.consumer.each"
 local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
+local lanes = require "forgelog.consumer.lanes"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
 local start = require "forgelog.consumer.filling.start"
@@ -241,12 +242,7 @@ function states.take(self, timeout, most)
   local changes, err = feed:batch(most or options.batch, waits)
   if self._feed ~= feed then return nil, err end -- it was closed meanwhile
   self._position = feed:position()
-  if changes and self._lane then
-    changes = self._lane:own_of(changes, options.key)
-    if not changes[1] and (timeout or 1) > 0 then return "take" end
-    if not changes[1] then changes, err = nil, core.error("timeout", OTHERS, nil, NO_CHANGE) end
-  end
-  self._changes = changes
+  self._changes, self._unshared = changes, self._lane ~= nil
   if self._checkpoint:superseded() then return "open" end
   self._batches = changes ~= nil or nil
   if changes then return "handle" end
@@ -264,12 +260,26 @@ function states.take(self, timeout, most)
   return "resync"
 end
 
+-- Nothing of the batch is for this lane. Its position is saved now and then, however many such
+-- batches come.
+local function pass_over(self, timeout)
+  self._changes, self._state = nil, "take"
+  local ok, err = self._checkpoint:heartbeat(self._position)
+  if not ok then return nil, err end
+  if (timeout or 1) > 0 then return "take" end
+  return nil, core.error("timeout", OTHERS, nil, NO_CHANGE)
+end
+
 -- A batch stays until its handler has returned and its position is saved.
 function states.handle(self, timeout)
-  local checkpoint, changes = self._checkpoint, self._changes
+  local checkpoint = self._checkpoint
   local ok, err = connected(self, timeout)
   if not ok then return nil, err end
   if checkpoint:superseded() then return "open" end
+  ok, err = lanes.share(self)
+  if not ok then return nil, err end
+  local changes = self._changes
+  if not changes[1] then return pass_over(self, timeout) end
   if self._options.attempts then return narrowing.handle(self, timeout) end
   local raised
   ok, err, raised = checkpoint:commit(self._position, start.hand_out, self, changes)

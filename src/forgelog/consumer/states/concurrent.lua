@@ -4,6 +4,7 @@
 -- @module forgelog.consumer.states.concurrent
 local chores = require "forgelog.consumer.chores"
 local crew = require "forgelog.consumer.crew"
+local lanes = require "forgelog.consumer.lanes"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
 local order = require "forgelog.consumer.order"
@@ -124,7 +125,7 @@ local function look(self, most, seconds)
     chore and 0 or seconds)
   if self._feed ~= feed then return err end -- it was closed meanwhile
   if changes then
-    self._changes = self._lane and self._lane:own_of(changes, self._options.key) or changes
+    self._changes, self._unshared = changes, self._lane ~= nil
     self._position, self._blocked = feed:position(), nil
     return nil
   end
@@ -163,6 +164,8 @@ local function turn(self, most, seconds)
     err = look(self, most, seconds)
   end
   if not self._changes or self._crew ~= own or wanted(self) then return nil, err end
+  local ok, why = lanes.share(self)
+  if not ok then return nil, why end
   if not self._blocked then
     self._blocked, err = blocked(self, seconds)
     if not self._blocked then return nil, err end

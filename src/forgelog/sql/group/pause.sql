@@ -3,7 +3,7 @@
 -- Columns: was boolean (whether it was paused before); no row where there is no such consumer.
 WITH own AS (
        SELECT b.name, b.lanes, b.paused_at IS NOT NULL AS was
-         FROM @schema@.forge_change_log_consumers b WHERE b.name = $1 FOR UPDATE),
+         FROM @schema@.forge_change_log_consumers b WHERE b.name = $1 FOR NO KEY UPDATE),
      moved AS (
        UPDATE @schema@.forge_change_log_consumers c
           SET asked = c.asked + 1,

@@ -10,7 +10,7 @@
 -- behind a pooler); no row while another holder has it.
 WITH whole AS (
        SELECT b.lanes FROM @schema@.forge_change_log_consumers b
-        WHERE b.name = $6 AND b.lanes = $7 FOR SHARE),
+        WHERE b.name = $6 AND b.lanes = $7 FOR KEY SHARE SKIP LOCKED),
      old AS (
        SELECT c.ctid, c.lanes, c.holder, c.lease_until, c.pid, c.started
          FROM @schema@.forge_change_log_consumers c
@@ -30,7 +30,8 @@ WITH whole AS (
               lease_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $3)
          FROM old, mine, free
         WHERE c.ctid = old.ctid AND free.free
-          AND CASE WHEN $6 IS NULL THEN old.lanes IS NULL ELSE EXISTS (SELECT FROM whole) END
+          AND CASE WHEN $6 IS NULL THEN old.lanes IS NULL
+                   ELSE old.lanes = $7 AND EXISTS (SELECT FROM whole) END
           AND (old.holder IS NULL OR old.holder IN ($2, $5)
                OR old.lease_until <= pg_catalog.clock_timestamp()
                OR old.pid IS NOT NULL AND NOT EXISTS (
