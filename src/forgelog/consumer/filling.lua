@@ -122,7 +122,10 @@ local function read(self, own, entry)
   if not chunk then return nil, err end
   chunk.began, chunk.own, chunk.waiting, chunk.parked = began, chunk.changes, {}, {}
   if chunk.told then return chunk end
-  if self._lane then chunk.own = self._lane:own_of(chunk.changes, self._options.key) end
+  if self._lane then
+    chunk.own, err = self._lane:own_of(chunk.changes, self._options.key)
+    if not chunk.own then return nil, err end
+  end
   local free, waiting = narrowing.divide(self, chunk.own)
   if not free then return nil, waiting end
   chunk.own, chunk.waiting = free, waiting

@@ -69,7 +69,6 @@ function Lane:owns(change, key)
   return lane == nil or lane == self.own
 end
 
--- Of a list of changes those that this lane does.
 local function own_of(lane, changes, key)
   local own = {}
   for _, change in ipairs(changes) do
@@ -78,14 +77,24 @@ local function own_of(lane, changes, key)
   return own
 end
 
+--- Of a list of changes those that this lane does.
+-- @tparam table changes
+-- @func[opt] key the consumer's option
+-- @return a list; or nil and an error, code "handler_failed", where that raises
+function Lane:own_of(changes, key)
+  local ok, own = pcall(own_of, self, changes, key)
+  if ok then return own end
+  return nil, failure.raised("key", own)
+end
+
 --- Leaves of the changes at hand those that the consumer's lane does, unless that was done. Where
 -- its function `key` raises, all of them stay at hand.
 -- @param self the consumer
 -- @return true; or nil and an error, code "handler_failed"
 function lanes.share(self)
   if not self._unshared then return true end
-  local ok, own = pcall(own_of, self._lane, self._changes, self._options.key)
-  if not ok then return nil, failure.raised("key", own) end
+  local own, err = self._lane:own_of(self._changes, self._options.key)
+  if not own then return nil, err end
   self._changes, self._unshared = own, nil
   return true
 end
