@@ -219,4 +219,25 @@ describe("the lease on a consumer's name", function()
     handle(one, 4)
     assert.same({ n = 7, different = 7 }, at:effects())
   end)
+
+  it("is not known to be ours by an answer that came before this program slept", function()
+    local sleeps = false
+    local other = lease.new("one", 5, true)
+    local log = logs.connect(at.db, { wait = { now = core.now, wait = function(fd, events, seconds)
+      local ready = core.poll(fd, events, seconds)
+      if sleeps and ready then -- the answer is here, and nobody looks at it
+        sleeps = false
+        support.wait_until(function() return other:take(at.log.connection) end, "the lease")
+      end
+      return ready
+    end } })
+    assert(log.connection:locate())
+    local own = lease.new("one", 0.5, true)
+    assert(own:take(log.connection))
+    sleeps = true
+    assert.is_true(own:renew(log.connection))
+    local ours, err = own:prove(log.connection)
+    assert.same({ nil, "superseded" }, { ours, err and err.code })
+    log:close()
+  end)
 end)

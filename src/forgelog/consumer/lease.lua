@@ -47,15 +47,24 @@ function lease.taken(name, holder)
     { code = "name_taken", pid = holder and holder.pid })
 end
 
+-- Runs a statement about it. What the answer says was so when it was asked for: this program may
+-- have slept since, and left the statement unfinished meanwhile.
+local function run(self, conn, ...)
+  local sent = self._sent or conn:now()
+  local rows, err = conn:run(...)
+  self._sent = not rows and err.code == "unfinished" and sent or nil
+  return rows, err, sent
+end
+
 -- Tries to take it, also from a holder that is gone. true; false; or nil and an error.
 local function try(self, conn, gone)
-  local rows, err = conn:run("lease.take", self._name, self._holder, self:seconds(),
+  local rows, err, sent = run(self, conn, "lease.take", self._name, self._holder, self:seconds(),
     conn:fact("backend"), gone, self._whole, self._lanes)
   if not rows then return nil, err end
   if not rows[1] then return false end
   self._epoch = rows[1].epoch
   self._session = rows[1].pid and { pid = rows[1].pid, started = rows[1].started }
-  note(self, rows[1], conn:now())
+  note(self, rows[1], sent)
   self._renewed_at = self._seen_at
   return true
 end
@@ -120,12 +129,12 @@ function Lease:take(conn)
   return nil, lease.taken(self._name, holder)
 end
 
--- Runs a statement about it. true; false where it is another's; or nil and an error.
+-- Asks about it. true; false where it is another's; or nil and an error.
 local function ask(self, conn, statement, ...)
-  local rows, err = conn:run(statement, self._name, self._epoch, ...)
+  local rows, err, sent = run(self, conn, statement, self._name, self._epoch, ...)
   if not rows then return nil, err end
   if not rows[1] then return false end
-  note(self, rows[1], conn:now())
+  note(self, rows[1], sent)
   return true
 end
 
@@ -226,6 +235,7 @@ function lease.new(name, seconds, may_remove)
     _session = nil, -- in which it was taken last; nil: behind a pooler
     _epoch = nil, -- of the time that it was taken last; nil: it is not ours
     _asked = 0, _paused = false,
+    _sent = nil, -- when a statement was sent that is left unfinished
     _seen_at = 0, _renewed_at = 0,
   }, Lease)
 end
