@@ -78,6 +78,10 @@ describe("the lease on a consumer's name", function()
     assert.same({}, one:stats().last_error or {})
   end)
 
+  it("takes some time", function()
+    assert.error_matches(function() at:make { lease = 0 } end, "lease must be more than 0 seconds")
+  end)
+
   it("is as long as the longest work that was done under it", function()
     local slow, works = pooled { lease = 0.1, on_changes = function() core.poll(nil, "", 0.3) end },
       0
