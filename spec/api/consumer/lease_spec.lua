@@ -206,6 +206,25 @@ describe("the lease on a consumer's name", function()
     must(at.log, "DROP OWNED BY " .. role)
   end)
 
+  it("is waited for while the server only reads, as a standby does until it is promoted", function()
+    local function set(value)
+      must(at.log, ([[DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %%I SET default_transaction_read_only = %s',
+          current_database()); END $$]]):format(value))
+    end
+    local one = at:make { name = "one" }
+    settle(one)
+    set("on")
+    at:terminate(one)
+    local _, err = one:step(0.3)
+    assert.same({ "not_connected", "25006", true },
+      { err.code, err.last_error and err.last_error.sqlstate, one:passes(err) })
+    set("off")
+    at:terminate(one)
+    at:add(1)
+    handle(one, 1)
+  end)
+
   it("has the consumer rest while it is paused from outside", function()
     local pause = [[UPDATE forge_change_log_consumers SET paused_at = %s, asked = asked + 1
       WHERE name = 'one']]

@@ -15,6 +15,7 @@ local SECONDS = 15
 local LOOK = 1
 -- A lease lasts as many times as long as the longest work that was done under it.
 local LONGER = 3
+local READ_ONLY = "25006" -- SQLSTATE
 
 local function note(self, row, now)
   self._seen_at, self._asked, self._paused = now, row.asked, row.paused
@@ -47,9 +48,16 @@ function lease.taken(name, holder)
     { code = "name_taken", pid = holder and holder.pid })
 end
 
+-- Runs a statement that writes. A server that only reads may yet be promoted, so that passes.
+local function run(conn, ...)
+  local rows, err = conn:run(...)
+  if not rows and err.sqlstate == READ_ONLY then err.retryable = true end
+  return rows, err
+end
+
 -- Tries to take it, also from a holder that is gone. true; false; or nil and an error.
 local function try(self, conn, gone)
-  local rows, err = conn:run("lease.take", self._name, self._holder, self:seconds(),
+  local rows, err = run(conn, "lease.take", self._name, self._holder, self:seconds(),
     conn:fact("backend"), gone, self._whole, self._lanes)
   if not rows then return nil, err end
   if not rows[1] then return false end
@@ -122,7 +130,7 @@ end
 
 -- Runs a statement about it. true; false where it is another's; or nil and an error.
 local function ask(self, conn, statement, ...)
-  local rows, err = conn:run(statement, self._name, self._epoch, ...)
+  local rows, err = run(conn, statement, self._name, self._epoch, ...)
   if not rows then return nil, err end
   if not rows[1] then return false end
   note(self, rows[1], conn:now())
