@@ -78,6 +78,24 @@ describe("the lease on a consumer's name", function()
     assert.same({}, one:stats().last_error or {})
   end)
 
+  it("counts from when it was asked for, whenever the answer is seen", function()
+    local log, conn = logs.connect(at.db), at.log.connection
+    assert(conn:locate())
+    assert(log.connection:locate())
+    local asleep = setmetatable({ run = function(_, ...)
+      local rows, err = conn:run(...)
+      logs.pause(0.4) -- in which the answer is there
+      return rows, err
+    end }, { __index = function(_, name)
+      return function(_, ...) return conn[name](conn, ...) end
+    end })
+    local one, other = lease.new("one", 0.3, false), lease.new("one", 10, false)
+    assert.is_true(one:take(asleep))
+    assert.is_true(other:take(log.connection))
+    assert.equal("superseded", select(2, one:prove(conn)).code)
+    log:close()
+  end)
+
   it("takes some time", function()
     assert.error_matches(function() at:make { lease = 0 } end, "lease must be more than 0 seconds")
   end)

@@ -17,6 +17,7 @@ local LOOK = 1
 local LONGER = 3
 local READ_ONLY = "25006" -- SQLSTATE
 
+-- `now` is when the server was asked: this program may have slept before it saw the answer.
 local function note(self, row, now)
   self._seen_at, self._asked, self._paused = now, row.asked, row.paused
 end
@@ -57,13 +58,14 @@ end
 
 -- Tries to take it, also from a holder that is gone. true; false; or nil and an error.
 local function try(self, conn, gone)
+  local now = conn:now()
   local rows, err = run(conn, "lease.take", self._name, self._holder, self:seconds(),
     conn:fact("backend"), gone, self._whole, self._lanes)
   if not rows then return nil, err end
   if not rows[1] then return false end
   self._epoch = rows[1].epoch
   self._session = rows[1].pid and { pid = rows[1].pid, started = rows[1].started }
-  note(self, rows[1], conn:now())
+  note(self, rows[1], now)
   self._renewed_at = self._seen_at
   return true
 end
@@ -130,10 +132,11 @@ end
 
 -- Runs a statement about it. true; false where it is another's; or nil and an error.
 local function ask(self, conn, statement, ...)
+  local now = conn:now()
   local rows, err = run(conn, statement, self._name, self._epoch, ...)
   if not rows then return nil, err end
   if not rows[1] then return false end
-  note(self, rows[1], conn:now())
+  note(self, rows[1], now)
   return true
 end
 
