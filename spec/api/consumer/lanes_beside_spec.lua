@@ -4,6 +4,7 @@ local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local core = require "forgelog.core"
 local forgelog = require "forgelog"
+local lanes = require "forgelog.consumer.lanes"
 local logs = require "support.logs"
 
 local must, settle = logs.must, consumers.settle
@@ -73,6 +74,19 @@ describe("lanes", function()
     assert.equal("name_taken", err.code)
     other:close()
     settle(all[2])
+  end)
+
+  it("tell what went wrong while they were written down", function()
+    local log, counts = forgelog.connect(at.db), 0
+    local conn, backend = log.connection, logs.backend(log)
+    local cut = { run = function(_, statement, ...)
+      counts = counts + (statement == "lanes.count" and 1 or 0)
+      if counts == 2 then must(at.log, "SELECT pg_terminate_backend($1::int, 10000)", backend) end
+      return conn:run(statement, ...)
+    end }
+    local ok, err = lanes.enter(cut, "one", lanes.parse("1/2", "one"))
+    assert.same({ nil, true }, { ok, type(err) == "table" and err.retryable })
+    log:close()
   end)
 
   it("wait for nobody who has locked the row of their consumer", function()

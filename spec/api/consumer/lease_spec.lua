@@ -78,6 +78,28 @@ describe("the lease on a consumer's name", function()
     assert.same({}, one:stats().last_error or {})
   end)
 
+  it("counts from when it was asked for, whenever the answer is seen", function()
+    local log, conn = logs.connect(at.db), at.log.connection
+    assert(conn:locate())
+    assert(log.connection:locate())
+    local asleep = setmetatable({ run = function(_, ...)
+      local rows, err = conn:run(...)
+      logs.pause(0.4) -- in which the answer is there
+      return rows, err
+    end }, { __index = function(_, name)
+      return function(_, ...) return conn[name](conn, ...) end
+    end })
+    local one, other = lease.new("one", 0.3, false), lease.new("one", 10, false)
+    assert.is_true(one:take(asleep))
+    assert.is_true(other:take(log.connection))
+    assert.equal("superseded", select(2, one:prove(conn)).code)
+    log:close()
+  end)
+
+  it("takes some time", function()
+    assert.error_matches(function() at:make { lease = 0 } end, "lease must be more than 0 seconds")
+  end)
+
   it("is as long as the longest work that was done under it", function()
     local slow, works = pooled { lease = 0.1, on_changes = function() core.poll(nil, "", 0.3) end },
       0
@@ -200,6 +222,25 @@ describe("the lease on a consumer's name", function()
     works("three")
     assert.same({ { name = "three" } }, must(at.log, "SELECT name FROM forge_change_log_consumers"))
     must(at.log, "DROP OWNED BY " .. role)
+  end)
+
+  it("is waited for while the server only reads, as a standby does until it is promoted", function()
+    local function set(value)
+      must(at.log, ([[DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %%I SET default_transaction_read_only = %s',
+          current_database()); END $$]]):format(value))
+    end
+    local one = at:make { name = "one" }
+    settle(one)
+    set("on")
+    at:terminate(one)
+    local _, err = one:step(0.3)
+    assert.same({ "not_connected", "25006", true },
+      { err.code, err.last_error and err.last_error.sqlstate, one:passes(err) })
+    set("off")
+    at:terminate(one)
+    at:add(1)
+    handle(one, 1)
   end)
 
   it("has the consumer rest while it is paused from outside", function()

@@ -50,9 +50,8 @@ function lanes.enter(conn, name, lane)
   local count = lane and lane.count or 1
   local rows, err = conn:run("lanes.count", name)
   if rows and lane and (not rows[1] or rows[1].lanes == 1) then
-    local ok
-    ok, err = conn:run("lanes.enter", name, count)
-    rows = ok and conn:run("lanes.count", name)
+    rows, err = conn:run("lanes.enter", name, count)
+    if rows then rows, err = conn:run("lanes.count", name) end
   end
   if not rows then return nil, err end
   local has = rows[1] and rows[1].lanes or count

@@ -15,7 +15,9 @@ local SECONDS = 15
 local LOOK = 1
 -- A lease lasts as many times as long as the longest work that was done under it.
 local LONGER = 3
+local READ_ONLY = "25006" -- SQLSTATE
 
+-- `now` is when the server was asked: this program may have slept before it saw the answer.
 local function note(self, row, now)
   self._seen_at, self._asked, self._paused = now, row.asked, row.paused
 end
@@ -48,11 +50,13 @@ function lease.taken(name, holder)
 end
 
 -- Runs a statement about it. What the answer says was so when it was asked for: this program may
--- have slept since, and left the statement unfinished meanwhile.
+-- have slept since, and left the statement unfinished meanwhile. A server that only reads may yet be
+-- promoted, so that passes.
 local function run(self, conn, ...)
   local sent = self._sent or conn:now()
   local rows, err = conn:run(...)
   self._sent = not rows and err.code == "unfinished" and sent or nil
+  if not rows and err.sqlstate == READ_ONLY then err.retryable = true end
   return rows, err, sent
 end
 

@@ -76,6 +76,7 @@ return function(options)
   end
   check_parking(options)
   check_resync(options)
+  if options.lease == 0 then check.misuse(WHERE, "lease must be more than 0 seconds") end
   local own = { _options = options, _store = checked_store(options),
     _waiter = find_waiter(WHERE, options.wait) }
   own._concurrent = crew.is_wanted(options, own._waiter)
