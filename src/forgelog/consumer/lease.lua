@@ -50,8 +50,8 @@ function lease.taken(name, holder)
 end
 
 -- Runs a statement about it. What the answer says was so when it was asked for: this program may
--- have slept since, and left the statement unfinished meanwhile. A server that only reads may yet be
--- promoted, so that passes.
+-- have slept since, and left the statement unfinished meanwhile. A server that only reads may yet
+-- be promoted, so that passes.
 local function run(self, conn, ...)
   local sent = self._sent or conn:now()
   local rows, err = conn:run(...)
