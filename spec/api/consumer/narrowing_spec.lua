@@ -238,6 +238,25 @@ describe("a consumer with attempts", function()
     assert.same({ {}, {} }, { parked(), seen.parked })
   end)
 
+  for name, together in pairs({ ["with the position"] = true, ["before it"] = false }) do
+    it("knows by the log what a text was made of, where work commits " .. name, function()
+      local tries = 0
+      local one = make(function(change, log)
+        if change.seq ~= 2 then return nil end
+        tries = tries + 1
+        local state = tries < 4 and "40P01" or "22012"
+        local ok, err = log:query("DO $$ BEGIN RAISE SQLSTATE '" .. state .. "'; END $$")
+        if tries == 2 and together then return nil end -- it says nothing of it
+        return not ok and tostring(err)
+      end, { attempts = 1, transaction = together })
+      write("a b")
+      consumers.handle(one, 2)
+      assert.is_true(tries >= 5)
+      assert.equal(2, parked()[1].seq)
+      assert.matches("22012", parked()[1].error)
+    end)
+  end
+
   it("finds the change whose work the COMMIT refuses", function()
     must(at.log, [[ALTER TABLE effect ADD CHECK (seq > 0),
       ADD CONSTRAINT once UNIQUE (seq) DEFERRABLE INITIALLY DEFERRED]])

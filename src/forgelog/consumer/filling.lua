@@ -203,8 +203,8 @@ local function failed(self, own, chunk, err, raised)
   local called = raised and chunk.calls
   chunk.calls = false
   if raised and not called then return nil, err end
-  local lost = self._log and self._log.connection:lost()
-  if lost or not failure.is_guilty(err, raised, self._options.transaction) then
+  local conn, together = self._log and self._log.connection, self._options.transaction
+  if conn and conn:lost() or not failure.is_guilty(err, raised, together, conn) then
     return nil, called and failure.raised("the handler", err) or err
   end
   own.chunk = nil

@@ -80,7 +80,7 @@ end
 -- What is done about one that was not handled: as `work`.
 local function failed(self, conn, entry, err, raised)
   local lost = conn:lost()
-  if not lost and failure.is_guilty(err, raised, self._options.transaction) then
+  if not lost and failure.is_guilty(err, raised, self._options.transaction, conn) then
     local told = each.failure(self, err, { entry.change })
     local ok, why = parking.failed(conn, entry.id, failure.text(err))
     if not ok then return nil, why end
