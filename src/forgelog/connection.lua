@@ -87,6 +87,9 @@ function Connection:closed() return self.life.closed end
 --- The error that ended the connection; nil while it stands.
 function Connection:lost() return self._state.lost end
 
+--- The error of what has failed last since this was asked before; nil: nothing has.
+function Connection:failure() return pump.told(self._state) end
+
 --- Raises where it was closed.
 -- @string where the public function that was called
 function Connection:must_be_open(where)
@@ -238,8 +241,7 @@ function Connection:events() return self._state.handle:events() end
 -- ---- readers ----
 
 --- A reader of the log after a position, for one drain or feed; any number may read side by side.
--- Its methods are those of the userdata in src/core/lua_reader.c; only `fetch` and `prefetch` below
--- have it read.
+-- Its methods are those of src/core/lua_reader.c; only `fetch` and `prefetch` below have it read.
 -- @string position as text
 -- @tparam ?table filter which changes: `tables`, `ops` and `columns`, each a list, or nil for all
 -- @bool live whether it also delivers changes above the horizon
@@ -261,9 +263,7 @@ function Connection:fetch(reader, most)
 end
 
 --- Asks for the next chunk of a reader without waiting for it, where that costs nobody anything.
-function Connection:prefetch(reader)
-  if reader:can_prefetch() then reader:fetch() end
-end
+function Connection:prefetch(reader) if reader:can_prefetch() then reader:fetch() end end
 
 --- Makes a feed the one that follows by this connection, since LISTEN and the bell belong to the
 -- session. false while another one does.

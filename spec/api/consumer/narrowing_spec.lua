@@ -1,4 +1,5 @@
 -- A consumer with the option attempts: what fails is parked, and all else is handled and saved.
+local beside = require "forgelog.wait.beside"
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local core = require "forgelog.core"
@@ -177,34 +178,6 @@ describe("a consumer with attempts", function()
     assert.equal(2, #parked())
   end)
 
-  it("is closed by another coroutine in the middle of a handler's work", function()
-    local wait = find_waiter("spec", "cqueues").wait
-    local one, begun
-    one = make(function()
-      begun = true
-      wait(nil, "", 0.05)
-      return "it failed"
-    end, { attempts = 1, transaction = false, wait = "cqueues" })
-    write("a b")
-    loops.cqueues(function(start)
-      local done, err
-      start(function()
-        repeat done, err = one:step(1) until begun
-      end)
-      support.wait_until(function()
-        wait(nil, "", 0.01)
-        return begun
-      end, "the handler")
-      one:close()
-      support.wait_until(function()
-        wait(nil, "", 0.01)
-        return err ~= nil
-      end, "the step's end")
-      assert.is_nil(done)
-    end)
-    assert.same({}, parked())
-  end)
-
   it("handles nothing of a batch before a TRUNCATE that came after it", function()
     write("a b T a")
     local failures = 0
@@ -237,6 +210,25 @@ describe("a consumer with attempts", function()
     assert.same({ n = 10, different = 10 }, at:effects())
     assert.same({ {}, {} }, { parked(), seen.parked })
   end)
+
+  for name, together in pairs({ ["with the position"] = true, ["before it"] = false }) do
+    it("knows by the log what a text was made of, where work commits " .. name, function()
+      local tries = 0
+      local one = make(function(change, log)
+        if change.seq ~= 2 then return nil end
+        tries = tries + 1
+        local state = tries < 4 and "40P01" or "22012"
+        local ok, err = log:query("DO $$ BEGIN RAISE SQLSTATE '" .. state .. "'; END $$")
+        if tries == 2 and together then return nil end -- it says nothing of it
+        return not ok and tostring(err)
+      end, { attempts = 1, transaction = together })
+      write("a b")
+      consumers.handle(one, 2)
+      assert.is_true(tries >= 5)
+      assert.equal(2, parked()[1].seq)
+      assert.matches("22012", parked()[1].error)
+    end)
+  end
 
   it("finds the change whose work the COMMIT refuses", function()
     must(at.log, [[ALTER TABLE effect ADD CHECK (seq > 0),
@@ -321,5 +313,35 @@ describe("a consumer with attempts", function()
       broken, disordered))
     assert.equal(0, disordered)
     assert.is_true(sum > 0 and broken > 0)
+  end)
+
+  if not beside.possible then return end
+
+  it("is closed by another coroutine in the middle of a handler's work", function()
+    local wait = find_waiter("spec", "cqueues").wait
+    local one, begun
+    one = make(function()
+      begun = true
+      wait(nil, "", 0.05)
+      return "it failed"
+    end, { attempts = 1, transaction = false, wait = "cqueues" })
+    write("a b")
+    loops.cqueues(function(start)
+      local done, err
+      start(function()
+        repeat done, err = one:step(1) until begun
+      end)
+      support.wait_until(function()
+        wait(nil, "", 0.01)
+        return begun
+      end, "the handler")
+      one:close()
+      support.wait_until(function()
+        wait(nil, "", 0.01)
+        return err ~= nil
+      end, "the step's end")
+      assert.is_nil(done)
+    end)
+    assert.same({}, parked())
   end)
 end)

@@ -8,7 +8,8 @@
 -- server took to let it in), `follower` (the feed on it), `unfinished` (the operation that somebody
 -- has left under way, to go on with it later), `ends` (when that one is late), `answered` (when
 -- an operation ended well), `demand` (the connection with the time limit for connecting, where that
--- is done on demand) and `may_connect` (whether it may be, before the next statement).
+-- is done on demand), `may_connect` (whether it may be, before the next statement) and `failed`
+-- (what `told` returns).
 -- @module forgelog.connection.pump
 local core = require "forgelog.core"
 
@@ -17,6 +18,7 @@ local pump = {}
 -- Seconds that may pass beyond a time limit, in which the server is asked to cancel and answers.
 -- Where connecting to it took longer, it is as long as that, since it takes the same round trips.
 local GRACE, GRACE_MOST = 0.08, 1
+local ABORTED = "25P02" -- SQLSTATE: an earlier error has ended the transaction
 
 local function grace(state)
   return math.min(math.max(GRACE, state.connecting_took or 0), GRACE_MOST)
@@ -118,7 +120,15 @@ function pump.own(state, run, ...)
   local ok, err = run(...)
   if state.life.closed then return nil, pump.failure(state) end
   state.owner = nil
+  if not ok and err.sqlstate ~= ABORTED then state.failed = err end
   return ok, err
+end
+
+--- The error of what has failed last since it was told before; nil: nothing has.
+function pump.told(state)
+  local err = state.failed
+  state.failed = nil
+  return err
 end
 
 local function until_ended(state, limits, deadline)

@@ -101,7 +101,8 @@ end
 local function failed(self, change, raised, failures, slot)
   if self._closed or raised == OVER then return "retry", AGAIN end
   local options, err = self._options, failure.of_change(raised, change)
-  if options.attempts and not slot.log.lost and failure.is_guilty(raised, true) then
+  local lost = slot.log and slot.log.lost
+  if options.attempts and not lost and failure.is_guilty(raised, true, false, slot.log) then
     failures = (self._guilt[change] or 0) + 1
     self._guilt[change] = failures
   end

@@ -67,17 +67,28 @@ local READ_ONLY = "25006" -- SQLSTATE: it writes to a standby
 local BLAMED = { ["22"] = true, ["23"] = true, ["44"] = true, P0 = true }
 local BROKEN = "25P02"
 
+local function passes_by_itself(err)
+  return err.retryable == true or PASSING[err.kind] or err.sqlstate == READ_ONLY or false
+end
+
+-- Whether an error says nothing of its cause, such as a text that a handler has made of another
+-- error. The cause may be what a statement of the handler's has failed with.
+local function is_silent(err)
+  return err.sqlstate == BROKEN or not (err.kind or err.sqlstate or err.retryable ~= nil)
+end
+
 --- Whether a change may be to blame for an error, and not what passes by itself.
 -- @param err what the handler raised; or what its COMMIT returned
 -- @bool raised whether the handler has raised it
 -- @bool together whether the handler's work commits with the position
+-- @param conn the handler's connection, whose `failure` was asked for before the work; nil: closed
 -- @treturn bool
-function failure.is_guilty(err, raised, together)
+function failure.is_guilty(err, raised, together, conn)
   local fields = type(err) == "table" and err or {}
+  local told = conn and conn:failure()
+  if told and is_silent(fields) and passes_by_itself(told) then return false end
+  if raised then return not passes_by_itself(fields) end
   local state = fields.sqlstate or ""
-  if raised then
-    return fields.retryable ~= true and not PASSING[fields.kind] and state ~= READ_ONLY
-  end
   return together and fields.code == "not_saved"
     and (BLAMED[state:sub(1, 2)] or state == BROKEN) or false
 end

@@ -103,7 +103,7 @@ local function work(self, chunk)
   if together then save(self, chunk) end
   if chunk.own[1] and not chunk.handled then
     chunk.calls = true
-    calls.user(self, each.work, self, chunk.own, opening.log(self))
+    calls.user(self, each.work, self, chunk.own, opening.hand(self))
     chunk.calls, chunk.handled = false, not together
     cut(chunk, each.rest(self))
   end
@@ -203,8 +203,9 @@ local function failed(self, own, chunk, err, raised)
   local called = raised and chunk.calls
   chunk.calls = false
   if raised and not called then return nil, err end
-  local lost = self._log and self._log.connection:lost()
-  if lost or not failure.is_guilty(err, raised, self._options.transaction) then
+  local log, together = opening.log(self), self._options.transaction
+  local conn = log and log.connection -- nil: it was closed meanwhile
+  if conn and conn:lost() or not failure.is_guilty(err, raised, together, conn) then
     return nil, called and failure.raised("the handler", err) or err
   end
   own.chunk = nil

@@ -95,7 +95,6 @@ end
 function Keeper:start()
   if self._task and not self._task.ended then return end
   self._ends = false
-  self._checkpoint:step_until() -- no step waits for it, so the time of none bounds it
   self._task = self._waiter.spawn(run, self)
 end
 

@@ -148,7 +148,7 @@ end
 
 local function is_guilty(self, batch, err, raised)
   return not (batch.conn:lost() or batch.conn:closed())
-    and failure.is_guilty(err, raised, self._options.transaction)
+    and failure.is_guilty(err, raised, self._options.transaction, batch.conn)
 end
 
 -- The work of a part is done and saved, but for the changes from one on that has failed by itself.

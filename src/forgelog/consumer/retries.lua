@@ -79,8 +79,9 @@ end
 
 -- What is done about one that was not handled: as `work`.
 local function failed(self, conn, entry, err, raised)
-  local lost = conn:lost()
-  if not lost and failure.is_guilty(err, raised, self._options.transaction) then
+  local log, together = opening.log(self), self._options.transaction
+  local used = log and log.connection -- by the handler; nil: it was closed meanwhile
+  if used and not used:lost() and failure.is_guilty(err, raised, together, used) then
     local told = each.failure(self, err, { entry.change })
     local ok, why = parking.failed(conn, entry.id, failure.text(err))
     if not ok then return nil, why end

@@ -25,13 +25,18 @@ function Slot:work(work, change)
   self._log = self._log or forgelog.unconnected(self._conninfo, self._options, self._silence)
   local log = self._log
   local conn = log.connection:limited(self._silence)
+  conn:failure() -- what failed before is no work of this
   local before = conn:lost() -- as one is, too, that was not made yet
   local ok, raised = calls.work(conn, work, change, log)
   self.lost = conn:lost() ~= nil and conn:lost() ~= before
+  self._failure = conn:failure()
   if self._log == log then clear(self) end -- it was not closed meanwhile
   if ok then return true end
   return nil, raised, true
 end
+
+--- The error of the statement that failed last in the work for the last change; nil: none did.
+function Slot:failure() return self._failure end
 
 --- Closes the connection, where there is one. A later change has one made again.
 function Slot:close()

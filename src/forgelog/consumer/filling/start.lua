@@ -59,7 +59,7 @@ end
 -- @param self the consumer
 -- @tparam table changes
 function start.hand_out(self, changes)
-  calls.user(self, each.work, self, changes, opening.log(self))
+  calls.user(self, each.work, self, changes, opening.hand(self))
   if self._options.resync and self._log then
     local left = self._left and #self._left.changes or 0
     start.reload(self, opening.own(self), changes, #changes - left)

@@ -30,6 +30,14 @@ function opening.log(self)
   return self._own and self._own:limited(self._options.timeout) or self._log
 end
 
+--- The same where a handler is called: whatever its connection failed with before is no work of it.
+-- @param self the consumer
+function opening.hand(self)
+  local log = opening.log(self)
+  log.connection:failure()
+  return log
+end
+
 --- Closes the consumer's feed.
 -- @param self the consumer
 -- @number[opt] seconds as of `Feed:close`
