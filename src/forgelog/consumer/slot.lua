@@ -4,7 +4,7 @@
 local calls = require "forgelog.consumer.calls"
 local forgelog = require "forgelog"
 
--- Public field: `lost` (whether the connection was, when the work for the last change had ended).
+-- Public field: `lost` (whether the connection was lost in the work for the last change).
 local Slot = {}
 Slot.__index = Slot
 
@@ -24,8 +24,9 @@ function Slot:work(work, change)
   self._log = self._log or forgelog.unconnected(self._conninfo, self._options, self._silence)
   local log = self._log
   local conn = log.connection:limited(self._silence)
+  local before = conn:lost() -- that it was never made, or is gone since, is not this work's affair
   local ok, raised = calls.work(conn, work, change, log)
-  self.lost = conn:lost() ~= nil
+  self.lost = conn:lost() ~= nil and conn:lost() ~= before
   if self._log == log then clear(self) end -- it was not closed meanwhile
   if ok then return true end
   return nil, raised, true
