@@ -71,7 +71,9 @@ function ways.attend(self, seconds) return self._crew.keeper:stop(seconds) end
 
 -- The same; and what is done beside the feed comes between changes, not at the same time.
 function ways.chore(self, seconds)
-  return self._crew.workers:settle(seconds) and self._crew.keeper:stop(seconds)
+  if not self._crew.workers:settle(seconds) then return false end
+  self._batches = nil
+  return self._crew.keeper:stop(seconds)
 end
 
 -- What is not done comes again.
@@ -115,6 +117,10 @@ end
 -- Looks for changes, which are then at hand. An error of kind "timeout": there are none.
 local function look(self, most, seconds)
   local own, feed, chore = self._crew, self._feed, chores.due(self)
+  if chore and self._batches then -- after a batch it has its turn, whatever the feed has
+    self._leaving = "chore"
+    return nil
+  end
   seconds = math.min(seconds, chores.wait(self) or seconds)
   local changes, err = feed:batch(math.min(most or math.huge, own.workers:room()),
     chore and 0 or seconds)
@@ -153,7 +159,7 @@ local function turn(self, most, seconds)
   if own.keeper:stir(seconds) then
     own:add(self._changes, self._position, self._blocked)
     self._last = self._changes[#self._changes] or self._last
-    self._changes = nil
+    self._changes, self._batches = nil, true
   end
   return nil, err
 end
