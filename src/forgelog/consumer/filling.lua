@@ -232,8 +232,7 @@ function filling.work(self)
   if not chunk then return result, err end
   own.chunk = chunk
   local raised
-  local position = self._crew and self._crew.keeper:place() or self._position
-  result, err, raised = self._checkpoint:commit(position, work, self, chunk)
+  result, err, raised = self._checkpoint:commit(opening.place(self), work, self, chunk)
   if not result then return failed(self, own, chunk, err, raised) end
   own.chunk = nil
   local err_of_parked = chunk.entry.error

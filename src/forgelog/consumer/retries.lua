@@ -105,7 +105,7 @@ function retries.work(self)
     return 0
   end
   local mark = {}
-  local ok, why, raised = checkpoint:commit(self._position, handle, self, conn, entry, mark)
+  local ok, why, raised = checkpoint:commit(opening.place(self), handle, self, conn, entry, mark)
   if ok then
     self._delivered = self._delivered + 1
     return 1

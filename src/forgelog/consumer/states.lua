@@ -70,6 +70,7 @@ local function follow(self, position)
   end
   self._checkpoint:rest()
   self._feed = self._log:follow(position, chosen)
+  self._position, self._batches = self._feed:position(), nil -- a chore saves it with its work
   self._feed:share_names(self._names)
   if self._own then
     self._feed:work_beside(function() return self._crew and self._crew.workers:outstanding() end)

@@ -73,10 +73,9 @@ function ways.attend(self, seconds) return self._crew.keeper:stop(seconds) end
 -- The same; and what is done beside the feed comes between changes, not at the same time. It is
 -- saved with a position that has nothing behind it which is to be tried again later.
 function ways.chore(self, seconds)
-  local own = self._crew
-  if not (own.workers:settle(seconds) and own.keeper:stop(seconds)) then return false end
-  self._position = own.keeper:place() -- which is saved with the chore's work
-  return true
+  if not self._crew.workers:settle(seconds) then return false end
+  self._batches = nil
+  return self._crew.keeper:stop(seconds)
 end
 
 -- What is not done comes again.
@@ -120,6 +119,10 @@ end
 -- Looks for changes, which are then at hand. An error of kind "timeout": there are none.
 local function look(self, most, seconds)
   local own, feed, chore = self._crew, self._feed, chores.due(self)
+  if chore and self._batches then -- after a batch it has its turn, whatever the feed has
+    self._leaving = "chore"
+    return nil
+  end
   seconds = math.min(seconds, chores.wait(self) or seconds)
   local changes, err = feed:batch(math.min(most or math.huge, own.workers:room()),
     chore and 0 or seconds)
@@ -152,9 +155,6 @@ end
 local function turn(self, most, seconds)
   local own = self._crew
   self._leaving = self._leaving or wanted(self)
-  if not self._leaving and self._batches and not self._changes and chores.due(self) then
-    self._batches, self._leaving = nil, "chore" -- it has its turn, whatever the feed has
-  end
   if self._leaving then return leave(self, seconds) end
   own.keeper:start()
   local err = own.keeper:failure()
@@ -172,8 +172,8 @@ local function turn(self, most, seconds)
   end
   if own.keeper:stir(seconds) and self._crew == own then
     own:add(self._changes, self._position, self._blocked)
-    self._last, self._batches = self._changes[#self._changes] or self._last, true
-    self._changes = nil
+    self._last = self._changes[#self._changes] or self._last
+    self._changes, self._batches = nil, true
   end
   return nil, err
 end

@@ -38,6 +38,14 @@ function opening.hand(self)
   return log
 end
 
+--- The position of what a consumer has done, for a chore to save with its work: a change that is
+-- tried again later is not behind it.
+-- @param self the consumer
+-- @treturn string
+function opening.place(self)
+  return self._crew and self._crew.keeper:place() or self._position
+end
+
 --- Closes the consumer's feed.
 -- @param self the consumer
 -- @number[opt] seconds as of `Feed:close`
