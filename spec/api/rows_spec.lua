@@ -175,6 +175,36 @@ describe("rows", function()
     assert.equal(60, written)
   end)
 
+  it("and the changes since before are the table, and those since afterwards are not", function()
+    must(log, [[TRUNCATE item; INSERT INTO item SELECT i, 0 FROM generate_series(1, 60) i;
+      DROP TABLE IF EXISTS copy; CREATE TABLE copy (id int PRIMARY KEY, n int)]])
+    local function copy(change)
+      must(log, "DELETE FROM copy WHERE id = $1", change.row_id)
+      must(log, "INSERT INTO copy SELECT id, n FROM item WHERE id = $1", change.row_id)
+    end
+    local other = logs.connect(db)
+    must(other, "BEGIN; UPDATE item SET n = 1 WHERE id IN (5, 55)") -- open while both are read
+    local before, written = assert(log:position()), 0
+    for change in log:rows("item", { chunk = 7 }) do
+      copy(change)
+      written = written + 1
+      must(log, "UPDATE item SET n = 2 WHERE id = $1 AND id % 50 <> 5", 61 - change.row_id)
+      must(log, "DELETE FROM item WHERE id = $1::int - 1 AND id % 10 = 3", change.row_id)
+    end
+    must(other, "COMMIT")
+    other:close()
+    local function differ()
+      return must(log, [[SELECT count(*) AS n FROM item FULL JOIN copy USING (id)
+        WHERE item.n IS DISTINCT FROM copy.n]])[1].n
+    end
+    local after = assert(log:position())
+    for change in log:drain(after) do copy(change) end
+    assert.is_true(differ() > 20)
+    for change in log:drain(before) do copy(change) end
+    assert.equal(0, differ())
+    must(log, "DROP TABLE copy")
+  end)
+
   it("are read in an open transaction, whose settings stay, and which goes on", function()
     must(log, [[CREATE TABLE s.t (k timestamptz PRIMARY KEY);
       INSERT INTO s.t VALUES ('2001-02-03 04:05+00')]])
