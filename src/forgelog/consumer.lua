@@ -118,7 +118,7 @@ consumer.skip = parked.skip
 -- @function backfill
 -- @param log a log
 -- @string name of the consumer
--- @string table its name
+-- @string table its name; of a partition, the watched table above it is read
 -- @tparam[opt] table opts one of `from` (a row_id, or a list of texts as of `forgelog.key`: only
 -- rows behind that key), `pause` (true: it is read no further for now; false: it goes on), `cancel`
 -- (true: it is read no more)

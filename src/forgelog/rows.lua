@@ -21,10 +21,11 @@ local TRIES = 5 -- a table that is altered each time it is read is altered by wh
 -- @param[opt] keep list of columns whose values are wanted, or true: those that `watch` keeps
 -- @int[opt] oid of the table, where it is known: then the name is for errors only
 -- @return a table: `name` (in the log; of a partition, that of the watched table above it), `oid`,
--- `quoted`, `key` (list of the columns of the primary key; nil: it has none, and can only be read
--- whole), `types` (list of their types as SQL), `keep` (list of columns; nil: none); or nil and an
--- error of kind "schema", code "no_table", "not_a_table", "no_column", "row_security" (rows may be
--- hidden from this role), "unsafe_key" (its key has checks that would run with this role's rights)
+-- `speaker` (the oid of the table that the log calls so), `quoted`, `key` (list of the columns of
+-- the primary key; nil: it has none, and can only be read whole), `types` (list of their types as
+-- SQL), `keep` (list of columns; nil: none); or nil and an error of kind "schema", code "no_table",
+-- "not_a_table", "no_column", "row_security" (rows may be hidden from this role), "unsafe_key" (its
+-- key has checks that would run with this role's rights)
 function rows.source(conn, where, name, keep, oid)
   return source.find(conn, where, name, keep, oid)
 end

@@ -110,6 +110,7 @@ end
 local function take(s, rows, columns, keep)
   local first = rows[1]
   s.name, s.quoted, s.kind, s.keep = first.name, first.quoted, first.kind, keep
+  s.speaker = first.speaker
   s.columns, s.shape = columns, first.shape
   s.key, s.types = columns[1] and {} or nil, columns[1] and {} or nil
   for i, column in ipairs(columns) do s.key[i], s.types[i] = column.column, column.type end

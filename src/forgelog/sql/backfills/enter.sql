@@ -1,13 +1,17 @@
--- Has a consumer read tables from their beginning; also again, where it was doing so.
+-- Has a consumer read tables from their beginning; also again, where it was doing so. Of a
+-- partition the watched table above it is read.
 -- Parameters: $1 text (the name of the consumer's row), $2 bigint[] (oids of the tables; NULL: not
 -- known), $3 text[] (their names, where the oid is not known), $4 boolean (the consumer is to be
 -- told first that what it has of them may be stale).
 -- Columns: none.
 WITH wanted AS (
        SELECT DISTINCT ON (name) coalesce(@logged_as@, w.name) AS name, w.relation
-         FROM (SELECT u.relation::oid AS relation, u.name
-                 FROM ROWS FROM (pg_catalog.unnest($2::bigint[]), pg_catalog.unnest($3::text[]))
-                        AS u(relation, name)) w),
+         FROM (SELECT (SELECT @speaker@) AS relation, g.name
+                 FROM (SELECT u.relation::oid AS oid, u.name
+                         FROM ROWS FROM (pg_catalog.unnest($2::bigint[]),
+                                         pg_catalog.unnest($3::text[])) AS u(relation, name)) g,
+                      (SELECT o.oid FROM pg_catalog.pg_namespace o
+                        WHERE o.nspname = @schema_name@) home) w),
      others AS (
        DELETE FROM @schema@.forge_change_log_backfills b USING wanted w
         WHERE b.consumer = $1 AND b.relation = w.relation AND b.table_name <> w.name)
