@@ -13,8 +13,8 @@ local CONSUMER = [[
 local conninfo, path, name = ...
 local make_pace = require "forgelog.consumer.filling.pace"
 local file = assert(io.open(path, "a"))
-package.loaded["forgelog.consumer.filling.pace"] = function()
-  local pace = make_pace()
+package.loaded["forgelog.consumer.filling.pace"] = function(...)
+  local pace = make_pace(...)
   local took = pace.took
   function pace.took(self, seconds, count, now)
     file:write(("%.4f %d\n"):format(seconds, count)):flush()

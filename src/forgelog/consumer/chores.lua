@@ -3,8 +3,8 @@
 -- - `attend(consumer)`: finds out whether there is anything to do, when the consumer starts and
 --   whenever something was asked of it from outside; true, or nil and an error;
 -- - `due(consumer)`: whether there is something to do now;
--- - `work(consumer)`: does a little of it, and returns the number of changes handled; or nil and an
---   error;
+-- - `work(consumer, most)`: does a little of it, with no more changes than `most` (nil: as many as
+--   it likes), and returns the number of changes handled; or nil and an error;
 -- - `wait(consumer)`, where it has such rests: seconds until something is due; nil: nothing is.
 -- @module forgelog.consumer.chores
 

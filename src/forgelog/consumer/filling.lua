@@ -29,7 +29,7 @@ local function take_over(list, old)
   for i, entry in ipairs(list) do
     for _, known in ipairs(old) do
       if known.table_name == entry.table_name and known.asked_at == entry.asked_at
-        and known.rows == entry.rows then
+        and entries.place(known) == entries.place(entry) then
         known.paused, list[i] = entry.paused, known
       end
     end
@@ -49,7 +49,7 @@ function filling.attend(self)
   list, err = entries.list(conn, name)
   if not list then return nil, err end
   if old then take_over(list, old.entries) end
-  self._filling = { entries = list, pace = old and old.pace or make_pace() }
+  self._filling = { entries = list, pace = old and old.pace or make_pace(self._options.batch) }
   return true
 end
 
@@ -115,10 +115,10 @@ local function name_of(change) return change.row_id or "" end
 
 -- The next chunk, with those of its changes that this program hands out, and those that wait behind
 -- parked ones of their keys; or nil and an error.
-local function read(self, own, entry)
+local function read(self, own, entry, most)
   local began = self._waiter.now()
-  local most = entry.failing and 1 or own.pace:rows()
-  local chunk, err = chunks.read(opening.own(self), entry, most)
+  local rows = entry.failing and 1 or math.min(own.pace:rows(), most or math.huge)
+  local chunk, err = chunks.read(opening.own(self), entry, rows)
   if not chunk then return nil, err end
   chunk.began, chunk.own, chunk.waiting, chunk.parked = began, chunk.changes, {}, {}
   if chunk.told then return chunk end
@@ -216,19 +216,19 @@ end
 
 -- The chunk at hand, whose work may be done and not be saved yet; or the next one; or false and
 -- what `work` returns.
-local function chunk_of(self, own)
+local function chunk_of(self, own, most)
   if own.chunk and (own.chunk.handled or self._checkpoint:unsaved()) then return own.chunk end
   local entry, due = next_entry(own)
   if not entry or due > self._waiter.now() then return false, 0 end
-  local chunk, err = read(self, own, entry)
+  local chunk, err = read(self, own, entry, most)
   if not chunk then return false, not_read(self, entry, err) end
   return chunk
 end
 
 --- See `forgelog.consumer.chores`.
-function filling.work(self)
+function filling.work(self, most)
   local own = self._filling
-  local chunk, result, err = chunk_of(self, own)
+  local chunk, result, err = chunk_of(self, own, most)
   if not chunk then return result, err end
   own.chunk = chunk
   local raised

@@ -209,7 +209,7 @@ function states.attend(self, timeout)
   return self._checkpoint:superseded() and "open" or "take"
 end
 
-function states.chore(self, timeout)
+function states.chore(self, timeout, most)
   local ok, err = connected(self, timeout)
   if not ok then return nil, err end
   -- It may be that what has failed again and again is not wanted any more.
@@ -220,7 +220,7 @@ function states.chore(self, timeout)
   if not chore or self._checkpoint:superseded() then return chore and "open" or "take" end
   self._chore = chore -- its work may be done and not be saved yet
   local handled
-  handled, err = chore.work(self)
+  handled, err = chore.work(self, most)
   if not handled then return nil, err end
   self._chore = nil
   -- It may have been closed meanwhile.

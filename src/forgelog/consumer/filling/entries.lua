@@ -49,6 +49,13 @@ function entries.list(conn, consumer)
   return list
 end
 
+--- Where an entry is, as text.
+-- @param entry of `list`
+-- @treturn string
+function entries.place(entry)
+  return ("%s %d %s"):format(tostring(entry.reload), entry.rows, arrays.write(entry.after) or "")
+end
+
 --- Has a consumer read tables from their beginning.
 -- @param conn the connection, in a transaction or not
 -- @string consumer the name of its row

@@ -7,8 +7,8 @@ Pace.__index = Pace
 
 -- Seconds that reading a chunk, handling and saving it should take.
 local AIM = 0.05
--- Rows of the first chunk, and of the largest.
-local FIRST, MOST = 50, 10000
+-- Rows of the first chunk, and of the largest, unless it is told another number.
+local FIRST, MOST = 50, 1000
 -- It rests so many times as long after a chunk while others write, so that they keep their rate;
 -- and seconds for which they count as writing after they did.
 local REST, LATELY = 2, 1
@@ -31,7 +31,7 @@ end
 function Pace:took(took, count, now)
   local wanted = math.floor(math.max(count, 1) * AIM / math.max(took, 0.0001))
   if took <= AIM and count < self._rows then wanted = self._rows end
-  self._rows = math.max(1, math.min(wanted, 2 * self._rows, MOST))
+  self._rows = math.max(1, math.min(wanted, 2 * self._rows, self._most))
   local writes = self._wrote_at and now - self._wrote_at < LATELY
   self._due = writes and now + took * REST or now
 end
@@ -43,7 +43,10 @@ function Pace:halve() self._rows = math.max(1, math.floor(self._rows / 2)) end
 function Pace:due() return self._due end
 
 --- Makes one.
+-- @int[opt] most rows at once
 -- @return the pace
-return function()
-  return setmetatable({ _rows = FIRST, _due = 0, _wrote_at = nil, _seq = nil }, Pace)
+return function(most)
+  most = most or MOST
+  return setmetatable({ _rows = math.min(FIRST, most), _most = most, _due = 0, _wrote_at = nil,
+    _seq = nil }, Pace)
 end
