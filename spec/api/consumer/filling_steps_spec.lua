@@ -34,6 +34,17 @@ describe("a backfill", function()
     end)
   end
 
+  it("is not taken for work whose position could not be saved before", function()
+    at:fill(1, 20)
+    local one, seen = at:copier { start = "now" }
+    settle(one)
+    at:ask("item")
+    -- As where the keeper's save fails while several changes at a time come to rest.
+    one._checkpoint._work = { position = one:stats().position, done = true }
+    at:finish(one)
+    assert.same({ 20, 20 }, { seen.READ, at:compare()[1] - at:compare()[2] })
+  end)
+
   it("hands out no more rows at once than changes of the feed", function()
     at:fill(1, 60)
     local one, seen = at:copier { start = "now", batch = 7 }

@@ -109,6 +109,7 @@ local function work(self, chunk)
   end
   narrowing.park(self, chunk.parked, chunk.waiting, chunk.entry.error, chunk.entry.failures)
   if not together then save(self, chunk) end
+  chunk.done = true
 end
 
 local function name_of(change) return change.row_id or "" end
@@ -227,12 +228,16 @@ end
 
 --- See `forgelog.consumer.chores`.
 function filling.work(self, most)
-  local own = self._filling
+  local own, checkpoint = self._filling, self._checkpoint
+  if checkpoint:unsaved() and not (own.chunk and own.chunk.done) then -- the keeper's, or so
+    local ok, why = checkpoint:commit(nil, work)
+    return ok and 0 or nil, why
+  end
   local chunk, result, err = chunk_of(self, own, most)
   if not chunk then return result, err end
   own.chunk = chunk
   local raised
-  result, err, raised = self._checkpoint:commit(opening.place(self), work, self, chunk)
+  result, err, raised = checkpoint:commit(opening.place(self), work, self, chunk)
   if not result then return failed(self, own, chunk, err, raised) end
   own.chunk = nil
   local err_of_parked = chunk.entry.error
