@@ -88,8 +88,9 @@ local function sides(wait, each)
   for _, programs in ipairs { 1, 4 } do
     for _, concurrency in ipairs { 1, 8, 64 } do
       local at_once = programs * concurrency
-      local name = ("%d programs, %d coroutines each"):format(programs, concurrency)
-      if programs == 1 then name = ("%d coroutines"):format(concurrency) end
+      local each_has = ("%d coroutine%s"):format(concurrency, concurrency == 1 and "" or "s")
+      local name = ("%d programs, %s each"):format(programs, each_has)
+      if programs == 1 then name = each_has end
       list[#list + 1] = { name, function()
         return rate(programs, concurrency, wait, each(at_once))
       end, most = wait > 0 and at_once / wait or nil }
