@@ -230,10 +230,15 @@ describe("a consumer", function()
     local function refuses(message, options)
       assert.error_matches(function() consumer.new(options) end, message)
     end
-    refuses("forgelog: consumer.new: on_changes must be a function", {})
+    refuses("forgelog: consumer.new: on_changes or on_change must be a function$", {})
     refuses("forgelog: consumer.new: there is no option on_changed$",
       { on_changes = nothing, on_changed = nothing })
-    refuses("start must be one of beginning, now, got \"resync\"",
+    refuses("name must not be empty$", { on_changes = nothing, name = "" })
+    refuses('name must not end like that of a lane, got "a#1/2"; for lanes there is share$',
+      { on_changes = nothing, name = "a#1/2" })
+    refuses("no waiter cqueus: there are poll, cqueues, luv, openresty$",
+      { on_changes = nothing, wait = "cqueus" })
+    refuses('start = "resync" needs on_resync or resync = "backfill"$',
       { on_changes = nothing, start = "resync" })
     refuses("position must be a store", { on_changes = nothing, position = "file" })
     refuses("transaction needs position = consumer.table",

@@ -32,6 +32,11 @@ describe("units", function()
     assert.equal("2,000 changes", units.many(2000, "change"))
   end)
 
+  it("shortens a position to 16 characters", function()
+    assert.equal("1:10@0/154A69012", units.position("1:10@0/154A69012"))
+    assert.equal("1:10@0/154A69...", units.position("1:10@0/154A690123"))
+  end)
+
   it("writes sizes", function()
     for _, case in ipairs({ { 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1.0 kB" },
       { 1536, "1.5 kB" }, { 12.3 * 1024 ^ 2, "12.3 MB" }, { 1024 ^ 3, "1.0 GB" },

@@ -29,6 +29,19 @@ describe("the waiter of a plain script", function()
   end)
 end)
 
+describe("a waiter whose module is missing", function()
+  it("says which module that is, and no more", function()
+    local names, kept = { "luv", "forgelog.wait.luv" }, {}
+    for _, name in ipairs(names) do kept[name], package.loaded[name] = package.loaded[name], nil end
+    package.preload.luv = function() error("module 'luv' not found:\n\tno file './luv.lua'", 0) end
+    local ok, raised = pcall(require "forgelog.wait", "connect", "luv")
+    package.preload.luv = nil
+    for _, name in ipairs(names) do package.loaded[name] = kept[name] end
+    assert.is_false(ok)
+    assert.matches("the waiter luv needs the Lua module luv, which is not installed$", raised)
+  end)
+end)
+
 describe("a log under cqueues", function()
   it("can be polled as it is", function()
     local cqueues = require "cqueues"

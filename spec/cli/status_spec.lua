@@ -166,6 +166,14 @@ describe("forgelog status", function()
     assert.matches("\nfile +0 +0.0 s  keeps its position elsewhere  3 parked\n"
       .. "late +1:12 +8 [^\n]+  3 parked %(2 wait%)\n"
       .. "well +1:12 [^\n]+ saved [%d-]+ [%d:]+\n", shown)
+    assert(log:query([[INSERT INTO forge_change_log_consumers (name, position)
+      SELECT 'late#' || i || '/12', '1:12' FROM generate_series(1, 12) i]]))
+    assert(log:query("UPDATE forge_change_log_consumers SET position = NULL, lanes = 12"
+      .. " WHERE name = 'late'"))
+    shown = status()
+    assert.matches("  keeps its position elsewhere  3 parked\nlate#1/12 .*\nlate#10/12 [^\n]+"
+      .. "\nlate#11/12 [^\n]+\nlate#12/12 [^\n]+\n  late, all lanes: 3 parked %(2 wait%)\n"
+      .. "well ", shown)
     assert(log:query("DROP TABLE forge_change_log_parked"))
     assert.is_nil(status():find("parked", 1, true))
   end)

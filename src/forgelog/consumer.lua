@@ -21,6 +21,8 @@ local consumer = {
   memory = store.memory, file = store.file, table = store.table, shared = store.shared,
 }
 
+local BEGINNING = "0" -- a position
+
 --- Removes a consumer from the table store, with all its lanes, and what is parked for it: an
 -- error, SQLSTATE 55P03, while it runs.
 -- @param log a log
@@ -33,10 +35,11 @@ function consumer.forget(log, name) return claim.forget(log.connection, name) en
 -- kind "gap".
 -- @param log a log
 -- @string name of the consumer
--- @param position a position or a seq
+-- @param position a position or a seq; 0: where what the log still holds begins
 -- @return true, and the position that it had (nil: none); or nil and an error
 function consumer.rewind(log, name, position)
   position = check.position("consumer.rewind", position)
+  if position == BEGINNING then return group.rewind_to_beginning(log.connection, name) end
   local reason, upto = log:gap(position)
   if reason == nil then return nil, upto end
   if reason then
@@ -45,7 +48,7 @@ function consumer.rewind(log, name, position)
     return nil, core.error("gap", message:format(position, reason, tostring(upto)), nil,
       { reason = reason, upto = upto })
   end
-  if core.parse_position(position) == 0 and position ~= "0" then
+  if core.parse_position(position) == 0 then
     position = core.place(position, log.connection:fact("timeline"))
   end
   return group.rewind(log.connection, name, position)

@@ -52,6 +52,11 @@ function units.many(number, word)
   return ("%s %s%s"):format(units.count(number), word, number == 1 and "" or "s")
 end
 
+--- A position in a column of 16 characters: a longer one without its end.
+function units.position(position)
+  return #position > 16 and position:sub(1, 13) .. "..." or position
+end
+
 --- Any text as one word of a shell command, in quotes where it needs them.
 function units.word(text)
   if text:find("^[%w_.][%w_.-]*$") then return text end

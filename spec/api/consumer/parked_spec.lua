@@ -110,7 +110,7 @@ describe("parked changes", function()
     end
     fails("consumer one has no parked change 7", consumer.retry(log, "one", 7))
     fails("consumer one has no parked change 7", consumer.skip(log, "one", 7))
-    fails("consumer one has no parked change -7", consumer.skip(log, "one", -7))
+    fails("consumer one has no parked change r7", consumer.skip(log, "one", -7))
     fails("no consumer named who keeps its position here, and none has parked changes",
       consumer.retry(log, "who"))
     assert.error_matches(function() consumer.skip(log, "one") end, "forgelog: skip: seq must be")
@@ -126,8 +126,8 @@ describe("parked changes", function()
       local is_recent = one.parked_seconds and one.parked_seconds < 5
       assert.equal((one.parked or 0) > 0, is_recent or false)
     end
-    assert.same({ { "one", 4, 2 }, { "one#1/2", nil, nil, "1:0" }, { "one#1/3", nil, nil, "1:0" },
-      { "one#2/2", nil, nil, "1:0" }, { "ones", 0, 0, "1:0" }, { "two", 1, 0, "1:0" } }, found)
+    assert.same({ { "one", 4, 2 }, { "one#1/2", nil, nil, "1:0" }, { "one#2/2", nil, nil, "1:0" },
+      { "one#1/3", nil, nil, "1:0" }, { "ones", 0, 0, "1:0" }, { "two", 1, 0, "1:0" } }, found)
   end)
 
   it("are forgotten with their consumer, also where that has no row", function()

@@ -174,7 +174,7 @@ describe("a consumer's parked changes", function()
     end }
     assert.equal(1, consumer.retry(at.log, "one"))
     until_so(one, function() return rows()[1].attempts == 2 end)
-    assert.equal("the handler, with 1 changes (read by a backfill), raised: worse",
+    assert.equal("the handler, with 1 change (read by a backfill), raised: worse",
       seen.errors[1].err.message)
     fails = false
     assert.equal(1, consumer.retry(at.log, "one"))

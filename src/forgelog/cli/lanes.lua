@@ -15,6 +15,6 @@ return function(context, options)
   if not number or was == number then
     return context.out(("%s has %s\n"):format(name, lanes(was)))
   end
-  local begin = position and "goes on after " .. position or "begins anew"
+  local begin = position and "goes on after " .. units.position(position) or "begins anew"
   context.out(("%s has %s in place of %s, and %s\n"):format(name, lanes(number), lanes(was), begin))
 end

@@ -3,6 +3,7 @@
 local consumer = require "forgelog.consumer"
 local errors = require "forgelog.cli.lib.errors"
 local make_line = require "forgelog.cli.lib.parked_line"
+local parked = require "forgelog.consumer.parked"
 
 local PAGE = 1000 -- of as many changes as are there
 
@@ -22,5 +23,7 @@ return function(context, options)
     end
     context.check_signal()
   until #list < PAGE
-  if after == 0 then context.note("%s has no parked changes", options.name) end
+  if after > 0 then return end
+  errors.must(parked.known(log, options.name))
+  context.note("%s has no parked changes", options.name)
 end

@@ -2,11 +2,19 @@
 -- @module forgelog.cli.rewind
 local consumer = require "forgelog.consumer"
 local errors = require "forgelog.cli.lib.errors"
+local status = require "forgelog.status"
 local stream = require "forgelog.cli.lib.stream"
 local times = require "forgelog.times"
 local units = require "forgelog.units"
 
 local BEGINNING = "0"
+local USAGE = 2 -- exit status
+
+-- Whether a place is a time that has not come yet, by the server's clock.
+local function is_to_come(log, place)
+  local at = type(place) == "table" and place.at
+  return at and at > errors.must(status.clock(log.connection))
+end
 
 -- The position that a place means: see the parser. Raises where it cannot be had.
 local function find(log, place, settle, again)
@@ -30,8 +38,13 @@ end
 --- Moves the consumer.
 -- @param context of `forgelog.cli.lib.context`
 -- @param options `name`, `position` (a place, as the parser has it), `settle`
+-- @return the exit status
 return function(context, options)
   local log, name, settle = context:connect(), options.name, options.settle
+  if is_to_come(log, options.position) then
+    errors.say(("'%s': that is in the future; `now` skips all"):format(options.position.text))
+    return USAGE
+  end
   local again = ("forgelog rewind %s "):format(units.word(name))
   local position = find(log, options.position, settle, again)
   local ok, was = consumer.rewind(log, name, position)

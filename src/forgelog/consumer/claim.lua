@@ -126,7 +126,7 @@ function claim.forget(conn, name)
   if not own then return nil, err end
   if own.renew then return group.forget(conn, name) end
   ok, err = own:take(conn)
-  if not ok then return nil, err end
+  if not ok then return nil, group.running(name, err) end
   local rows
   rows, err = conn:run("consumer.forget", name)
   own:release(conn)

@@ -2,6 +2,7 @@
 -- says what the consumer does about it.
 -- @module forgelog.consumer.failure
 local core = require "forgelog.core"
+local units = require "forgelog.units"
 
 local failure = {}
 
@@ -46,7 +47,7 @@ end
 function failure.of_handler(raised, changes)
   local first, last = changes[1].seq, changes[#changes].seq
   local which = first and ("seq %d to %d"):format(first, last) or "read by a backfill"
-  local who = ("the handler, with %d changes (%s),"):format(#changes, which)
+  local who = ("the handler, with %s (%s),"):format(units.many(#changes, "change"), which)
   return failure.raised(who, raised, { first_seq = first, last_seq = last, changes = #changes })
 end
 

@@ -13,6 +13,7 @@ local make_pace = require "forgelog.consumer.filling.pace"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
 local start = require "forgelog.consumer.filling.start"
+local units = require "forgelog.units"
 
 local filling = {}
 
@@ -179,7 +180,7 @@ end
 -- the one that fails, which is parked in the end.
 local function not_handled(self, own, chunk, err)
   local entry, attempts = chunk.entry, self._options.attempts
-  local rows = chunk.told and "that it is to be read anew" or ("%d rows"):format(#chunk.own)
+  local rows = chunk.told and "that it is to be read anew" or units.many(#chunk.own, "row")
   err = failure.raised(("the handler, with %s of %s,"):format(rows, entry.table_name), err,
     { changes = #chunk.own, table = entry.table_name })
   if not attempts or chunk.told then return put_off(self, entry, err, self._options) end

@@ -32,13 +32,24 @@ local function find(conn)
   return nil, group.no_leases()
 end
 
+--- The error of what takes that a consumer does not run.
+-- @string name of the consumer
+-- @param err what taking its lease, or its lock, has failed with
+-- @return an error, SQLSTATE 55P03, code "name_taken" while the consumer runs; or else `err`
+function group.running(name, err)
+  if err.code ~= "name_taken" then return err end
+  local message = "consumer %s is running%s; stop all its programs first; a pause is not enough"
+  return core.error("query", message:format(name, err.who), err.sqlstate,
+    { code = err.code, pid = err.pid, who = err.who })
+end
+
 -- Takes the leases of all rows of a consumer.
 local function take(conn, name, rows)
   for _, row in ipairs(rows) do
     local own = lease.new(row.name, nil, false)
     if row.lanes > 1 then own:of(name, row.lanes) end
     local ok, err = own:take(conn)
-    if not ok then return nil, err end
+    if not ok then return nil, group.running(name, err) end
   end
   return true
 end
@@ -116,6 +127,19 @@ end
 -- @string position text
 -- @return true and the position that it had (nil: none); or nil and an error
 function group.rewind(conn, name, position) return held(conn, name, rewind, position) end
+
+--- Moves a consumer to the beginning of what the log still holds. What is trimmed from then on is a
+-- gap to it.
+-- @param conn the connection
+-- @string name of the consumer
+-- @return true and the position that it had (nil: none); or nil and an error
+function group.rewind_to_beginning(conn, name)
+  local ok, err = conn:locate()
+  if ok then ok, err = conn:seqs() end
+  if not ok then return nil, err end
+  local beginning = core.position_text(conn:fact("timeline"), conn:fact("empty_to"))
+  return group.rewind(conn, name, beginning)
+end
 
 local function lanes(conn, name, rows, count)
   if rows[1].lanes == count then return count, common(rows) end

@@ -31,7 +31,7 @@ end
 --- The error of a name that another one has.
 -- @string name of the consumer
 -- @param holder `pid`, `application_name`, `started`, `seconds`, as far as they are known; or nil
--- @return an error, SQLSTATE 55P03, code "name_taken"
+-- @return an error, SQLSTATE 55P03, code "name_taken"; `who` is the end of its message, in brackets
 function lease.taken(name, holder)
   local about = {}
   if holder and holder.pid then about[1] = ("pid %d"):format(holder.pid) end
@@ -43,10 +43,9 @@ function lease.taken(name, holder)
   if holder and holder.seconds and not holder.pid then
     about[#about + 1] = ("for %.0f more seconds"):format(math.max(holder.seconds, 0))
   end
-  local message = ("another consumer named %s is running%s"):format(name,
-    about[1] and (" (%s)"):format(table.concat(about, ", ")) or "")
-  return core.error("query", message, "55P03",
-    { code = "name_taken", pid = holder and holder.pid })
+  local who = about[1] and (" (%s)"):format(table.concat(about, ", ")) or ""
+  return core.error("query", ("another consumer named %s is running%s"):format(name, who), "55P03",
+    { code = "name_taken", pid = holder and holder.pid, who = who })
 end
 
 -- Runs a statement about it. What the answer says was so when it was asked for: this program may

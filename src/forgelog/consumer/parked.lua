@@ -5,6 +5,7 @@
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
+local row_names = require "forgelog.consumer.rows"
 local rows = require "forgelog.consumer.parking.rows"
 
 local parked = {}
@@ -28,8 +29,22 @@ local function checked_seq(where, seq)
   return seq
 end
 
-local function none(message, ...)
-  return nil, core.error("query", message:format(...), nil, { code = "no_parked" })
+--- A seq as a command line takes it: what a backfill has read has none, and is r and its `id`.
+-- @param seq as of an entry
+-- @treturn string
+function parked.label(seq)
+  local text = type(seq) == "number" and ("%d"):format(seq) or seq
+  return (text:gsub("^%-", "r"))
+end
+
+local function no_consumer(name)
+  local message = "no consumer named %s keeps its position here, and none has parked changes"
+  return nil, core.error("query", message:format(name), nil, { code = "no_parked" })
+end
+
+local function no_change(name, seq)
+  local message = ("consumer %s has no parked change %s"):format(name, parked.label(seq))
+  return nil, core.error("query", message, nil, { code = "no_parked" })
 end
 
 --- See `forgelog.consumer.parked`.
@@ -38,6 +53,18 @@ function parked.list(log, name, opts)
   local conn, err = opened("parked", log, name, "r")
   if not conn then return nil, err end
   return rows.entries(conn, "list", name, opts.after or 0, opts.limit)
+end
+
+--- Whether a consumer of which nothing is parked keeps its position in the log, as far as this role
+-- may see.
+-- @param log a log
+-- @string name of the consumer
+-- @return true; or nil and an error, code "no_parked"
+function parked.known(log, name)
+  local found, err = log.connection:run("lanes.count", name)
+  if found and not found[1] then return no_consumer(name) end
+  if not found and err.sqlstate ~= NO_RIGHT then return nil, err end
+  return true
 end
 
 --- See `forgelog.consumer.retry`.
@@ -49,12 +76,12 @@ function parked.retry(log, name, seq)
   if seq ~= nil then
     found, err = rows.run(conn, "retry", name, seq)
     if found and found[1].parked == 0 then
-      return none("consumer %s has no parked change %s", name, tostring(seq))
+      return no_change(name, seq)
     end
   else
     found, err = rows.run(conn, "retry_all", name)
     if found and found[1].parked == 0 and not found[1].known then
-      return none("no consumer named %s keeps its position here, and none has parked changes", name)
+      return no_consumer(name)
     end
   end
   if not found then return nil, err end
@@ -70,7 +97,7 @@ function parked.skip(log, name, seq)
   list, err = rows.entries(conn, "skip", name, seq)
   if not list then return nil, err end
   if list[1] then return list[1] end
-  return none("consumer %s has no parked change %s", name, tostring(seq))
+  return no_change(name, seq)
 end
 
 -- How many changes of each consumer are parked, by its name: rows of sql/parked/counts.sql; none
@@ -105,7 +132,7 @@ function parked.add(conn, list)
   local by_name, err = counts(conn)
   if not by_name then return nil, err end
   for _, one in ipairs(list) do
-    if not one.name:find("#%d+/%d+$") then set(one, by_name[one.name]) end
+    if not select(2, row_names.split(one.name)) then set(one, by_name[one.name]) end
     by_name[one.name] = nil
   end
   if not next(by_name) then return true end
@@ -115,7 +142,7 @@ function parked.add(conn, list)
     set(one, found)
     list[#list + 1] = one
   end
-  table.sort(list, function(one, other) return one.name < other.name end)
+  row_names.sort(list)
   return true
 end
 

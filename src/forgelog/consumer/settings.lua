@@ -4,6 +4,7 @@ local check = require "forgelog.connection.options"
 local crew = require "forgelog.consumer.crew"
 local find_waiter = require "forgelog.wait"
 local lanes = require "forgelog.consumer.lanes"
+local rows = require "forgelog.consumer.rows"
 local states = require "forgelog.consumer.states"
 local store = require "forgelog.store"
 
@@ -47,6 +48,33 @@ local function checked_store(options)
   return chosen
 end
 
+local function check_name(name)
+  if name == "" then check.misuse(WHERE, "name must not be empty") end
+  if name and select(2, rows.split(name)) then
+    local message = "name must not end like that of a lane, got %q; for lanes there is share"
+    check.misuse(WHERE, message:format(name))
+  end
+end
+
+-- Where it may begin that has no saved position: the default first.
+local function checked_start(options)
+  local may_resync = options.on_resync or options.resync
+  if options.start == "resync" and not may_resync then
+    check.misuse(WHERE, 'start = "resync" needs on_resync or resync = "backfill"')
+  end
+  local starts = { "beginning", "now" }
+  table.insert(starts, may_resync and 1 or 3, "resync")
+  return one_of(options, "start", starts)
+end
+
+local function check_handler(options)
+  if options.on_change and options.on_changes then
+    check.misuse(WHERE, "on_change and on_changes exclude each other")
+  elseif not (options.on_change or options.on_changes) then
+    check.misuse(WHERE, "on_changes or on_change must be a function")
+  end
+end
+
 local function check_parking(options)
   one_of(options, "park", { "key", "change" })
   local asks = options.attempts and "attempts" or options.park and "park" or options.on_park
@@ -69,20 +97,15 @@ end
 -- @return what follows from them, as fields of a consumer
 return function(options)
   options = check.wanted(WHERE, check.options(WHERE, options, known))
-  if not options.on_change then
-    check.argument(WHERE, "on_changes", options.on_changes, "function")
-  elseif options.on_changes then
-    check.misuse(WHERE, "on_change and on_changes exclude each other")
-  end
+  check_handler(options)
+  check_name(options.name)
   check_parking(options)
   check_resync(options)
   if options.lease == 0 then check.misuse(WHERE, "lease must be more than 0 seconds") end
   local own = { _options = options, _store = checked_store(options),
     _waiter = find_waiter(WHERE, options.wait) }
   own._concurrent = crew.is_wanted(options, own._waiter)
-  local starts = { "beginning", "now" }
-  if options.on_resync or options.resync then table.insert(starts, 1, "resync") end
-  own._start = one_of(options, "start", starts)
+  own._start = checked_start(options)
   own._refuse = one_of(options, "exclusive", { "wait", "refuse" }) == "refuse"
   own._lane = lanes.parse(options.share, options.name)
   if own._lane and not own._store.transactional then

@@ -2,6 +2,7 @@
 -- @module forgelog.cli.lib.overview
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
+local rows = require "forgelog.consumer.rows"
 local terminal = require "forgelog.cli.lib.terminal"
 local units = require "forgelog.units"
 
@@ -80,6 +81,26 @@ local function parked_of(context, consumer)
     waiting > 0 and (" (%s wait)"):format(number(waiting)) or ""))
 end
 
+-- What is parked of a consumer stands under its name, whatever the lane: it is shown below the last
+-- of its lanes. Returns the other consumers, and what is to be shown below which of them.
+local function with_lanes(consumers)
+  local last, list, below = {}, {}, {}
+  for _, one in ipairs(consumers) do
+    local name, lane = rows.split(one.name)
+    if lane then last[name] = one end
+  end
+  for _, one in ipairs(consumers) do
+    local lane = not one.position and last[one.name]
+    if lane then below[lane] = one else list[#list + 1] = one end
+  end
+  return list, below
+end
+
+local function parked_of_lanes(context, consumer)
+  return ("  %s, all lanes:%s"):format(terminal.safe(consumer.name), parked_of(context, consumer)
+    :gsub("  ", " ", 1))
+end
+
 -- A table that a consumer reads from end to end.
 local function backfill_of(context, one)
   local parts = { ("reading %s: %s"):format(terminal.safe(one.table), number(one.rows)) }
@@ -105,15 +126,15 @@ local function add_consumers(context, now, lines, sparks)
   local format = "%-20s  %-16s  %10s  %10s  %s"
   local head = format:format("consumer", "position", "behind", "for", "state")
   lines[#lines + 1] = context.color("bold", head)
-  for _, one in ipairs(now.consumers) do
-    local position = one.position or ""
-    if #position > 16 then position = position:sub(1, 13) .. "..." end
+  local list, of_lanes = with_lanes(now.consumers)
+  for _, one in ipairs(list) do
     local state = state_of(context, one) .. parked_of(context, one) .. (sparks[one.name] or "")
-    lines[#lines + 1] = format:format(terminal.safe(one.name), position, number(one.lag_changes),
-      units.duration(one.lag_seconds), state)
+    lines[#lines + 1] = format:format(terminal.safe(one.name), units.position(one.position or ""),
+      number(one.lag_changes), units.duration(one.lag_seconds), state)
     for _, backfill in ipairs(one.backfills or {}) do
       lines[#lines + 1] = backfill_of(context, backfill)
     end
+    if of_lanes[one] then lines[#lines + 1] = parked_of_lanes(context, of_lanes[one]) end
   end
 end
 

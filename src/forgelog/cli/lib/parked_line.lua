@@ -3,13 +3,8 @@
 local fields = require "forgelog.cli.lib.fields"
 local json = require "forgelog.cli.lib.json"
 local make_line = require "forgelog.cli.lib.format"
+local parked = require "forgelog.consumer.parked"
 local terminal = require "forgelog.cli.lib.terminal"
-
--- How a command line names it: what begins with a hyphen would be an option.
-local function label(seq)
-  local text = type(seq) == "number" and ("%d"):format(seq) or seq
-  return (text:gsub("^%-", "r"))
-end
 
 local TEXT = "%8s  %-19s  %-8s  %-20s  %-12s  %8s  %s"
 
@@ -23,7 +18,7 @@ local function as_text(paint)
   local head = TEXT:format("seq", "parked", "op", "table", "row", "attempts", "error")
   return function(entry)
     local change = entry.change
-    local line = TEXT:format(label(entry.seq),
+    local line = TEXT:format(parked.label(entry.seq),
       os.date("%Y-%m-%d %H:%M:%S", math.floor(entry.parked_at)), terminal.safe(change.op),
       terminal.safe(change.table_name), terminal.safe(change.row_id or ""), entry.attempts,
       reason(entry, paint))
@@ -46,7 +41,7 @@ end
 local function as_tsv()
   return function(entry)
     local change = entry.change
-    return table.concat({ label(entry.seq), fields.tsv_text(change.table_name),
+    return table.concat({ parked.label(entry.seq), fields.tsv_text(change.table_name),
       fields.tsv_text(change.op), fields.tsv_text(change.row_id), ("%d"):format(entry.attempts),
       fields.iso(entry.parked_at), fields.tsv_text(entry.error), entry.waits and "t" or "f" },
       "\t") .. "\n"
