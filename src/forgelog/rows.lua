@@ -36,6 +36,13 @@ end
 -- @return a list of texts (nil for nil); or nil and an error, code "bad_key"
 function rows.key(s, after) return source.key_of(s, after) end
 
+--- The error for what is no key of a table.
+-- @tparam table s of `source`
+-- @param after as of `key`
+-- @string[opt] sqlstate
+-- @return an error, code "bad_key"
+function rows.no_key(s, after, sqlstate) return source.no_key(s, after, sqlstate) end
+
 --- What a table's key is, as text: a key of before is a place in its order as long as this stays
 -- the same.
 -- @tparam table s of `source`

@@ -256,6 +256,10 @@ describe("a backfill", function()
       { code("one", "itm"), code("one", "item", { from = "x" }),
         code("one", "item", { from = { "1", "2" } }), code("one", "item", { pause = true }),
         code("one", "item", { cancel = true }), code("one", "itm", { cancel = true }) })
+    must(log, "CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)")
+    assert.equal("not_watched", code("one", "other"))
+    assert.equal("consumer.backfill: the key of item has the columns (id); x is none",
+      select(2, consumer.backfill(log, "one", "item", { from = "x" })).message)
     assert.equal(0, #at:left())
     assert.has_error(function() consumer.backfill(log, "one", "item", { from = "1", pause = true })
     end)

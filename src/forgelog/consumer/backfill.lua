@@ -22,8 +22,13 @@ local function place_of(conn, s, from)
   local found
   found, err = rows.chunk(conn, s, key, 1)
   if found or (err.sqlstate or ""):sub(1, 2) ~= "22" then return key end
-  return nil, core.error("schema", ("%s: %s"):format(WHERE, err.message), err.sqlstate,
-    { code = "bad_key" })
+  return nil, rows.no_key(s, from, err.sqlstate)
+end
+
+-- Rows of a table that nobody watches would be read, and what becomes of them would not be seen.
+local function watched(conn, s)
+  local found, err = names.resolve(conn, WHERE, { tables = { s.name } }, {})
+  return found and s, err
 end
 
 local function ask(conn, name, table, from)
@@ -32,6 +37,7 @@ local function ask(conn, name, table, from)
   if s and s.speaker ~= s.oid then -- a partition: the log knows the table above it only
     s, err = rows.source(conn, WHERE, table, nil, s.speaker)
   end
+  if s then s, err = watched(conn, s) end
   if s then key, err = place_of(conn, s, from) end
   if err then return nil, err end
   local asked
