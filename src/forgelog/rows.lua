@@ -25,7 +25,7 @@ local TRIES = 5 -- a table that is altered each time it is read is altered by wh
 -- the primary key; nil: it has none, and can only be read whole), `types` (list of their types as
 -- SQL), `keep` (list of columns; nil: none); or nil and an error of kind "schema", code "no_table",
 -- "not_a_table", "no_column", "row_security" (rows may be hidden from this role), "unsafe_key" (its
--- key has checks that would run with this role's rights)
+-- key has checks that would run with this role's rights, or an index without an order)
 function rows.source(conn, where, name, keep, oid)
   return source.find(conn, where, name, keep, oid)
 end

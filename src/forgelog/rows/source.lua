@@ -90,7 +90,10 @@ local function obstacle(s, rows)
       s.where, first.quoted)
   end
   for _, row in ipairs(rows) do
-    if row.checked then
+    if row.place and not row.greater then
+      return failure("unsafe_key", nil, "%s: the primary key of %s has an index that is none of "
+        .. "type btree, so that it has no order to read rows in", s.where, first.name)
+    elseif row.checked then
       return failure("unsafe_key", nil, "%s: the type of column %s of the key of %s has a domain "
         .. "within it, whose checks would run with the rights of this role", s.where, row.column,
         first.name)
