@@ -256,6 +256,18 @@ describe("rows", function()
     guarded:close()
   end)
 
+  it("are refused where the index of the key has no order", function()
+    local later = must(log, "SELECT current_setting('server_version_num')::int >= 180000 AS is")
+    if not later[1].is then return end
+    must(log, [[CREATE EXTENSION btree_gist SCHEMA s; SET search_path = public, s;
+      CREATE TABLE s.t (id int, during tstzrange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
+      INSERT INTO s.t VALUES (1, '[2001-02-03,2001-02-04)'), (1, '[2001-02-05,)')]])
+    local err = failure("s.t", { chunk = 1 })
+    assert.equal("unsafe_key", err.code)
+    assert.equal("rows: the primary key of s.t has an index that is none of type btree, so that it "
+      .. "has no order to read rows in", err.message)
+  end)
+
   it("raise errors that say what is wrong", function()
     must(log, [[CREATE TABLE s.t (a int, b int, PRIMARY KEY (a, b)); INSERT INTO s.t VALUES (1, 2);
       CREATE VIEW s.w AS SELECT 1 AS a; CREATE MATERIALIZED VIEW s.m AS SELECT 1 AS a]])
@@ -270,7 +282,7 @@ describe("rows", function()
     assert.same({ "no_column", "42703" }, { err.code, err.sqlstate })
     err = failure("s.t", { after = { "1" } })
     assert.equal("bad_key", err.code)
-    assert.equal("rows: the key of s.t has the columns (a, b); a list of 1 is none", err.message)
+    assert.equal("rows: the key of s.t has the columns (a, b); {1} is none", err.message)
     err = failure("s.t", { after = "1" })
     assert.equal("rows: the key of s.t has the columns (a, b); 1 is none", err.message)
     assert.equal("22P02", failure("s.t", { after = { "1", "x" } }).sqlstate)

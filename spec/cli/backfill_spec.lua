@@ -83,6 +83,7 @@ describe("forgelog backfill", function()
     asks("^mailer reads orders no more\n$", "--cancel")
     assert.is_nil(command.says(db, "", "status"):find("reading"))
     assert(log:query("CREATE TABLE bare (n int)"))
+    assert(log:watch("bare"))
     command.says(db, "^bare has no primary key: mailer is told once to read it whole\n$",
       "backfill mailer --table bare")
     command.says(db, "\n  reading bare whole: no primary key, not begun\n", "status")
@@ -93,7 +94,10 @@ describe("forgelog backfill", function()
     assert(log:query("INSERT INTO forge_change_log_consumers (name, position) "
       .. "VALUES ('mailer', '1:0')"))
     command.fails(db, 1, "is orders meant%?", "backfill mailer --table order")
-    command.fails(db, 1, "invalid input syntax", "backfill mailer --table orders --from x")
+    command.fails(db, 1, "the key of orders has the columns %(id%); x is none",
+      "backfill mailer --table orders --from x")
+    assert(log:query("CREATE TABLE other (id int PRIMARY KEY)"))
+    command.fails(db, 1, "table other is not watched", "backfill mailer --table other")
     command.fails(db, 1, "consumer mailer is not reading orders",
       "backfill mailer --table orders --cancel")
     command.fails(db, 2, "", "backfill mailer --table orders --pause --resume")

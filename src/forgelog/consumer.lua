@@ -127,7 +127,8 @@ consumer.skip = parked.skip
 -- (true: it is read no more)
 -- @return true, and what is read: `table` (its name in the log), `estimate` (rows that there may
 -- be), `whole` (it has no primary key); or nil and an error, code "no_consumer", "no_table",
--- "bad_key" (`from` is no key of the table), "no_backfill" (there is nothing to pause or cancel)
+-- "not_watched" (of its rows no later change would be seen), "bad_key" (`from` is no key of the
+-- table), "no_backfill" (there is nothing to pause or cancel)
 consumer.backfill = backfill.ask
 
 local Consumer = {}

@@ -278,14 +278,16 @@ delegate("rows", "rows")
 -- @function Log:status
 delegate("status", "status")
 --- Waits until a consumer of the table store, in all its lanes, has had all that was committed
--- before the call. What it does not follow counts when it has saved that it is past it, seconds
+-- before the call, and has read the tables that it was to read from end to end; those that are
+-- paused are left out. What it does not follow counts when it has saved that it is past it, seconds
 -- later.
 -- @function Log:caught_up
 -- @string name of the consumer
 -- @number[opt] timeout seconds; nil: as long as it takes
 -- @return true; or nil and an error: kind "timeout", code "behind" (`behind`: a list of `name`,
--- that of a lane, and `changes`), kind "gap" where the consumer must resync, kind "schema", code
--- "no_consumer" where none of that name has saved a position here
+-- that of a lane, `changes`, and `reading`, a table that it has still to read), kind "gap" where
+-- the consumer must resync, kind "schema", code "no_consumer" where none of that name has saved a
+-- position here
 delegate("consumer.caught_up", "caught_up")
 --- What makes the promise fail or the feed slow: see `forgelog.doctor`.
 -- @function Log:diagnose

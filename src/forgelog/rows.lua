@@ -25,7 +25,7 @@ local TRIES = 5 -- a table that is altered each time it is read is altered by wh
 -- the primary key; nil: it has none, and can only be read whole), `types` (list of their types as
 -- SQL), `keep` (list of columns; nil: none); or nil and an error of kind "schema", code "no_table",
 -- "not_a_table", "no_column", "row_security" (rows may be hidden from this role), "unsafe_key" (its
--- key has checks that would run with this role's rights)
+-- key has checks that would run with this role's rights, or an index without an order)
 function rows.source(conn, where, name, keep, oid)
   return source.find(conn, where, name, keep, oid)
 end
@@ -35,6 +35,13 @@ end
 -- @param after a row_id, a list of texts such as `forgelog.key` gives, or nil
 -- @return a list of texts (nil for nil); or nil and an error, code "bad_key"
 function rows.key(s, after) return source.key_of(s, after) end
+
+--- The error for what is no key of a table.
+-- @tparam table s of `source`
+-- @param after as of `key`
+-- @string[opt] sqlstate
+-- @return an error, code "bad_key"
+function rows.no_key(s, after, sqlstate) return source.no_key(s, after, sqlstate) end
 
 --- What a table's key is, as text: a key of before is a place in its order as long as this stays
 -- the same.

@@ -4,8 +4,12 @@ local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local copies = require "support.copies"
 local logs = require "support.logs"
+local loops = require "support.loops"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
+-- A loop in which several changes can be handled at a time.
+local BESIDE = rawget(_G, "jit") and "luv" or _VERSION ~= "Lua 5.1" and "cqueues"
+
 local must, settle = logs.must, consumers.settle
 
 describe("a backfill", function()
@@ -46,6 +50,36 @@ describe("a backfill", function()
       local again, later = at:copier { resync = "backfill", transaction = transaction }
       settle(again)
       assert.same({ 0, 1, 0 }, { later.READ, later.INSERT, seen.READ - reads })
+    end)
+  end
+
+  -- The log says no more of it than that the watched table was truncated.
+  for _, concurrency in ipairs { 1, BESIDE and 2 or nil } do
+    it(("reads a table of which a partition was truncated, with concurrency = %d"):format(
+        concurrency), function()
+      must(log, [[DROP TABLE item;
+        CREATE TABLE item (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
+        CREATE TABLE low PARTITION OF item FOR VALUES FROM (0) TO (100);
+        CREATE TABLE high PARTITION OF item FOR VALUES FROM (100) TO (1000)]])
+      assert(log:watch("item"))
+      at:fill(1, 300)
+      loops[concurrency > 1 and BESIDE or "poll"](function()
+        local one = at:copier { resync = "backfill", concurrency = concurrency,
+          wait = concurrency > 1 and BESIDE or nil, on_changes = false,
+          on_change = function(change, own) copies.copy({ change }, own) end }
+        local deadline = logs.now() + 20
+        local function copied(count)
+          repeat one:step(0.1)
+            local seen = at:compare()
+            local ended = seen[1] == count and seen[2] + seen[3] + #at:left() == 0
+          until ended or logs.now() > deadline
+          assert.same({ count, 0, 0 }, at:compare())
+        end
+        copied(300)
+        must(log, "TRUNCATE low")
+        copied(201)
+        one:close()
+      end)
     end)
   end
 
@@ -222,6 +256,10 @@ describe("a backfill", function()
       { code("one", "itm"), code("one", "item", { from = "x" }),
         code("one", "item", { from = { "1", "2" } }), code("one", "item", { pause = true }),
         code("one", "item", { cancel = true }), code("one", "itm", { cancel = true }) })
+    must(log, "CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)")
+    assert.equal("not_watched", code("one", "other"))
+    assert.equal("consumer.backfill: the key of item has the columns (id); x is none",
+      select(2, consumer.backfill(log, "one", "item", { from = "x" })).message)
     assert.equal(0, #at:left())
     assert.has_error(function() consumer.backfill(log, "one", "item", { from = "1", pause = true })
     end)

@@ -118,6 +118,31 @@ describe("caught_up", function()
     assert.equal("timeout behind one#1/4 ? one#2/4 ? one#3/4 ? one#4/4 ?", (behind("one")))
   end)
 
+  it("waits until tables are read, those aside that are paused", function()
+    logs.fill(log, 20)
+    consume({ start = "now", on_changes = function() end })
+    one:step(1)
+    assert.is_true(log:caught_up("one", 30))
+    assert(consumer.backfill(log, "one", "item"))
+    local working = meanwhile
+    meanwhile = nil
+    assert.same({ "timeout behind one 0",
+      "consumer one has not caught up in time: one is reading item" }, { behind("one") })
+    assert.equal("item", select(2, log:caught_up("one", 0)).behind[1].reading)
+    logs.fill(log, 2)
+    assert.matches("one is behind by 2 changes and is reading item$",
+      select(2, behind("one", 0.05)))
+    meanwhile = working
+    assert.is_true(log:caught_up("one", 30))
+    assert.equal(0, #must(log, "SELECT FROM forge_change_log_backfills"))
+    meanwhile = nil
+    assert(consumer.backfill(log, "one", "item"))
+    assert(consumer.backfill(log, "one", "item", { pause = true }))
+    assert.is_true(log:caught_up("one", 0))
+    must(log, "DROP TABLE forge_change_log_backfills")
+    assert.is_true(log:caught_up("one", 0))
+  end)
+
   it("waits for a consumer, and for nothing else", function()
     consume()
     logs.fill(log, 30)

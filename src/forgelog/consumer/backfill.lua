@@ -22,8 +22,13 @@ local function place_of(conn, s, from)
   local found
   found, err = rows.chunk(conn, s, key, 1)
   if found or (err.sqlstate or ""):sub(1, 2) ~= "22" then return key end
-  return nil, core.error("schema", ("%s: %s"):format(WHERE, err.message), err.sqlstate,
-    { code = "bad_key" })
+  return nil, rows.no_key(s, from, err.sqlstate)
+end
+
+-- Rows of a table that nobody watches would be read, and what becomes of them would not be seen.
+local function watched(conn, s)
+  local found, err = names.resolve(conn, WHERE, { tables = { s.name } }, {})
+  return found and s, err
 end
 
 local function ask(conn, name, table, from)
@@ -32,6 +37,7 @@ local function ask(conn, name, table, from)
   if s and s.speaker ~= s.oid then -- a partition: the log knows the table above it only
     s, err = rows.source(conn, WHERE, table, nil, s.speaker)
   end
+  if s then s, err = watched(conn, s) end
   if s then key, err = place_of(conn, s, from) end
   if err then return nil, err end
   local asked
@@ -77,22 +83,30 @@ function backfill.ask(log, name, table, opts)
   return ask(conn, name, table, opts.from)
 end
 
---- Adds to consumers which tables each reads, as `backfills`.
+--- Whether the log has a place for what consumers are to read, which this role sees all of.
 -- @param conn the connection
--- @tparam table list the consumers as of `status`
--- @return true; or nil and an error, SQLSTATE 42501 where this role may not read them
-function backfill.add(conn, list)
+-- @return a boolean; or nil and an error, SQLSTATE 42501 where this role may not read it
+function backfill.there(conn)
   local found, err = conn:run("backfills.may_read")
   if not found then return nil, err end
-  if not found[1].there then return true end
+  if not found[1].there then return false end
   if not found[1].may then
     local message = "permission denied for table forge_change_log_backfills"
     return nil, core.error("query", message, NO_RIGHT)
   end
-  local ok
-  ok, err = hidden(conn, "forge_change_log_backfills", "r")
-  if ok then found, err = conn:run("backfills.status") end
-  if not (ok and found) then return nil, err end
+  return hidden(conn, "forge_change_log_backfills", "r")
+end
+
+--- Adds to consumers which tables each reads, as `backfills`.
+-- @param conn the connection
+-- @tparam table list the consumers as of `status`
+-- @return true; or nil and an error, as of `there`
+function backfill.add(conn, list)
+  local there, err = backfill.there(conn)
+  if not there then return there == false or nil, err end
+  local found
+  found, err = conn:run("backfills.status")
+  if not found then return nil, err end
   local by_name = {}
   for _, one in ipairs(list) do by_name[one.name], one.backfills = one, {} end
   for _, row in ipairs(found) do

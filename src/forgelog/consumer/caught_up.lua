@@ -1,6 +1,7 @@
 --- Waiting until a consumer has had all that was committed before: for tests, and for scripts that
 -- deploy. It looks at the positions that the consumer saves, so it may run in any program.
 -- @module forgelog.consumer.caught_up
+local backfill = require "forgelog.consumer.backfill"
 local backoff = require "forgelog.connection.backoff"
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
@@ -34,15 +35,34 @@ local function all_rows(name, found)
   return list
 end
 
+-- Adds to rows which table each has to read still, as `reading`. It is asked after the positions:
+-- what they are past has been asked for by then.
+local function add_reading(conn, name, rows)
+  local there, err = backfill.there(conn)
+  if not there then return there == false or nil, err end
+  local found
+  found, err = conn:run("backfills.reading", name)
+  if not found then return nil, err end
+  local tables = {}
+  for _, one in ipairs(found) do
+    tables[one.consumer] = tables[one.consumer] or one.table_name
+  end
+  for _, row in ipairs(rows) do row.reading = tables[row.name] end
+  return true
+end
+
 -- The rows, and a text that differs once one of them has moved or a trim has taken place.
 local function look(conn, name)
   local found, err = conn:run("consumer.standing", name)
   if not found then return nil, err end
-  local rows
+  local rows, ok
   rows, err = all_rows(name, found)
-  if not rows then return nil, err end
+  if rows then ok, err = add_reading(conn, name, rows) end
+  if not ok then return nil, err end
   local words = { found[1].trimmed_to or "" }
-  for _, row in ipairs(rows) do words[#words + 1] = row.name .. " " .. (row.position or "") end
+  for _, row in ipairs(rows) do
+    words[#words + 1] = ("%s %s %s"):format(row.name, row.position or "", row.reading or "")
+  end
   return rows, table.concat(words, "\n")
 end
 
@@ -67,7 +87,7 @@ local function find_behind(conn, rows, upto)
       awaits, err = status.awaits(conn, row, upto)
     end
     if err then return nil, err end
-    if awaits then behind[#behind + 1] = row end
+    if awaits or row.reading then behind[#behind + 1] = row end
   end
   local ok, err = conn:seqs()
   if not ok then return nil, err end
@@ -79,19 +99,28 @@ local function find_behind(conn, rows, upto)
   return behind
 end
 
--- The error of a wait that is over: who is behind, and by how many changes.
+-- What a row lacks, in words.
+local function lacks(row, changes)
+  local words = {}
+  if not row.position then
+    words[1] = "has saved no position"
+  elseif changes > 0 or not row.reading then
+    words[1] = ("is behind by %s%s"):format(changes > status.COUNTED_LAG and "more than " or "",
+      units.many(math.min(changes, status.COUNTED_LAG), "change"))
+  end
+  if row.reading then words[#words + 1] = "is reading " .. row.reading end
+  return row.name .. " " .. table.concat(words, " and ")
+end
+
+-- The error of a wait that is over: who is behind, by how many changes, and what it is reading.
 local function late(conn, name, behind, upto)
   local list, words = {}, {}
   for i, row in ipairs(behind) do
     local changes, err
     if row.position then changes, err = status.behind(conn, row, upto) end
     if err then return err end
-    list[i] = { name = row.name, changes = changes }
-    words[i] = row.name .. " has saved no position"
-    if changes then
-      words[i] = ("%s is behind by %s%s"):format(row.name, changes > status.COUNTED_LAG
-        and "more than " or "", units.many(math.min(changes, status.COUNTED_LAG), "change"))
-    end
+    list[i] = { name = row.name, changes = changes, reading = row.reading }
+    words[i] = lacks(row, changes)
   end
   local message = ("consumer %s has not caught up in time: %s"):format(name,
     table.concat(words, ", "))

@@ -7,6 +7,7 @@ local failure = require "forgelog.consumer.failure"
 local make_keeper = require "forgelog.consumer.keeper"
 local make_slot = require "forgelog.consumer.slot"
 local make_workers = require "forgelog.consumer.workers"
+local order = require "forgelog.consumer.order"
 local parking = require "forgelog.consumer.parking"
 
 local crew = {}
@@ -59,7 +60,7 @@ local function waits(self, slot, change, key)
   return true
 end
 
--- After a table was said to be read anew.
+-- After a change of a whole table.
 local function reload(self, slot, change)
   local ok, raised = slot.log:work(function(_, log)
     self._on_reload(log.connection:limited(self._silence), change)
@@ -76,7 +77,7 @@ local function handle(self, change, slot)
   if key and self._blocked[key] and waits(self, slot, change, key) then return end
   local ok, raised = call(self, slot.log.work, slot.log, options.on_change, change)
   if not ok then error(raised, 0) end
-  if change.op == "RELOAD" and self._on_reload then reload(self, slot, change) end
+  if self._on_reload and order.is_whole(change) then reload(self, slot, change) end
 end
 
 -- Parks a change that has failed too often. Returns whether it could.
@@ -178,8 +179,8 @@ end
 -- @tparam table settings `options` of the consumer, `waiter`, `checkpoint`, `position` (where the
 -- feed begins), `silence` (seconds after which a server that does not answer counts as gone),
 -- `on_error` (as of the consumer), `key_of(change)` (what it is parked under), `on_parked` (called
--- after a change was parked), `on_reload(conn, change)` (called after a change that says that a
--- table is to be read anew; nil: it is not)
+-- after a change was parked), `on_reload(conn, change)` (called after a change of a whole
+-- table; nil: nobody asks for that)
 -- @return a crew
 function crew.new(settings)
   local options, waiter = settings.options, settings.waiter

@@ -90,7 +90,10 @@ local function obstacle(s, rows)
       s.where, first.quoted)
   end
   for _, row in ipairs(rows) do
-    if row.checked then
+    if row.place and not row.greater then
+      return failure("unsafe_key", nil, "%s: the primary key of %s has an index that is none of "
+        .. "type btree, so that it has no order to read rows in", s.where, first.name)
+    elseif row.checked then
       return failure("unsafe_key", nil, "%s: the type of column %s of the key of %s has a domain "
         .. "within it, whose checks would run with the rights of this role", s.where, row.column,
         first.name)
@@ -158,6 +161,13 @@ end
 -- @treturn ?string nil: it has none
 function source.order(s) return order_of(s.columns) end
 
+--- The error for what is no key of a table. (`forgelog.rows.no_key`)
+function source.no_key(s, after, sqlstate)
+  return failure("bad_key", sqlstate, "%s: the key of %s has the columns (%s); %s is none", s.where,
+    s.name, table.concat(s.key, ", "), type(after) == "string" and after
+      or "{" .. table.concat(after, ", ") .. "}")
+end
+
 --- A place in the order of a table's key. (`forgelog.rows.key`)
 function source.key_of(s, after)
   if after == nil then return nil end
@@ -168,8 +178,7 @@ function source.key_of(s, after)
   local key = after
   if type(after) == "string" then key = list_key({ row_id = after, key_cols = #s.key }) end
   if #key == #s.key then return key end
-  return nil, failure("bad_key", nil, "%s: the key of %s has the columns (%s); %s is none", s.where,
-    s.name, table.concat(s.key, ", "), type(after) == "string" and after or "a list of " .. #key)
+  return nil, source.no_key(s, after)
 end
 
 return source

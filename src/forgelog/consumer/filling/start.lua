@@ -7,6 +7,7 @@ local entries = require "forgelog.consumer.filling.entries"
 local inspect = require "forgelog.tables.inspect"
 local names = require "forgelog.tables.names"
 local opening = require "forgelog.consumer.states.opening"
+local order = require "forgelog.consumer.order"
 local uncompiled = require "forgelog.connection.uncompiled"
 
 local start = {}
@@ -54,7 +55,7 @@ function start.all(self, reason)
   self._attended = nil
 end
 
---- Hands changes to the handler. Tables of which one says that they are to be read anew are read
+--- Hands changes to the handler. Tables of which one is a change of the whole table are read anew
 -- from then on, where the option `resync` says so. What fails is raised.
 -- @param self the consumer
 -- @tparam table changes
@@ -66,7 +67,9 @@ function start.hand_out(self, changes)
   end
 end
 
---- Begins what changes ask for that were handled. What fails is raised.
+--- Begins what changes ask for that were handled. What fails is raised. A partition that was
+-- truncated is logged as the watched table above it, which may have other rows: also that is to be
+-- read anew.
 -- @param self the consumer, with the option `resync`
 -- @param conn the connection
 -- @tparam table changes
@@ -75,7 +78,7 @@ function start.reload(self, conn, changes, count)
   local tables = {}
   for i = 1, count do
     local change = changes[i]
-    if change.op == "RELOAD" then
+    if order.is_whole(change) then
       local oid, err = names.table(conn, "consumer", change.table_name)
       if not oid and err.code ~= "no_table" then error(err, 0) end
       tables[#tables + 1] = oid

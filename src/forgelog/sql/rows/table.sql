@@ -5,10 +5,11 @@
 -- role), columns text (those whose values are stored, separated by \001), shape text (see
 -- sql/words/rows_shape.sql), and for each column of the key that its changes have, or once as
 -- NULLs: place int, number int, "column" text, ident text (quoted), type text, type_oid and
--- collation_oid bigint, is_domain boolean, read_as text (the type to read its text as, for a domain
--- the one below it, whose input runs no check), sorted text (its collation; NULL: none), greater
--- and equal text (the operators of its index), checked boolean (there is a domain within
--- that type, whose checks its input runs); no row where the table is gone.
+-- collation_oid bigint, is_domain boolean, read_as text (the type to read its text as, for a
+-- domain the one below it, whose input runs no check), sorted text (its collation; NULL: none),
+-- greater and equal text (the operators of its index; NULL: that is no btree, and has none),
+-- checked boolean (there is a domain within that type, whose checks its input runs); no row where
+-- the table is gone.
 SELECT (SELECT @table_name@
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.oid = s.oid) AS name,
@@ -85,6 +86,7 @@ SELECT (SELECT @table_name@
                                  pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)
                                    AS spelled
                             FROM pg_catalog.pg_opclass h
+                            JOIN pg_catalog.pg_am d ON d.oid = h.opcmethod AND d.amname = 'btree'
                             JOIN pg_catalog.pg_amop m ON m.amopfamily = h.opcfamily
                              AND m.amoplefttype = h.opcintype AND m.amoprighttype = h.opcintype
                             JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr
