@@ -228,6 +228,7 @@ build = {
       ["forgelog.sql.backfills.may"] = "src/forgelog/sql/backfills/may.sql",
       ["forgelog.sql.backfills.may_read"] = "src/forgelog/sql/backfills/may_read.sql",
       ["forgelog.sql.backfills.pause"] = "src/forgelog/sql/backfills/pause.sql",
+      ["forgelog.sql.backfills.reading"] = "src/forgelog/sql/backfills/reading.sql",
       ["forgelog.sql.backfills.save"] = "src/forgelog/sql/backfills/save.sql",
       ["forgelog.sql.backfills.status"] = "src/forgelog/sql/backfills/status.sql",
       ["forgelog.sql.cache.broadcast"] = "src/forgelog/sql/cache/broadcast.sql",
