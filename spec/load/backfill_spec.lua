@@ -17,7 +17,8 @@ package.loaded["forgelog.consumer.filling.pace"] = function(...)
   local pace = make_pace(...)
   local took = pace.took
   function pace.took(self, seconds, count, now)
-    file:write(("%.4f %d\n"):format(seconds, count)):flush()
+    file:write(("%.4f %d\n"):format(seconds, count)) -- in Lua 5.1 it returns no file
+    file:flush()
     return took(self, seconds, count, now)
   end
   return pace
