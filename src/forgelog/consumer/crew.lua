@@ -10,6 +10,8 @@ local make_workers = require "forgelog.consumer.workers"
 local order = require "forgelog.consumer.order"
 local parking = require "forgelog.consumer.parking"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
 local crew = {}
 
 -- Public fields: `workers`, `keeper`.
@@ -30,42 +32,34 @@ local function call(self, f, ...)
   return ok, raised
 end
 
--- Parks a change by the connection of a worker; without an error it waits behind another one of its
--- key. Raises where it cannot.
-local function park(self, slot, change, key, err, failures)
-  local name = self._options.name
+-- Calls f(conn, ...) with the connection of a worker; raises what fails, also where f returns nil
+-- and an error.
+local function ask(self, slot, change, f, ...)
+  local arguments, count, result = { ... }, select("#", ...), nil
   local ok, raised = slot.log:work(function(_, log)
-    local done, why = parking.park(log.connection:limited(self._silence), name, key, change,
-      err and failure.text(err.raised), failures)
-    if not done then error(why, 0) end
+    local why
+    result, why = f(log.connection:limited(self._silence), unpack(arguments, 1, count))
+    if result == nil and why then error(why, 0) end
   end, change)
   if not ok then error(raised, 0) end
+  return result
+end
+
+-- Parks a change; without an error it waits behind another one of its key. Raises where it cannot.
+local function park(self, slot, change, key, err, failures)
+  ask(self, slot, change, parking.park, self._options.name, key, change,
+    err and failure.text(err.raised), failures)
 end
 
 -- Whether a change of a key that was blocked waits behind another one, which is parked still: it is
 -- parked then.
 local function waits(self, slot, change, key)
-  local blocked
-  local ok, raised = slot.log:work(function(_, log)
-    local why
-    blocked, why = parking.keys(log.connection:limited(self._silence), self._options.name, { key })
-    if not blocked then error(why, 0) end
-  end, change)
-  if not ok then error(raised, 0) end
-  if not blocked[key] then
+  if not ask(self, slot, change, parking.keys, self._options.name, { key })[key] then
     self._blocked[key] = nil
     return false
   end
   park(self, slot, change, key)
   return true
-end
-
--- After a change of a whole table.
-local function reload(self, slot, change)
-  local ok, raised = slot.log:work(function(_, log)
-    self._on_reload(log.connection:limited(self._silence), change)
-  end, change)
-  if not ok then error(raised, 0) end
 end
 
 local function handle(self, change, slot)
@@ -77,7 +71,9 @@ local function handle(self, change, slot)
   if key and self._blocked[key] and waits(self, slot, change, key) then return end
   local ok, raised = call(self, slot.log.work, slot.log, options.on_change, change)
   if not ok then error(raised, 0) end
-  if self._on_reload and order.is_whole(change) then reload(self, slot, change) end
+  if self._on_reload and order.is_whole(change) then
+    ask(self, slot, change, self._on_reload, change)
+  end
 end
 
 -- Parks a change that has failed too often. Returns whether it could.

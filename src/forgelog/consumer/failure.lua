@@ -60,7 +60,7 @@ function failure.of_change(raised, change)
   return failure.raised(who, raised, { first_seq = change.seq, last_seq = change.seq, changes = 1 })
 end
 
--- Kinds of errors that no change is to blame for.
+-- Kinds of errors that no change is to blame for, nor a table.
 local PASSING = { connect = true, lost = true, timeout = true, closed = true }
 local READ_ONLY = "25006" -- SQLSTATE: it writes to a standby
 -- Classes of SQLSTATEs that a COMMIT, or a save before it, fails with where the work is to blame:
@@ -68,8 +68,13 @@ local READ_ONLY = "25006" -- SQLSTATE: it writes to a standby
 local BLAMED = { ["22"] = true, ["23"] = true, ["44"] = true, P0 = true }
 local BROKEN = "25P02"
 
+--- Whether an error is the connection's.
+-- @tparam table err
+-- @treturn bool
+function failure.is_of_connection(err) return PASSING[err.kind] or false end
+
 local function passes_by_itself(err)
-  return err.retryable == true or PASSING[err.kind] or err.sqlstate == READ_ONLY or false
+  return err.retryable == true or failure.is_of_connection(err) or err.sqlstate == READ_ONLY
 end
 
 -- Whether an error says nothing of its cause, such as a text that a handler has made of another

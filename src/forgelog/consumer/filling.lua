@@ -12,13 +12,10 @@ local key_of = require "forgelog.key"
 local make_pace = require "forgelog.consumer.filling.pace"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
-local start = require "forgelog.consumer.filling.start"
 local units = require "forgelog.units"
 
 local filling = {}
 
--- Kinds of errors that no table is to blame for.
-local PASSING = { connect = true, lost = true, timeout = true, closed = true }
 -- Seconds between two tries of a table that cannot be read, at first and at most.
 local PAUSES = { backoff = 0.2, backoff_max = 60 }
 local STALE = {} -- raised where an entry is not any more as it was
@@ -39,7 +36,7 @@ end
 
 --- See `forgelog.consumer.chores`.
 function filling.attend(self)
-  local name, old = start.row_name(self), self._filling
+  local name, old = opening.row_name(self), self._filling
   self._filling = nil
   if not name then return true end
   local conn = opening.own(self)
@@ -162,7 +159,7 @@ end
 local function not_read(self, entry, err)
   local conn = opening.own(self)
   local done, why
-  if conn:lost() or PASSING[err.kind] then return nil, err end
+  if conn:lost() or failure.is_of_connection(err) then return nil, err end
   if err.code == "no_table" then
     done, why = entries.save(conn, entry, { over = true })
   elseif err.code == "key_changed" then

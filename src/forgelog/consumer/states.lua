@@ -64,10 +64,7 @@ local function follow(self, position)
   local options, chosen = self._options, {}
   close_feed(self)
   for name in pairs(states.FOLLOWS) do chosen[name] = options[name] end
-  function chosen.on_error(err, attempt)
-    self._last_error = err
-    if options.on_error then options.on_error(err, attempt) end
-  end
+  function chosen.on_error(err, attempt) narrowing.tell(self, err, attempt) end
   self._checkpoint:rest()
   self._feed = self._log:follow(position, chosen)
   self._position, self._batches = self._feed:position(), nil -- a chore saves it with its work

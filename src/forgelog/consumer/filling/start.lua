@@ -12,11 +12,6 @@ local uncompiled = require "forgelog.connection.uncompiled"
 
 local start = {}
 
---- The name of the row of the consumer, or of its lane.
--- @param self the consumer
--- @treturn ?string
-function start.row_name(self) return self._lane and self._lane.name or self._options.name end
-
 local function must(value, err)
   if value == nil then error(err, 0) end
   return value
@@ -50,7 +45,7 @@ function start.all(self, reason)
   if not may then error(why, 0) end
   local tables = followed(self, conn)
   if tables[1] then
-    must(entries.enter(conn, start.row_name(self), tables, reason ~= "start"))
+    must(entries.enter(conn, opening.row_name(self), tables, reason ~= "start"))
   end
   self._attended = nil
 end
@@ -85,7 +80,7 @@ function start.reload(self, conn, changes, count)
     end
   end
   if not tables[1] then return end
-  must(entries.enter(conn, start.row_name(self), tables, false))
+  must(entries.enter(conn, opening.row_name(self), tables, false))
   self._attended = nil
 end
 

@@ -17,6 +17,11 @@ local opening = {
 -- @tparam table options of the consumer
 function opening.silence(options) return options.silence or options.timeout or SILENCE end
 
+--- The name of the row of the consumer, or of its lane.
+-- @param self the consumer
+-- @treturn ?string
+function opening.row_name(self) return self._lane and self._lane.name or self._options.name end
+
 --- The connection of what the consumer itself asks.
 -- @param self the consumer
 -- @return a connection with its time limit
@@ -77,8 +82,7 @@ function opening.connect(self, timeout)
   if not ok then return nil, err end
   -- A name that means nothing is told before anything is read or saved.
   local filter
-  filter, err = names.resolve(log:limited(opening.silence(options)).connection, "consumer", options,
-    self._names)
+  filter, err = names.resolve(opening.own(self), "consumer", options, self._names)
   if not filter then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
   local own = (self._own or log):limited(opening.silence(options))
@@ -93,7 +97,7 @@ function opening.connect(self, timeout)
   self._checkpoint = make_checkpoint {
     log = own,
     store = self._store,
-    name = self._lane and self._lane.name or options.name,
+    name = opening.row_name(self),
     claim = self._claim,
     refuse = self._refuse,
     transaction = options.transaction,
