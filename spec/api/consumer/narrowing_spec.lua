@@ -243,6 +243,8 @@ describe("a consumer with attempts", function()
     assert.equal(10, settle(one))
     assert.same({ n = 9, different = 9 }, at:effects())
     local rows = parked()
+    -- Which of two is tried again first, and so is parked first, is a matter of luck.
+    table.sort(rows, function(a, b) return a.seq < b.seq end)
     assert.same({ 3, 7, nil }, { rows[1].seq, rows[2].seq, rows[3] })
     assert.matches("once", rows[2].error, 1, true)
   end)
