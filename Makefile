@@ -95,7 +95,7 @@ deps:
 #   make check-pure   the C specs that need no server: seconds
 #   make check        the C specs, the library and the command on one Lua: about a minute
 #   make test         all that a change must pass
-#   make test-versions  library, command and some loads on Lua 5.4, on each PostgreSQL of VERSIONS
+#   make test-versions  the same on Lua 5.4, and nginx, on each PostgreSQL of VERSIONS
 #   make soak         the C specs and the loads on each Lua, ten times as long
 # SPECS="spec/x_spec.lua spec/folder" and c_specs= choose others; see also RUN, BUSTED_FLAGS, FORGELOG_JOBS.
 
@@ -174,14 +174,16 @@ endef
 test:
 	$(call on_each_lua,suites-of-test)
 
-# 'make test' runs on the PostgreSQL of this machine; these are fetched where they are missing, by npm.
+# All on Lua 5.4, and what runs in nginx, on each PostgreSQL of VERSIONS: those that are missing are fetched by npm.
+# ('make test' runs on the PostgreSQL of this machine.)
 VERSIONS = 14 16 17 18
-test-versions: SPECS = spec/api spec/cli $(patsubst %,spec/load/%_spec.lua,capture trim reconnect)
 test-versions:
 	@$(deps) versions
+	@$(make) -s build host LUA_VERSION=jit
 	@$(make) -s -j$(cores) prepared
-	@$(make) -s list-suites LIST='$(lua_specs)' >$(BUILD)/suites
-	@spec/support/versions $(BUILD)/suites $(VERSIONS)
+	@$(make) -s list-suites LIST='$(suites)' >$(BUILD)/suites-of-versions
+	@$(make) -s list-suites LUA_VERSION=jit LIST='$(filter $(jit_only),$(chosen))' >>$(BUILD)/suites-of-versions
+	@spec/support/versions $(BUILD)/suites-of-versions $(VERSIONS)
 
 soak: export FORGELOG_SCALE = 10
 soak: export FORGELOG_TIMEOUT ?= 14400

@@ -251,6 +251,12 @@ describe("the commands and the SQL", function()
   end)
 
   it("bring data into a database with a log, and leave the log out", function()
+    local command = find("sh", "pg_dump")
+    -- pg_dump reads no server that is later than itself, and comes with Debian's server only.
+    local pg_dump = select(2, support.run("pg_dump --version")):match("%d+")
+    if tonumber(pg_dump) < tonumber(support.psql("SHOW server_version", db):match("^%d+")) then
+      return pending("needs the pg_dump of this server")
+    end
     local from, to = support.database(), support.database()
     local there = assert(forgelog.connect(to))
     for _, each in ipairs({ from, to }) do
@@ -262,7 +268,7 @@ describe("the commands and the SQL", function()
     end
     support.psql("INSERT INTO orders SELECT g, g FROM generate_series(1, 3) g", from)
     docs.sh(db, ("FROM='%s'\n%s\npsql -qd '%s' -v ON_ERROR_STOP=1 -f data.sql > /dev/null"):format(
-      from, find("sh", "pg_dump"), to))
+      from, command, to))
     local seqs = {}
     for change in there:drain() do seqs[#seqs + 1] = change.seq end
     assert.same({ 1, 2, 3 }, seqs)

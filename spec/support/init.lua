@@ -3,7 +3,7 @@
 -- @module support
 
 local process = require "support.process"
-local sleep = require("system").sleep -- busted's own
+local system = require "system" -- busted's own
 
 local support = {
   start = process.start,
@@ -169,11 +169,12 @@ end
 -- @param what named in the error
 -- @param[opt=30] seconds
 function support.wait_until(condition, what, seconds)
-  for _ = 1, (seconds or 30) * 50 do
+  local deadline = system.monotime() + (seconds or 30)
+  repeat
     local result = condition()
     if result then return result end
-    sleep(0.02)
-  end
+    system.sleep(0.02)
+  until system.monotime() > deadline
   error("gave up waiting for " .. what, 2)
 end
 

@@ -141,6 +141,12 @@ end
 local world = {}
 world.__index = world
 
+-- Has all WAL on disk, as far as it is written. Whether it is decides what the next tick knows, and
+-- the server's WAL writer would see to that sooner or later: the same steps might end differently.
+function world:flush()
+  must(self.monitor, "SELECT pg_logical_emit_message(true, 'forgelog', '')")
+end
+
 function world:reset()
   self.step, self.polls = {}, self.opts.polls or 0
   for i, writer in ipairs(self.writers) do
@@ -148,6 +154,7 @@ function world:reset()
     self.step[i] = 0
   end
   self.base = must(self.monitor, "SELECT max(seq) AS n FROM forge_change_log")[1].n
+  self:flush()
   for _, each in ipairs(self.followers) do each:forget() end
   for i, each in ipairs(self.followers) do each:begin((self.opts.start or {})[i]) end
 end
@@ -161,6 +168,7 @@ function world:apply(action)
   if kind == "writer" then
     self.step[i] = self.step[i] + 1
     must(self.writers[i], self.opts.writers[i][self.step[i]])
+    self:flush()
   elseif kind == "poll" then
     self.polls = self.polls - 1
     self.followers[i]:poll()
@@ -256,6 +264,7 @@ end
 return function(db, opts)
   local self = setmetatable({ opts = opts, followers = {}, writers = {} }, world)
   self.monitor = logs.connect(db)
+  must(self.monitor, "SET synchronous_commit = on")
   for i = 1, opts.followers do self.followers[i] = new_follower(db) end
   for i = 1, #opts.writers do self.writers[i] = logs.connect(db) end
   logs.fill(self.monitor, 1)
