@@ -148,7 +148,7 @@ function support.drop(fresh)
     local left = administer(("SELECT FROM pg_stat_activity WHERE datname = '%s'"):format(
       database.name))
     if #left == 0 then break end
-    sleep(0.002)
+    system.sleep(0.002)
   end
   administer("DROP DATABASE IF EXISTS " .. database.name .. " WITH (FORCE)", database.conninfo)
   made[fresh] = nil
