@@ -10,7 +10,7 @@ local support = require "support"
 
 local must = logs.must
 
-local CHANGES, SAVES, ROUNDS, WORSE = 60000, 20000, 15, 2
+local CHANGES, SAVES, TRIMS, ROUNDS, WORSE = 60000, 20000, 25000, 15, 2
 
 -- What is done on a side: a database, a log of it, a store, a lease, and the position saved there.
 local OPERATIONS = {
@@ -28,6 +28,7 @@ local OPERATIONS = {
     logs.fill(side.log, 1)
     assert(side.log:trim(logs.server_time(side.log) + 10, { min_rows = 1 }))
   end,
+  tick = function(side) assert(side.log.connection:tick()) end,
   min_seq = function(side) assert(side.log:min_seq()) end,
   new = function(side)
     local fresh = assert(forgelog.connect(side.db))
@@ -38,15 +39,23 @@ local OPERATIONS = {
   drain = function(side) assert.is_true(#logs.drained(side.log) > 0) end,
 }
 
--- Changes that come and go, and positions saved over each other.
+-- Writes a row of a table anew, again and again.
+local function write_anew(side, times, name, key, set)
+  must(side.log, ([[DO $$ BEGIN FOR i IN 1..%d LOOP
+    UPDATE %s SET %s
+     WHERE ctid = (SELECT ctid FROM %s ORDER BY %s DESC LIMIT 1);
+    END LOOP; END $$]]):format(times, name, set, name, key))
+end
+
+-- Changes that come and go, positions saved over each other, and what the trims of some hours write
+-- in a busy log: each of their batches writes the state of the log anew. The vacuum is what comes
+-- by itself, every minute.
 local function live(side)
   logs.fill(side.log, CHANGES)
   assert(side.log:trim(logs.server_time(side.log) + 10, { min_rows = 1 }) >= CHANGES)
-  must(side.log, ([[DO $$ BEGIN FOR i IN 1..%d LOOP
-    UPDATE forge_change_log_consumers SET updated_at = clock_timestamp()
-     WHERE ctid = (SELECT ctid FROM forge_change_log_consumers
-                    WHERE name >= 'c' AND name <= 'c' ORDER BY name DESC LIMIT 1);
-    END LOOP; END $$]]):format(SAVES))
+  write_anew(side, SAVES, "forge_change_log_consumers", "name", "epoch = epoch")
+  write_anew(side, TRIMS, "forge_change_log_state", "one", "seen_to = seen_to")
+  must(side.log, "VACUUM forge_change_log_state")
 end
 
 local function timed(run, side)

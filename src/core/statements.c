@@ -127,7 +127,8 @@ const struct fl_word fl_common_words[] = {
 
 /* What was deleted above a place. */
 #define GONE \
-  " UNION ALL SELECT e.seq" NO_CHANGE " FROM @log@_state s" ENDS( \
+  " UNION ALL SELECT e.seq" NO_CHANGE " FROM (SELECT deleted FROM @log@_state" FL_NEWEST_STATE \
+  ") s" ENDS( \
       "s.deleted * pg_catalog.int8multirange(pg_catalog.int8range(@base@, NULL, '()'))")
 
 /* Which of the changes that this statement looks at the reader does not want, above its base. */

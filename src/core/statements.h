@@ -11,6 +11,10 @@
 #define FL_FEW 256
 #define FL_FEW_TEXT "256"
 
+/* The state is one row, which each deletion writes anew. Beside a snapshot that is held, its older
+   versions stay on the disk, but the newest one is the last one in the index. */
+#define FL_NEWEST_STATE " ORDER BY one DESC LIMIT 1"
+
 enum fl_statement {
   FL_STATEMENT_LOCATE, /* finds the log, and learns about its server */
   FL_STATEMENT_SEQS,   /* trimmed_to, the smallest and the largest seq */

@@ -13,7 +13,7 @@
 struct values {
   char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
   char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
-  char deleted[FL_NAME_SIZE + 100], state[FL_NAME_SIZE + 100];
+  char deleted[FL_NAME_SIZE + 150], state[FL_NAME_SIZE + 150];
   char timeline[FL_TIMELINE_SIZE];
   struct fl_bytes log_oid, name, columns, apart;
 };
@@ -29,7 +29,7 @@ static bool quote(const struct fl_changelog *log, const char *text, struct fl_by
 static void print_trimmed_to(const struct fl_changelog *log, struct values *values) {
   if (log->history.has_state)
     snprintf(values->trimmed_to, sizeof values->trimmed_to,
-             "coalesce((SELECT trimmed_to FROM %s_state), -1)", values->log);
+             "coalesce((SELECT trimmed_to FROM %s_state" FL_NEWEST_STATE "), -1)", values->log);
   else
     snprintf(values->trimmed_to, sizeof values->trimmed_to,
              "coalesce((SELECT min(seq) FROM %s WHERE seq > %s) - 1, %s)::bigint", values->log,
@@ -42,7 +42,8 @@ static void print_trimmed_to(const struct fl_changelog *log, struct values *valu
 static void print_empty_to(const struct fl_changelog *log, struct values *values) {
   if (log->history.exact)
     snprintf(values->empty_to, sizeof values->empty_to,
-             "(SELECT CASE WHEN trimmed_to <= %s THEN empty_to ELSE 0 END FROM %s_state)",
+             "(SELECT CASE WHEN trimmed_to <= %s THEN empty_to ELSE 0 END"
+             " FROM %s_state" FL_NEWEST_STATE ")",
              values->sequence, values->log);
   else
     print_number(values->empty_to, log->history.empty_to);
@@ -51,14 +52,15 @@ static void print_empty_to(const struct fl_changelog *log, struct values *values
 /* For a tick, which reads the state once. */
 static void print_state(struct values *values) {
   snprintf(values->state, sizeof values->state,
-           "(SELECT trimmed_to::text || ' ' || empty_to::text FROM %s_state)", values->log);
+           "(SELECT trimmed_to::text || ' ' || empty_to::text FROM %s_state" FL_NEWEST_STATE ")",
+           values->log);
 }
 
 static void print_deleted(const struct fl_changelog *log, struct values *values) {
   strcpy(values->deleted, "NULL");
   if (log->history.exact)
-    snprintf(values->deleted, sizeof values->deleted, "(SELECT deleted::text FROM %s_state)",
-             values->log);
+    snprintf(values->deleted, sizeof values->deleted,
+             "(SELECT deleted::text FROM %s_state" FL_NEWEST_STATE ")", values->log);
 }
 
 /* The highest seq ever given, where this role is allowed to know it. */

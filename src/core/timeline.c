@@ -1,6 +1,8 @@
 /* The timeline that a server is on: how it is asked, and how readers go from one to the next. */
 #include "timeline.h"
 
+#include "statements.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +25,7 @@
    the state of the log shows where something was deleted on that. */
 #define HAS_PARENT \
   "CASE WHEN pg_catalog.pg_last_wal_receive_lsn() IS NOT NULL AND (SELECT " NUMBER \
-  " - 1 = ANY (s.timelines) FROM %s.forge_change_log_state s) THEN 'parent' END"
+  " - 1 = ANY (s.timelines) FROM %s.forge_change_log_state s" FL_NEWEST_STATE ") THEN 'parent' END"
 
 /* Where the server does not tell, it is not known. */
 void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZE]) {

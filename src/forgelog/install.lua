@@ -13,7 +13,7 @@ local uncompiled = require "forgelog.connection.uncompiled"
 local install = {}
 
 -- Of the database objects; raised with every change of a function or table in sql/ddl.
-local VERSION = 2
+local VERSION = 3
 
 -- The role that capture functions belong to where a superuser installs.
 local OWNER = "forgelog"

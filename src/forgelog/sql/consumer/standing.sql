@@ -6,7 +6,8 @@ SELECT c.name, c.position,
        (SELECT (pg_catalog.to_jsonb(n) ->> 'lanes')::int
           FROM @schema@.forge_change_log_consumers n
          WHERE n.name >= $1 AND n.name <= $1 ORDER BY n.name DESC LIMIT 1) AS lanes,
-       (SELECT s.trimmed_to FROM @schema@.forge_change_log_state s) AS trimmed_to
+       (SELECT s.trimmed_to FROM @schema@.forge_change_log_state s
+         ORDER BY s.one DESC LIMIT 1) AS trimmed_to
   FROM @consumers@ c
  WHERE c.name = $1::text OR pg_catalog.starts_with(c.name, $1::text || '#')
  ORDER BY c.name;

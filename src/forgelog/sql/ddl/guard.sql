@@ -12,6 +12,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
    LIMIT 1
 $forge$;
 
+-- Each deletion writes the state's row anew, and beside a snapshot that is held none of its
+-- versions can be removed. So the row is found by its index, read from behind, where the newest
+-- version is.
+--
 -- What can still appear is found by the rule of the horizon, as a follower does it from tick to
 -- tick, here from one deletion to the next: seen_to was given before the writers were looked at, so
 -- a writer that is new since then has only seqs above it. The transaction that deletes is no
@@ -43,7 +47,7 @@ BEGIN
     SELECT range_agg(int8range(o.seq, o.seq, '[]')) INTO gone FROM old_rows o;
   END IF;
 
-  SELECT * INTO state FROM @schema@.forge_change_log_state FOR UPDATE;
+  SELECT * INTO state FROM @schema@.forge_change_log_state ORDER BY one DESC LIMIT 1 FOR UPDATE;
   IF NOT FOUND THEN
     IF row_security_active('@schema_text@.forge_change_log_state') THEN
       RAISE insufficient_privilege USING
@@ -108,7 +112,8 @@ BEGIN
   UPDATE @schema@.forge_change_log_state
      SET trimmed_to = state.trimmed_to, deleted = state.deleted, empty_to = state.empty_to,
          seen_to = given, seen_writers = writers, seen_lows = lows,
-         timelines = state.timelines;
+         timelines = state.timelines
+   WHERE ctid = (SELECT s.ctid FROM @schema@.forge_change_log_state s ORDER BY s.one DESC LIMIT 1);
   RETURN NULL;
 END forge $forge$;
 

@@ -13,8 +13,8 @@ DECLARE
   deleted bigint;
 BEGIN
   IF NOT pg_try_advisory_xact_lock(@trimmer@) THEN RETURN 0; END IF;
-  IF has_column_privilege('@schema_text@.forge_change_log_state', 'empty_to', 'SELECT') THEN
-    SELECT empty_to INTO empty FROM @schema@.forge_change_log_state;
+  IF has_table_privilege('@schema_text@.forge_change_log_state', 'SELECT') THEN
+    SELECT empty_to INTO empty FROM @schema@.forge_change_log_state ORDER BY one DESC LIMIT 1;
   END IF;
   SELECT seq INTO young FROM @schema@.forge_change_log
    WHERE seq > empty AND created_at >= now - $1 AND created_at <= now ORDER BY seq LIMIT 1;

@@ -8,4 +8,4 @@ SELECT trimmed_to::bigint AS trimmed_to,
        CASE WHEN pg_catalog.has_sequence_privilege($1::pg_catalog.regclass, 'USAGE, SELECT')
             THEN coalesce(pg_catalog.pg_sequence_last_value($1::pg_catalog.regclass), 0)
        END AS last_given
-  FROM @schema@.forge_change_log_state;
+  FROM @schema@.forge_change_log_state ORDER BY one DESC LIMIT 1;
