@@ -81,6 +81,30 @@ describe("install", function()
     assert.same({ true, false }, { log:install() })
   end)
 
+  it("has no vacuum lock the log to shorten its file, once, and changes no setting", function()
+    local function options_after(sql)
+      must(log, sql .. "; COMMENT ON FUNCTION forge_capture_insert() IS 'forgelog 0'")
+      assert.same({ true, true }, { log:install() })
+      return must(log, [[SELECT coalesce(reloptions::text, '') AS list FROM pg_class
+        WHERE oid = 'forge_change_log'::regclass]])[1].list
+    end
+    assert(log:install())
+    logs.fill(log, 2000)
+    must(log, "DELETE FROM forge_change_log")
+    must(log, "VACUUM forge_change_log")
+    local size = must(log, "SELECT pg_relation_size('forge_change_log') AS bytes")[1].bytes
+    assert.is_true(size > 100000)
+    local log_set = "ALTER TABLE forge_change_log SET "
+    assert.equal("{vacuum_truncate=true,autovacuum_vacuum_threshold=7}",
+      options_after(log_set .. "(vacuum_truncate = true, autovacuum_vacuum_threshold = 7)"))
+    assert.equal("{autovacuum_vacuum_threshold=7}",
+      options_after("ALTER TABLE forge_change_log RESET (vacuum_truncate)"))
+    local older = "UPDATE forge_change_log_state SET version = 2"
+    assert.equal("{autovacuum_vacuum_threshold=7,vacuum_truncate=off}", options_after(older))
+    assert.equal("{autovacuum_vacuum_threshold=7,vacuum_truncate=on}",
+      options_after(older .. "; " .. log_set .. "(vacuum_truncate = on)"))
+  end)
+
   it("adds to the framework's objects, and replaces none", function()
     support.framework(db)
     local function sources()

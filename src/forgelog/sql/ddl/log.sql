@@ -185,6 +185,15 @@ BEGIN
     ALTER TABLE @schema@.forge_change_log_state ADD COLUMN timelines int[];
   END IF;
 
+  -- The newest changes take the place of trimmed ones, so again and again the end of the file is
+  -- empty, and a vacuum would cut it off. For that it locks the log, and every writer waits. Said
+  -- once: whoever resets it later, or has said otherwise before, knows better.
+  IF NOT EXISTS (SELECT FROM @schema@.forge_change_log_state WHERE version >= 3)
+     AND NOT EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_options_to_table(c.reloptions) o
+                      WHERE c.oid = log_oid AND o.option_name = 'vacuum_truncate') THEN
+    ALTER TABLE @schema@.forge_change_log SET (vacuum_truncate = off);
+  END IF;
+
   -- Nobody kept count of what was deleted before the triggers stood: at least all below the
   -- smallest seq. Where the triggers stand and the count is lost, everything may have been deleted,
   -- so whoever reads the log has to resync. The first edition knew the highest only, so all below
