@@ -268,6 +268,7 @@ build = {
       ["forgelog.sql.doctor.owners"] = "src/forgelog/sql/doctor/owners.sql",
       ["forgelog.sql.doctor.server"] = "src/forgelog/sql/doctor/server.sql",
       ["forgelog.sql.doctor.settings"] = "src/forgelog/sql/doctor/settings.sql",
+      ["forgelog.sql.doctor.snapshots"] = "src/forgelog/sql/doctor/snapshots.sql",
       ["forgelog.sql.doctor.state"] = "src/forgelog/sql/doctor/state.sql",
       ["forgelog.sql.doctor.tables"] = "src/forgelog/sql/doctor/tables.sql",
       ["forgelog.sql.drain.at"] = "src/forgelog/sql/drain/at.sql",

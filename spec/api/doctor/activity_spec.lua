@@ -43,6 +43,29 @@ describe("diagnose", function()
     end, "the vacuum to be counted")
   end)
 
+  it("finds autovacuum off for the log, however that is written", function()
+    breaks(log, "autovacuum", "warning",
+      "ALTER TABLE forge_change_log SET (autovacuum_enabled = off, fillfactor = 90)",
+      "off for public.forge_change_log")
+  end)
+
+  it("finds snapshots that are held for longer than changes are kept", function()
+    local reader, busy = connect(db .. " application_name=report"), connect(db)
+    must(reader, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM forge_change_log")
+    must(busy, "BEGIN; CREATE TABLE t (); PREPARE TRANSACTION 'it''s'")
+    fine(log, "autovacuum")
+    local soon = { older_than = 0.2 }
+    logs.pause(0.3)
+    local who = ("pid %d (report, role postgres) is open for"):format(logs.backend(reader))
+    local session = finds(log, "autovacuum", "warning", who, soon)
+    local prepared = finds(log, "autovacuum", "warning", "the prepared transaction 'it''s'", soon)
+    must(log, session.advice:match("SELECT.*"))
+    must(log, prepared.advice:match("or (ROLLBACK.*)"))
+    support.wait_until(function() return #wrong(log, "autovacuum", soon) == 0 end, "both to end")
+    reader:close()
+    busy:close()
+  end)
+
   it("finds writers that hold the horizon, and a trimmer that idles", function()
     fine(log, "writers")
     local idle, busy, trims = connect(db .. " application_name=lazy"), connect(db), connect(db)

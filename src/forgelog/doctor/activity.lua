@@ -25,10 +25,13 @@ local function prepared_writer(run, row, open)
     ("COMMIT PREPARED %s or ROLLBACK PREPARED %s"):format(gid, gid))
 end
 
+local function named(row)
+  return row.application_name ~= "" and row.application_name or "no name"
+end
+
 -- A writer that is open for long and is not prepared; returns whether it idles.
 local function long_writer(run, row, age, open)
-  local name = row.application_name ~= "" and row.application_name or "no name"
-  local who = ("pid %d (%s, role %s)"):format(row.pid, name, row.usename)
+  local who = ("pid %d (%s, role %s)"):format(row.pid, named(row), row.usename)
   local idles = (row.state or ""):find("^idle in transaction") ~= nil
   local message = "%s has written to the log, is open for %s%s and holds the horizon: drain hands "
     .. "out nothing above its first change"
@@ -184,10 +187,32 @@ local function server_vacuums(run)
   end
 end
 
+-- What is deleted stays on the disk as long as a snapshot is held that was taken before.
+local function snapshots(run)
+  if run.server.standby then return end
+  local rows, err = run:ask("snapshots")
+  if not rows then return err end
+  for _, row in ipairs(rows) do
+    local age = row.since and run.server.now - row.since or 0
+    if age > run.older_than then
+      local gid = row.prepared and sql.literal(row.prepared)
+      local who = gid and "the prepared transaction " .. gid
+        or ("pid %d (%s, role %s)"):format(row.pid, named(row), row.usename)
+      local message = "%s is open for %s, longer than changes are kept: what trims delete "
+        .. "meanwhile stays on the disk"
+      run:warning("old_snapshot", message:format(who, units.duration(age)),
+        gid and ("COMMIT PREPARED %s or ROLLBACK PREPARED %s"):format(gid, gid)
+        or ("end it: SELECT pg_terminate_backend(%d)"):format(row.pid))
+    end
+  end
+end
+
 local function autovacuum(run)
   server_vacuums(run)
   local log = run.log
   if not log.exists then return end
+  local err = snapshots(run)
+  if err then return err end
   local name, dead = run:log_name(), log.dead_rows or 0
   if log.autovacuum_off then
     run:warning("log_not_vacuumed",

@@ -73,7 +73,8 @@ SELECT pg_catalog.quote_ident(w.name) AS schema, n.oid IS NOT NULL AS schema_exi
            AND x.state_change < pg_catalog.clock_timestamp() - interval '5 seconds'
        ) AS idle_trimmer,
        s.n_live_tup AS live_rows, s.n_dead_tup AS dead_rows,
-       'autovacuum_enabled=false' = ANY (c.reloptions) AS autovacuum_off
+       (SELECT NOT o.option_value::bool FROM pg_catalog.pg_options_to_table(c.reloptions) o
+         WHERE o.option_name = 'autovacuum_enabled') AS autovacuum_off
   FROM (SELECT @schema_name@ AS name) w
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.name
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'forge_change_log'
