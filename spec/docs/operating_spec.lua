@@ -231,6 +231,18 @@ describe("the commands and the SQL", function()
     assert.equal("ok\n", (docs.sh(db, find("sh", "forgelog status --check"))))
   end)
 
+  it("set what autovacuum is to do, see who holds a snapshot, and give room back", function()
+    support.psql(find("sql", "autovacuum_vacuum_scale_factor"), db)
+    local holder = assert(forgelog.connect(db))
+    assert(holder:query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM orders"))
+    local who = ("session|%d|"):format(holder:query("SELECT pg_backend_pid() AS pid")[1].pid)
+    local holders = support.psql(find("sql", "backend_xmin"), db)
+    assert.truthy(holders:find(who, 1, true), holders)
+    assert(holder:query("ROLLBACK"))
+    holder:close()
+    support.psql(find("sql", "VACUUM (TRUNCATE)"), db)
+  end)
+
   it("prints what the status is said to print", function()
     local output = docs.sh(db, "forgelog status")
     for label in find("text", "at that rate"):gmatch("\n?(%a[%a ]-)  ") do
