@@ -15,6 +15,7 @@ struct fl_history {
   uint64_t lsn;       /* the WAL that the server had written when asked last; 0: not known */
   uint64_t forked_at; /* where its timeline left the one before it; 0: not known */
   bool has_parent;    /* the log shows that the timeline before has the number below its own */
+  bool standby; /* what it gave is not known: its sequence is ahead, and the server behind others */
   bool has_state;     /* trims leave their mark, since install has made the state table */
   int64_t last_given; /* by the sequence, as last asked; -1: this role is not allowed to ask */
   /* What a sequence has given may be given again after a crash, unless the WAL that was written

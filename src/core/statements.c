@@ -115,6 +115,15 @@ const struct fl_word fl_common_words[] = {
   " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
   " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
 
+/* Of a standby, which does not show these: the bounds of the snapshot, and the next xid, which is
+   read after that was taken. It is asked for as a distance, in a transaction of its own and in no
+   condition: there the server would answer again what it has answered before. */
+#define STANDBY_SNAPSHOT \
+  "CASE WHEN pg_catalog.pg_is_in_recovery() THEN (SELECT pg_catalog.concat_ws(' '," \
+  " pg_catalog.txid_snapshot_xmin(s.now), pg_catalog.txid_snapshot_xmax(s.now)," \
+  " (pg_catalog.age('3'::pg_catalog.xid)::pg_catalog.int8 + 3) & 4294967295)" \
+  " FROM (SELECT pg_catalog.txid_current_snapshot() AS now OFFSET 0) s) END"
+
 /* The highest seq comes first, then the locks, which depend on its row. The largest one that is
    visible is looked for above the one that is known to be given for good (see history.h), since it
    may lie behind any number of changes that are not committed. */
@@ -122,7 +131,8 @@ const struct fl_word fl_common_words[] = {
   "WITH given AS MATERIALIZED (SELECT coalesce((SELECT max(seq) FROM @log@" \
   " WHERE seq > $1::pg_catalog.int8), $1::pg_catalog.int8) AS seq)" \
   " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@," \
-  " @timeline@, @flushed@, (" WRITERS ")" \
+  " @timeline@, @flushed@," \
+  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (" WRITERS ") END, " STANDBY_SNAPSHOT \
   " FROM given g"
 
 /* What was deleted above a place. */

@@ -63,7 +63,8 @@ enum {
   FL_TICK_TRIMMED_TO, /* and behind a space empty_to, where the state tells */
   FL_TICK_TIMELINE,
   FL_TICK_FLUSHED, /* up to where the WAL is on disk */
-  FL_TICK_WRITERS
+  FL_TICK_WRITERS,
+  FL_TICK_SNAPSHOT /* of a standby */
 };
 
 struct fl_word {
