@@ -8,6 +8,17 @@ local must = logs.must
 local replica = {}
 replica.__index = replica
 
+--- Several servers in one conninfo, in this order.
+-- @param ... conninfos of one database
+function replica.any(...)
+  local hosts, ports, rest = {}, {}, nil
+  for i, conninfo in ipairs({ ... }) do
+    hosts[i], ports[i] = conninfo:match("host=(%S+)"), conninfo:match("port=(%S+)")
+    rest = conninfo:match("user=.*")
+  end
+  return ("host=%s port=%s %s"):format(table.concat(hosts, ","), table.concat(ports, ","), rest)
+end
+
 -- The same database on another server.
 local function at(db, server)
   local host, port = server.conninfo:match("host=(%S+)"), server.conninfo:match("port=(%S+)")
@@ -18,8 +29,10 @@ end
 --- Starts them. `db` and `log` are of the primary, `there` is the conninfo of the standby.
 -- @tparam[opt] table settings of the primary, as of `support.server`
 -- @tparam[opt] table tables as of `logs.installed`
-local function start(settings, tables)
+-- @string[opt] xid the number of the primary's first transaction
+local function start(settings, tables, xid)
   local self = setmetatable({ primary = support.server(settings), open = {} }, replica)
+  if xid then self.primary:next_xid(xid) end
   self.db, self.log = logs.installed(self.primary.conninfo, tables)
   self.standby = self.primary:standby()
   self.there = at(self.db, self.standby)
@@ -58,7 +71,16 @@ function replica:catch_up(server)
   local conninfo = at(self.db, server or self.standby)
   support.wait_until(function()
     return support.psql(("SELECT pg_last_wal_replay_lsn() >= '%s'"):format(lsn), conninfo) == "t"
-  end, "the standby to have all")
+  end, "the standby to have all", 10)
+end
+
+--- From now on the standby gets nothing.
+function replica:cut()
+  self:admin("ALTER SYSTEM SET primary_conninfo = ''")
+  self:admin("SELECT pg_reload_conf()")
+  support.wait_until(function()
+    return support.psql("SELECT count(*) FROM pg_stat_replication", self.primary.conninfo) == "0"
+  end, "the end of replication")
 end
 
 --- Has the standby take over from a primary that is shut down in order ("stop"), or dies ("kill");

@@ -251,8 +251,9 @@ end
 -- `server_version`, `standby`, `replay` (of a standby: `paused`, `bytes` received and not replayed
 -- yet, `seconds` since the last transaction that it has replayed was committed, `primary`, the
 -- address of the server that it follows; each nil where this role may not know it),
--- `installed` (false: a plain log, without exact gap test and consumers); `rows`, `rows_exact` (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`,
--- `oldest_age` (seconds), `write_rate` (seqs given per second, over the last minute), `retention`
+-- `installed` (false: a plain log, without exact gap test and consumers); `rows`, `rows_exact`
+-- (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`, `oldest_age` (seconds), `write_rate`
+-- (seqs given per second, over the last minute), `retention`
 -- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with
 -- indexes), `dead_rows`; `horizon`, `above_horizon` (an upper bound of changes), or `horizon_error`
 -- (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of `Log:horizon`;

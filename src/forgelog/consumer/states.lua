@@ -231,10 +231,8 @@ function states.take(self, timeout, most)
   if self._checkpoint:paused() then return pause(self) end
   if self._checkpoint:asked() ~= self._attended then return "attend" end
   if self._concurrent then return concurrent.take(self, timeout, most) end
-  if self._own and self._own.connection:lost() then
-    local ok, err = connected(self, timeout)
-    if not ok or self._checkpoint:superseded() then return ok and "open", err end
-  end
+  local stands, lost = opening.own_stands(self, timeout)
+  if not stands or self._checkpoint:superseded() then return stands and "open", lost end
   local options, feed, chore = self._options, self._feed, chores.due(self)
   if chore and self._batches then -- after a batch it has its turn, whatever the feed has
     self._batches = nil

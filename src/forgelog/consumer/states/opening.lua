@@ -127,6 +127,16 @@ function opening.connected(self, timeout)
   return ok, err
 end
 
+--- Before it waits for changes: replaces a lost connection to the store's server, of which no feed
+-- would take notice.
+-- @param self the consumer
+-- @number[opt] timeout seconds
+-- @return true; or nil and an error
+function opening.own_stands(self, timeout)
+  if not self._own or not self._own.connection:lost() then return true end
+  return opening.connected(self, timeout)
+end
+
 --- Has all lanes begin from a position, of which this one is the first to be started.
 -- @param self the consumer
 -- @string position text
