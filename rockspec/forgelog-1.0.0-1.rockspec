@@ -356,6 +356,7 @@ build = {
       ["forgelog.sql.trim.prefix"] = "src/forgelog/sql/trim/prefix.sql",
       ["forgelog.sql.trim.preview"] = "src/forgelog/sql/trim/preview.sql",
       ["forgelog.sql.trim.unlock"] = "src/forgelog/sql/trim/unlock.sql",
+      ["forgelog.sql.words.announce"] = "src/forgelog/sql/words/announce.sql",
       ["forgelog.sql.words.backfilled_table"] = "src/forgelog/sql/words/backfilled_table.sql",
       ["forgelog.sql.words.bell_is_due"] = "src/forgelog/sql/words/bell_is_due.sql",
       ["forgelog.sql.words.captures"] = "src/forgelog/sql/words/captures.sql",

@@ -97,6 +97,24 @@ describe("a hot standby", function()
     assert.same({ before + 1, before + 2 }, logs.drained(fresh, before))
   end)
 
+  it("knows of a program that writes to the log itself, where that says so first", function()
+    add(log)
+    local before, own = settled(), connected()
+    must(own, "BEGIN; SELECT pg_logical_emit_message(true, 'forgelog', '')")
+    local sql = [[INSERT INTO forge_change_log (table_name, op, row_id, created_at)
+      VALUES ('channel', 'INSERT', pg_sleep(2)::text, now()); COMMIT]]
+    assert(own.connection._state.handle:query(sql)) -- it takes its seq, and sleeps
+    support.wait_until(function()
+      own.connection._state.handle:step()
+      return must(log, "SELECT last_value > $1 AS yes FROM forge_change_log_seq_seq", before)[1].yes
+    end, "its seq")
+    add(log)
+    at:catch_up()
+    assert.same({}, logs.drained(there, before, { settle = 0.05 }))
+    assert.same({}, logs.drained(at:read(), before, { settle = 0.05 }))
+    own:close()
+  end)
+
   it("hands a feed what others commit beside one that stays open or is prepared", function()
     local long = connected()
     local before = settled()

@@ -64,10 +64,10 @@ function replica:admin(sql, server)
   return support.psql(sql, at(self.db, server or self.standby))
 end
 
---- Waits until a standby has replayed all that the primary has written by now.
+--- Waits until a standby has replayed all that the primary has committed by now.
 -- @param[opt] server the standby when left out
 function replica:catch_up(server)
-  local lsn = must(self.log, "SELECT pg_current_wal_insert_lsn() AS lsn")[1].lsn
+  local lsn = must(self.log, "SELECT pg_current_wal_flush_lsn() AS lsn")[1].lsn
   local conninfo = at(self.db, server or self.standby)
   support.wait_until(function()
     return support.psql(("SELECT pg_last_wal_replay_lsn() >= '%s'"):format(lsn), conninfo) == "t"
