@@ -58,10 +58,11 @@ describe("a hot standby", function()
 
   local function max_seq() return log:max_seq() or 0 end
 
-  -- Nothing can still appear up to here.
+  -- The seq up to which nothing can still appear, which is the last one.
   local function settled()
     at:catch_up()
-    return assert(there:horizon())
+    support.wait_until(function() return there:horizon() == (there:max_seq() or 0) end, "the rest")
+    return there:horizon()
   end
 
   it("settles what is there at once where nothing is under way", function()
@@ -100,6 +101,7 @@ describe("a hot standby", function()
   it("knows of a program that writes to the log itself, where that says so first", function()
     add(log)
     local before, own = settled(), connected()
+    local pid = logs.backend(own)
     must(own, "BEGIN; SELECT pg_logical_emit_message(true, 'forgelog', '')")
     local sql = [[INSERT INTO forge_change_log (table_name, op, row_id, created_at)
       VALUES ('channel', 'INSERT', pg_sleep(2)::text, now()); COMMIT]]
@@ -112,7 +114,7 @@ describe("a hot standby", function()
     at:catch_up()
     assert.same({}, logs.drained(there, before, { settle = 0.05 }))
     assert.same({}, logs.drained(at:read(), before, { settle = 0.05 }))
-    own:close()
+    must(log, "SELECT pg_terminate_backend($1, 10000)", pid)
   end)
 
   it("hands a feed what others commit beside one that stays open or is prepared", function()

@@ -126,7 +126,8 @@ static bool passes(const struct fl_log_reader *reader) {
 /* Which additions the reader's statement needs. What was deleted above its base matters only where
    something was. */
 static enum fl_statement variant(const struct fl_log_reader *reader) {
-  return FL_STATEMENT_READ + (reader->asks_gone ? 1 : 0) + (passes(reader) ? 2 : 0);
+  enum fl_statement first = fl_server_looks_anew(reader) ? FL_STATEMENT_NEW : FL_STATEMENT_READ;
+  return first + (reader->asks_gone ? 1 : 0) + (passes(reader) ? 2 : 0);
 }
 
 /* Whether the reader asks again and again, and for no more rows than a statement of a few may

@@ -141,19 +141,34 @@ const struct fl_word fl_common_words[] = {
       "s.deleted * pg_catalog.int8multirange(pg_catalog.int8range(@base@, NULL, '()'))")
 
 /* Which of the changes that this statement looks at the reader does not want, above its base. */
-#define PASSED \
+#define PASSED(rows, chunk) \
   " UNION ALL SELECT e.seq" A_MARK \
-  " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges FROM @log@" \
+  " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges FROM " rows \
   " WHERE seq > @after@ AND seq > @base@ AND seq <= coalesce((SELECT max(w.seq) FROM" \
-  " (SELECT seq FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@@apart@" \
-  " ORDER BY seq LIMIT @limit@) w HAVING count(*) = @limit@), @until@)" \
+  " (" chunk ") w HAVING count(*) = @limit@), @until@)" \
   " AND NOT coalesce((true@filter@), false)@apart@) p" ENDS("p.ranges")
 
-#define READ(gone, passed) \
-  "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (SELECT" \
-  " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
-  "@apart@" \
-  " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
+#define CHUNK(columns) \
+  "SELECT " columns " FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@@apart@" \
+  " ORDER BY seq LIMIT @limit@"
+
+/* The same for a reader that begins at its base with each statement, and may have had very much
+   above that: the ranges that it did not have are looked up, one by one. */
+#define NEW_RANGES \
+  "pg_catalog.unnest(pg_catalog.int8multirange(pg_catalog.int8range(@after@," \
+  " greatest(@after@, @until@), '(]')) - '@had@'::pg_catalog.int8multirange) h(range)"
+#define IN_RANGE "l.seq >= pg_catalog.lower(h.range) AND l.seq < pg_catalog.upper(h.range)"
+#define NEW_ROWS \
+  "(SELECT l.* FROM " NEW_RANGES \
+  " CROSS JOIN LATERAL (SELECT * FROM @log@ l WHERE " IN_RANGE ") l) l"
+#define NEW_CHUNK(columns) \
+  "SELECT c.* FROM " NEW_RANGES " CROSS JOIN LATERAL (SELECT " columns " FROM @log@ l" \
+  " WHERE " IN_RANGE "@filter@ ORDER BY l.seq LIMIT @limit@) c ORDER BY c.seq LIMIT @limit@"
+
+#define SEQ_AND_COLUMNS "seq::pg_catalog.int8@columns@"
+#define READ(gone, passed, chunk) \
+  "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (" chunk(SEQ_AND_COLUMNS) \
+  ")) TO STDOUT (FORMAT binary)"
 
 /* A few rows for a live reader, which asks for them again and again: a statement that is planned
    once. The limit is always the same, so that the planner need not know the seqs to expect few
@@ -214,10 +229,14 @@ static const struct {
      " (SELECT max(seq) FROM @log@), @last_given@, @empty_to@, @deleted@, @timeline@"},
     {"tick", TICK},
     /* Only a reader begins these. */
-    {NULL, READ("", "")},
-    {NULL, READ(GONE, "")},
-    {NULL, READ("", PASSED)},
-    {NULL, READ(GONE, PASSED)},
+    {NULL, READ("", "", CHUNK)},
+    {NULL, READ(GONE, "", CHUNK)},
+    {NULL, READ("", PASSED("@log@", CHUNK("seq")), CHUNK)},
+    {NULL, READ(GONE, PASSED("@log@", CHUNK("seq")), CHUNK)},
+    {NULL, READ("", "", NEW_CHUNK)},
+    {NULL, READ(GONE, "", NEW_CHUNK)},
+    {NULL, READ("", PASSED(NEW_ROWS, NEW_CHUNK("seq")), NEW_CHUNK)},
+    {NULL, READ(GONE, PASSED(NEW_ROWS, NEW_CHUNK("seq")), NEW_CHUNK)},
     {NULL, FEW("")},
     {NULL, FEW(FEW_PASSED)}};
 

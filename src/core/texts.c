@@ -72,16 +72,11 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
              "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
 }
 
-/* On a standby: what the reader did not have. */
-static bool print_new(const struct fl_changelog *log, bool few, struct fl_bytes *apart) {
-  if (few)
-    return fl_bytes_add(apart, " AND NOT seq::pg_catalog.int8 <@ $3::pg_catalog.int8multirange"
-                               " AND $4::pg_catalog.int8 IS NOT NULL") &&
-           fl_bytes_append(apart, "", 1);
-  if (strcmp(log->under_way.data, "{}") == 0) return fl_bytes_append(apart, "", 1);
-  return fl_bytes_add(apart, " AND NOT seq::pg_catalog.int8 <@ '") &&
-         fl_bytes_add(apart, log->under_way.data) &&
-         fl_bytes_add(apart, "'::pg_catalog.int8multirange") && fl_bytes_append(apart, "", 1);
+/* On a standby, of a few rows: those that the reader did not have. */
+static bool print_new(bool few, struct fl_bytes *apart) {
+  const char *text = " AND NOT seq::pg_catalog.int8 <@ $3::pg_catalog.int8multirange"
+                     " AND $4::pg_catalog.int8 IS NOT NULL";
+  return fl_bytes_add(apart, few ? text : "") && fl_bytes_append(apart, "", 1);
 }
 
 /* The changes of writers that were open at the tick may have become visible since. They are left
@@ -94,7 +89,7 @@ static bool print_apart(const struct fl_changelog *log, enum fl_statement statem
   bool anew = log->reading && fl_server_looks_anew(log->reading);
   const char *xids = log->under_way.data ? log->under_way.data : "{}";
   char horizon[24];
-  if (anew) return print_new(log, few, apart);
+  if (anew) return print_new(few, apart);
   if (few)
     return fl_bytes_add(apart, told ? " AND (seq <= $4::pg_catalog.int8 OR coalesce("
                                       "txid <> ALL ($3::pg_catalog.int8[]), true))"
@@ -146,6 +141,7 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"columns", values->columns.data},
                                   {"filter", filter},
                                   {"apart", values->apart.data},
+                                  {"had", log->under_way.data},
                                   {NULL, NULL}};
   const char *unknown;
   int length;
