@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define MOST_CONFLICTS 5
+/* No server is on it. What the program of a strict reader has read elsewhere, as on the primary,
+   may be lost where a standby takes over: whatever timeline it was on, that is a failover. */
+#define NO_TIMELINE UINT32_MAX
 
 void fl_server_forget(struct fl_changelog *log) {
   fl_horizon_free(&log->horizon);
@@ -56,7 +59,8 @@ void fl_server_note(struct fl_changelog *log, bool standby) {
   for (each = log->readers; each; each = each->next) {
     bool here = !another && each->has_all;
     fl_server_enter(each);
-    each->was_here = here;
+    each->was_here = here && !each->strict;
+    if (was && !standby && each->strict) each->reader.cursor.timeline = NO_TIMELINE;
   }
 }
 
