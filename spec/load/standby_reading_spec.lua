@@ -1,5 +1,6 @@
 -- Reading a hot standby, case by case: what is settled there, what it says of itself, what it
 -- refuses, and where a reader goes on when servers come and go.
+local command = require "support.command"
 local consumer = require "forgelog.consumer"
 local logs = require "support.logs"
 local make_replica = require "support.replica"
@@ -54,7 +55,7 @@ describe("a hot standby", function()
     return one
   end
   local function connected(conninfo) return closing(logs.connect(conninfo or at.db)) end
-  local function follow(from, on) return closing((on or there):follow("0:" .. from, FEED)) end
+  local function follow(from, on) return closing((on or there):follow("1:" .. from, FEED)) end
 
   local function max_seq() return log:max_seq() or 0 end
 
@@ -70,7 +71,7 @@ describe("a hot standby", function()
     at:catch_up()
     local fresh, began = at:read(), logs.now()
     assert.equal(3, #logs.drained(fresh))
-    assert.equal("0:3", fresh:position())
+    assert.equal("1:3", fresh:position())
     assert.is_true(logs.now() - began < logs.at_most(1))
   end)
 
@@ -127,7 +128,7 @@ describe("a hot standby", function()
     add(log, 2)
     at:catch_up()
     assert.same({ before + 101, before + 102 }, taken(feed))
-    assert.equal(("0:%d:%d-%d"):format(before, before + 101, before + 102), feed:position())
+    assert.equal(("1:%d:%d-%d"):format(before, before + 101, before + 102), feed:position())
     must(long, "INSERT INTO item (n) VALUES (101); PREPARE TRANSACTION 'kept'")
     add(log)
     at:catch_up()
@@ -139,7 +140,7 @@ describe("a hot standby", function()
     assert.equal(101, #last)
     assert.equal(before + 103, last[101])
     taken(feed)
-    assert.equal("0:" .. before + 104, feed:position())
+    assert.equal("1:" .. before + 104, feed:position())
   end)
 
   it("finds what was committed within the bounds of a snapshot", function()
@@ -199,7 +200,7 @@ describe("a hot standby", function()
     local none, err = lagging:next(1)
     assert.is_nil(none)
     assert.equal("trimmed", err.reason)
-    assert.equal("trimmed", (there:gap("0:" .. before)))
+    assert.equal("trimmed", (there:gap("1:" .. before)))
     assert.equal("trimmed", logs.drain_error(there, before).reason)
   end)
 
@@ -266,7 +267,23 @@ describe("a hot standby", function()
     local repeatable = at:read(at.there .. " options='-c default_transaction_isolation="
       .. "repeatable\\\\ read'")
     at:catch_up()
-    assert.equal("0:" .. max_seq(), repeatable:position())
+    assert.equal("1:" .. max_seq(), repeatable:position())
+  end)
+
+  it("is read by the command, whose --name needs the primary", function()
+    settled()
+    local kept = support.path("kept")
+    local ended, output, wrong = command.run(at.there, "drain --position-file " .. kept)
+    assert.equal(0, ended, wrong)
+    assert.matches("INSERT", output)
+    assert.equal("1:" .. max_seq(), (support.read(kept):match("^[^@%s]+")))
+    ended, output, wrong = command.run(at.there, "drain --name shell")
+    assert.same({ 1, "" }, { ended, output })
+    assert.matches("needs the primary, and this server is a hot standby", wrong, 1, true)
+    ended, output = command.run(at.there, "status")
+    assert.equal(0, ended)
+    assert.matches("hot standby", output)
+    assert.matches("0 B to replay, last replayed commit", output, 1, true)
   end)
 
   describe("feeds a consumer", function()

@@ -74,12 +74,13 @@ function replica:catch_up(server)
   end, "the standby to have all", 10)
 end
 
---- From now on the standby gets nothing.
-function replica:cut()
-  self:admin("ALTER SYSTEM SET primary_conninfo = ''")
-  self:admin("SELECT pg_reload_conf()")
+--- From now on a standby gets nothing.
+-- @param[opt] server the standby when left out
+function replica:cut(server)
+  self:admin("ALTER SYSTEM SET primary_conninfo = ''", server)
+  self:admin("SELECT pg_reload_conf()", server)
   support.wait_until(function()
-    return support.psql("SELECT count(*) FROM pg_stat_replication", self.primary.conninfo) == "0"
+    return self:admin("SELECT count(*) FROM pg_stat_wal_receiver", server) == "0"
   end, "the end of replication")
 end
 

@@ -33,6 +33,11 @@ bool fl_history_note_timeline(struct fl_history *history, const char *text) {
   return before && before != history->was_on;
 }
 
+bool fl_history_differs(const struct fl_history *history, uint32_t timeline) {
+  uint32_t now = history->timeline;
+  return timeline && now && (history->standby ? timeline < now : timeline != now);
+}
+
 /* The number of a new timeline is higher than any that the server knows of. So the one before may
    have any lower number, unless there is but one. */
 bool fl_history_continues(const struct fl_history *history, uint32_t timeline, uint64_t lsn) {
@@ -115,7 +120,7 @@ static bool is_ahead(const struct fl_history *history, int64_t given, struct fl_
 static enum fl_gap_reason reason(const struct fl_history *history, int64_t given,
                                  struct fl_place place, bool lost) {
   if (place.log_oid && place.log_oid != history->log_oid) return FL_GAP_RESET;
-  if (place.timeline && history->timeline && place.timeline != history->timeline &&
+  if (fl_history_differs(history, place.timeline) &&
       !fl_history_continues(history, place.timeline, place.lsn))
     return FL_GAP_FAILOVER;
   if (lost) return FL_GAP_TRIMMED;

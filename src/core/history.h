@@ -57,6 +57,10 @@ void fl_history_init(struct fl_history *history);
    the one that was known last. */
 bool fl_history_note_timeline(struct fl_history *history, const char *text);
 
+/* Whether a timeline is another one than the server's, as far as both are known. A standby that
+   names an earlier one may only be behind, or late in saying so. */
+bool fl_history_differs(const struct fl_history *history, uint32_t timeline);
+
 /* Whether the server has all that a server of another timeline had written up to a place in its
    WAL, so that who was there by then has missed nothing and has had nothing that is not here. */
 bool fl_history_continues(const struct fl_history *history, uint32_t timeline, uint64_t lsn);

@@ -1,17 +1,15 @@
-/* Which server answers, primary or hot standby, and what follows for log and * readers. */
+/* Which server answers, primary or hot standby, and what follows for log and readers. */
 #include "server.h"
 
 #include "refusals.h"
 #include "result.h"
+#include "timeline.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MOST_CONFLICTS 5
-/* No server is on it. What the program of a strict reader has read elsewhere, as on the primary,
-   may be lost where a standby takes over: whatever timeline it was on, that is a failover. */
-#define NO_TIMELINE UINT32_MAX
 
 void fl_server_forget(struct fl_changelog *log) {
   fl_horizon_free(&log->horizon);
@@ -60,7 +58,6 @@ void fl_server_note(struct fl_changelog *log, bool standby) {
     bool here = !another && each->has_all;
     fl_server_enter(each);
     each->was_here = here && !each->strict;
-    if (was && !standby && each->strict) each->reader.cursor.timeline = NO_TIMELINE;
   }
 }
 
@@ -69,13 +66,14 @@ void fl_server_note_timeline(struct fl_changelog *log) {
   if (!log->history.timeline) return;
   for (each = log->readers; each; each = each->next) {
     struct fl_cursor *cursor = &each->reader.cursor;
-    if (each->was_here || !cursor->timeline) cursor->timeline = log->history.timeline;
+    bool here = each->was_here || (log->catalog.standby && each->has_all && !each->strict);
+    if (!cursor->timeline || (here && fl_timeline_differs(each)))
+      cursor->timeline = log->history.timeline;
     each->was_here = false;
   }
 }
 
-/* Seen by every statement of the snapshot, which was taken before the next xid is read; but not
-   where the server was promoted between. */
+/* False where the server was promoted in the middle of the statement. */
 static bool read_tick(struct fl_changelog *log, struct fl_standby_tick *tick) {
   tick->seq = fl_history_high_water(&log->history, 0);
   tick->replayed = log->history.lsn;
@@ -126,13 +124,12 @@ bool fl_server_note_delivered(struct fl_log_reader *reading) {
   return fl_bytes_append(text, "}", 2);
 }
 
-/* A pooler may give each statement another server, and so may a list of hosts * after a loss. */
+/* A pooler may give each statement another server, and so may a list of hosts after a loss. */
 bool fl_server_keeps_up(struct fl_changelog *log, const struct fl_log_reader *reading) {
   uint64_t lsn = reading->reader.prefetched.lsn;
-  if (!(log->catalog.standby || log->fresh) || !lsn || lsn >= log->history.lsn) return true;
+  if (!lsn || lsn >= log->history.lsn) return true;
   fl_changelog_fail(log, FL_ERR_QUERY, "behind",
-                    "this server has replayed less than the one that was asked "
-                    "before, which had "
+                    "this server has replayed less than the one that was asked before, which had "
                     "said what is settled");
   log->pg.error.retryable = true;
   return false;

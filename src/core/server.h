@@ -16,8 +16,9 @@ void fl_server_connect(struct fl_changelog *log);
    standby has shown. */
 void fl_server_note(struct fl_changelog *log, bool standby);
 
-/* The timeline of the server is known: readers that have been on it all the time, before it was
-   promoted too, are on it. */
+/* The timeline of the server is known: readers that have been on it all the time are on it, also
+   since it was promoted, or its primary was replaced; but not strict ones, whose programs may have
+   read rows elsewhere. */
 void fl_server_note_timeline(struct fl_changelog *log);
 
 /* The end of a tick on a standby; false: see the error. */

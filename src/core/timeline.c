@@ -14,10 +14,14 @@
   "CASE WHEN NOT pg_catalog.pg_is_in_recovery()" \
   " THEN pg_catalog.concat_ws(' ', " NUMBER more ")"
 
-/* A standby does not tell its timeline, but how far it has replayed the WAL. */
+/* A standby tells how far it has replayed the WAL, and on which timeline it was when it wrote that
+   down last: after its primary was replaced it may name the one before for some minutes. */
+#define REPLAYED_ON \
+  "(SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)" \
+  " FROM pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() r)"
 #define FORM_WITH_LSN(more) \
   FORM(", pg_catalog.pg_current_wal_insert_lsn()" more) \
-  " ELSE pg_catalog.concat_ws(' ', 0, pg_catalog.pg_last_wal_replay_lsn()) END"
+  " ELSE pg_catalog.concat_ws(' ', " REPLAYED_ON ", pg_catalog.pg_last_wal_replay_lsn()) END"
 
 /* A server that was a standby, and has been promoted since it started, still says how far it had
    replayed: there its timeline begins. After recovery from a crash it says the same of a place in
@@ -71,8 +75,7 @@ void fl_timeline_note_read(struct fl_log_reader *reading) {
 }
 
 bool fl_timeline_differs(const struct fl_log_reader *reading) {
-  uint32_t before = reading->reader.cursor.timeline, now = reading->log->history.timeline;
-  return before && now && before != now;
+  return fl_history_differs(&reading->log->history, reading->reader.cursor.timeline);
 }
 
 /* A reader that was on another timeline goes on where it was when all that it had been delivered
