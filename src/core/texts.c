@@ -76,7 +76,7 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
 static bool print_new(bool few, struct fl_bytes *apart) {
   const char *text = " AND NOT seq::pg_catalog.int8 <@ $3::pg_catalog.int8multirange"
                      " AND $4::pg_catalog.int8 IS NOT NULL";
-  return fl_bytes_add(apart, few ? text : "") && fl_bytes_append(apart, "", 1);
+  return (!few || fl_bytes_add(apart, text)) && fl_bytes_append(apart, "", 1);
 }
 
 /* The changes of writers that were open at the tick may have become visible since. They are left
