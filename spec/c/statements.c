@@ -24,6 +24,7 @@ static const struct fl_word words[] = {{"log", "feed.forge_change_log"},
                                        {"columns", ", op::text"},
                                        {"filter", " AND true"},
                                        {"apart", " AND true"},
+                                       {"had", "{[11,12]}"},
                                        {NULL, NULL}};
 
 static const char *filled(enum fl_statement statement, const struct fl_word *with,

@@ -4,6 +4,7 @@
 if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
 
 local logs = require "support.logs"
+local make_replica = require "support.replica"
 local nginx = require "support.nginx"
 local outage = require "support.outage"
 local service = require "support.service"
@@ -70,6 +71,19 @@ describe("forgelog.cache", function()
     assert.is_true(service.ask_until(server, "/item?id=-1", "2 hit") < 1)
     logs.must(writer, "DELETE FROM item WHERE id = -1")
     assert.is_true(service.ask_until(server, "/item?id=-1", "nil miss") < 1)
+  end)
+
+  it("follows a hot standby, and loads from there", function()
+    local at = make_replica()
+    server = service.start(at.there)
+    logs.must(at.log, "INSERT INTO item (id, n) VALUES (-1, 1)")
+    at:catch_up()
+    service.ask_until(server, "/item?id=-1", "1 hit")
+    logs.must(at.log, "UPDATE item SET n = 2 WHERE id = -1")
+    service.ask_until(server, "/item?id=-1", "2 hit")
+    server:stop()
+    server = nil
+    at:stop()
   end)
 
   it("does not keep an old value that was read just before a commit", function()

@@ -224,6 +224,10 @@ end
 --- Makes a standby a primary.
 function server:promote() manage("promote", self.dir) end
 
+--- Has a server without databases of its own go on with another transaction number.
+-- @string xid number
+function server:next_xid(xid) manage("next-xid", self.dir, xid) end
+
 --- Puts a line first in pg_hba.conf, in force at once for new connections.
 function server:hba(line) manage("hba", self.dir, line) end
 

@@ -5,6 +5,7 @@
 #include "gaps.h"
 #include "refusals.h"
 #include "result.h"
+#include "server.h"
 #include "texts.h"
 #include "timeline.h"
 
@@ -31,6 +32,7 @@ bool fl_changelog_connect(struct fl_changelog *log, const struct fl_place_of_ser
   struct fl_log_reader *each;
   for (each = log->readers; each; each = each->next) fl_reader_drop_request(&each->reader);
   fl_horizon_reconnected(&log->horizon);
+  fl_server_connect(log);
   log->operation = FL_OP_NONE;
   log->history.unflushed_lsn = 0; /* a server that has crashed writes other WAL there */
   log->without_timeline = FL_NOT_TRIED;
@@ -100,7 +102,7 @@ static bool send_often(struct fl_changelog *log, enum fl_statement statement, in
 /* The seq above which a tick looks for the largest. Where writers are not told apart it looks at
    all: of one that commits between a tick and a read, fewer changes are in sight then. */
 static int64_t durable(const struct fl_changelog *log) {
-  return fl_knows_writers(log) ? log->history.durable : 0;
+  return fl_knows_writers(log) && !log->catalog.standby ? log->history.durable : 0;
 }
 
 bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement) {
@@ -124,7 +126,8 @@ static bool passes(const struct fl_log_reader *reader) {
 /* Which additions the reader's statement needs. What was deleted above its base matters only where
    something was. */
 static enum fl_statement variant(const struct fl_log_reader *reader) {
-  return FL_STATEMENT_READ + (reader->asks_gone ? 1 : 0) + (passes(reader) ? 2 : 0);
+  enum fl_statement first = fl_server_looks_anew(reader) ? FL_STATEMENT_NEW : FL_STATEMENT_READ;
+  return first + (reader->asks_gone ? 1 : 0) + (passes(reader) ? 2 : 0);
 }
 
 /* Whether the reader asks again and again, and for no more rows than a statement of a few may
@@ -159,8 +162,12 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
   if (!ready(log)) return false;
   log->reading = reader;
   after = fl_reader_request(&reader->reader, most);
+  if (fl_server_looks_anew(reader)) after = reader->reader.cursor.base;
   reader->asks_gone = log->history.exact && log->history.trimmed_to > fl_base_of(reader, after);
-  if (wants_few(reader, after) ? fetch_few(reader, after) : fetch_chunk(reader, after)) return true;
+  if (!fl_server_note_delivered(reader))
+    fl_changelog_no_memory(log);
+  else if (wants_few(reader, after) ? fetch_few(reader, after) : fetch_chunk(reader, after))
+    return true;
   fl_reader_drop_request(&reader->reader);
   return false;
 }
@@ -171,27 +178,24 @@ bool fl_knows_writers(const struct fl_changelog *log) {
   return log->catalog.columns >> FL_FIELD_txid & 1;
 }
 
-static void restart(struct fl_changelog *log) {
-  fl_horizon_free(&log->horizon);
-  fl_history_restart(&log->history);
-}
-
 /* Another table under the same name has other seqs, so nothing known of the horizon holds for
    it. */
 static void set_oid(struct fl_changelog *log, uint32_t oid) {
-  if (log->history.log_oid != oid) restart(log);
+  if (log->history.log_oid != oid) fl_server_forget(log);
   log->history.log_oid = oid;
 }
 
 static void set_last_given(struct fl_changelog *log, int64_t last_given) {
-  if (fl_history_note_last_given(&log->history, last_given, log->horizon.high_water)) restart(log);
+  if (fl_history_note_last_given(&log->history, last_given, log->horizon.high_water))
+    fl_server_forget(log);
 }
 
 /* On another timeline nobody who wrote before does so any more, and what was given there may be
    given again. */
 static bool set_timeline(struct fl_changelog *log, int column) {
   bool changed = fl_history_note_timeline(&log->history, fl_result_text(&log->pg, column));
-  if (changed) restart(log);
+  if (changed) fl_server_forget(log);
+  fl_server_note_timeline(log);
   return changed;
 }
 
@@ -210,7 +214,7 @@ static bool end_locate(struct fl_changelog *log) {
   catalog->cache = fl_result_number(pg, FL_LOCATE_CACHE, 0);
   catalog->sequence = (uint32_t)fl_result_number(pg, FL_LOCATE_SEQUENCE, 0);
   set_last_given(log, fl_result_number(pg, FL_LOCATE_LAST_GIVEN, -1));
-  catalog->standby = fl_result_true(pg, FL_LOCATE_STANDBY);
+  fl_server_note(log, fl_result_true(pg, FL_LOCATE_STANDBY));
   catalog->has_timeline = fl_result_true(pg, FL_LOCATE_MAY_TIMELINE);
   catalog->has_lsn = catalog->has_timeline && fl_result_true(pg, FL_LOCATE_MAY_LSN);
   catalog->has_timelines = fl_result_true(pg, FL_LOCATE_HAS_TIMELINES);
@@ -293,26 +297,20 @@ static void rescan(struct fl_changelog *log) {
       each->reader.cursor.rescan_from = log->horizon.gone_low;
 }
 
-static uint64_t flushed(const struct fl_changelog *log) {
-  const char *text = fl_result_text(&log->pg, FL_TICK_FLUSHED);
-  return text ? fl_lsn_parse(text) : 0;
-}
-
 static bool end_tick(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
   int64_t before = durable(log);
   log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
-  if (fl_result_true(pg, FL_TICK_STANDBY)) {
-    log->catalog.standby = true;
-    return fl_can_tick(log);
-  }
+  fl_server_note(log, fl_result_true(pg, FL_TICK_STANDBY));
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
   set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
   log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
   if (set_timeline(log, FL_TICK_TIMELINE)) before = 0;
-  if (!log->catalog.pooled) fl_history_note_flushed(&log->history, flushed(log));
+  if (!log->catalog.pooled && !log->catalog.standby)
+    fl_history_note_flushed(&log->history, fl_result_lsn(pg, FL_TICK_FLUSHED));
   if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
   note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
+  if (log->catalog.standby) return fl_server_tick(log);
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
   fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, before));
   rescan(log);
@@ -329,7 +327,8 @@ static bool end_read(struct fl_changelog *log) {
   }
   wrong = fl_reader_receive(&reading->reader, &log->history.trimmed_to, &log->history.deleted);
   if (wrong) return fl_changelog_fail(log, FL_ERR_SCHEMA, "not_a_log", wrong);
-  if (fl_knows_trimmed_to(log) && (fl_leaves_open(log, reading) || fl_joins(log, reading))) {
+  if (fl_server_keeps_up(log, reading) && fl_knows_trimmed_to(log) &&
+      (fl_leaves_open(log, reading) || fl_joins(log, reading))) {
     if (fl_leaves_open(log, reading)) fl_reader_drop_request(&reading->reader);
     fl_timeline_note_read(reading);
     return true;
@@ -407,7 +406,9 @@ static enum fl_step advance(struct fl_changelog *log) {
 
 enum fl_step fl_changelog_step(struct fl_changelog *log) {
   enum fl_step step = advance(log);
-  if (step == FL_STEP_FAILED && try_without_timeline(log)) return fl_changelog_step(log);
+  if (step == FL_STEP_FAILED && (try_without_timeline(log) || fl_server_try_again(log)))
+    return fl_changelog_step(log);
+  if (step == FL_STEP_DONE) log->conflicts = 0;
   if (step == FL_STEP_DONE && log->without_timeline == FL_TRYING) log->without_timeline = FL_YES;
   if (step == FL_STEP_DONE && !end(log)) step = FL_STEP_FAILED;
   if (step == FL_STEP_FAILED) undo(log);
@@ -424,6 +425,7 @@ void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log) 
   reader->reader.from_start = cursor->base == 0 && cursor->timeline == 0;
   if (!cursor->timeline) cursor->timeline = log->history.timeline;
   fl_timeline_note_handled(reader, cursor->lsn);
+  fl_server_enter(reader);
   reader->next = log->readers;
   log->readers = reader;
   fl_reader_scan(&reader->reader, cursor->next);
@@ -442,19 +444,21 @@ bool fl_log_reader_seek(struct fl_log_reader *reader) {
   const struct fl_horizon *horizon = &log->horizon;
   struct fl_cursor *cursor = &reader->reader.cursor;
   fl_timeline_change(reader);
+  fl_server_note_scan(reader);
   if (reader->reader.live) fl_cursor_settle(cursor, horizon->seq);
   skip_emptiness(reader);
   fl_reader_scan(&reader->reader, reader->reader.live ? horizon->high_water : horizon->seq);
   return cursor->until > cursor->next || log->history.trimmed_to > cursor->next ||
-         reader->log_oid != log->history.log_oid || horizon->high_water < cursor->next ||
-         fl_timeline_differs(reader);
+         reader->log_oid != log->history.log_oid || fl_timeline_differs(reader) ||
+         (horizon->high_water < cursor->next && !log->catalog.standby);
 }
 
 bool fl_log_reader_can_prefetch(const struct fl_log_reader *reader) {
   const struct fl_changelog *log = reader->log;
   bool doubtful = reader->reader.live && log->history.exact &&
                   log->history.trimmed_to > reader->reader.cursor.base;
-  return !doubtful && fl_reader_can_prefetch(&reader->reader) && log->pg.state == FL_PGCONN_IDLE;
+  return !doubtful && !fl_server_looks_anew(reader) && fl_reader_can_prefetch(&reader->reader) &&
+         log->pg.state == FL_PGCONN_IDLE;
 }
 
 static void unlink_reader(struct fl_log_reader *reader) {

@@ -7,6 +7,7 @@
 #include "pgconn.h"
 #include "prepared.h"
 #include "reader.h"
+#include "standby.h"
 #include "statements.h"
 
 #define FL_NAME_SIZE 160 /* an identifier of 63 bytes, quoted and doubled */
@@ -21,6 +22,9 @@ struct fl_log_reader {
   bool strict;                /* it takes each failover for a gap */
   bool beside;                /* what it delivers is worked on while it reads */
   bool asks_gone;             /* its statement under way also brings what was deleted */
+  bool has_all;               /* the server, a standby, has all that the reader had: see server.h */
+  bool was_here;              /* it had so before it was promoted */
+  int64_t brought;            /* the highest seq that it had when it came to this server */
   struct fl_ranges excused;   /* deleted before a reader from the beginning had its first look */
   struct fl_bytes filter;     /* SQL condition on its rows, terminated; empty: all changes */
   struct fl_changelog *log;   /* NULL: closed, or its connection is gone */
@@ -70,7 +74,12 @@ struct fl_changelog {
   struct fl_catalog catalog;
   struct fl_history history;
   struct fl_horizon horizon;
-  struct fl_bytes under_way; /* xids of the writers that the last tick found open: "{7,9}" */
+  struct fl_standby standby; /* what the horizon of a hot standby rests on */
+  int conflicts;             /* of its statements with what it replays, one after another */
+  bool fresh;                /* it has not said yet what kind of server it is connected to */
+  /* The xids of the writers that the last tick found open, "{7,9}"; on a standby what the reader
+     had above its base, "{[7,9]}". */
+  struct fl_bytes under_way;
   struct fl_gap gap; /* of an error of kind gap */
   char *conninfo;
   enum fl_without without_timeline;

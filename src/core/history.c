@@ -33,6 +33,11 @@ bool fl_history_note_timeline(struct fl_history *history, const char *text) {
   return before && before != history->was_on;
 }
 
+bool fl_history_differs(const struct fl_history *history, uint32_t timeline) {
+  uint32_t now = history->timeline;
+  return timeline && now && (history->standby ? timeline < now : timeline != now);
+}
+
 /* The number of a new timeline is higher than any that the server knows of. So the one before may
    have any lower number, unless there is but one. */
 bool fl_history_continues(const struct fl_history *history, uint32_t timeline, uint64_t lsn) {
@@ -98,18 +103,28 @@ int64_t fl_history_high_water(const struct fl_history *history, int64_t durable)
 /* The highest seq that the log ever gave. If we may ask the sequence, we trust it over the trims: a
    value below trimmed_to means that the log was made again. */
 static int64_t highest_given(const struct fl_history *history, int64_t high_water) {
-  int64_t given = knows_sequence(history) ? history->last_given : history->trimmed_to;
+  bool known = knows_sequence(history) && !history->standby;
+  int64_t given = known ? history->last_given : history->trimmed_to;
   return larger(larger(given, history->largest), high_water);
+}
+
+/* Whether a place lies ahead of a log as it was given. A standby may only be behind, unless it has
+   replayed what the place rests on: then even its sequence, which is ahead, is not there. */
+static bool is_ahead(const struct fl_history *history, int64_t given, struct fl_place place) {
+  if (history->standby)
+    return knows_sequence(history) && place.seq > history->last_given && place.lsn &&
+           place.lsn <= history->lsn;
+  return place.seq > given && (knows_sequence(history) || given > 0);
 }
 
 static enum fl_gap_reason reason(const struct fl_history *history, int64_t given,
                                  struct fl_place place, bool lost) {
   if (place.log_oid && place.log_oid != history->log_oid) return FL_GAP_RESET;
-  if (place.timeline && history->timeline && place.timeline != history->timeline &&
+  if (fl_history_differs(history, place.timeline) &&
       !fl_history_continues(history, place.timeline, place.lsn))
     return FL_GAP_FAILOVER;
   if (lost) return FL_GAP_TRIMMED;
-  if (place.seq > given && (knows_sequence(history) || given > 0)) return FL_GAP_RESET;
+  if (is_ahead(history, given, place)) return FL_GAP_RESET;
   return FL_GAP_NONE;
 }
 

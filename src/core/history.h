@@ -15,6 +15,7 @@ struct fl_history {
   uint64_t lsn;       /* the WAL that the server had written when asked last; 0: not known */
   uint64_t forked_at; /* where its timeline left the one before it; 0: not known */
   bool has_parent;    /* the log shows that the timeline before has the number below its own */
+  bool standby; /* what it gave is not known: its sequence is ahead, and the server behind others */
   bool has_state;     /* trims leave their mark, since install has made the state table */
   int64_t last_given; /* by the sequence, as last asked; -1: this role is not allowed to ask */
   /* What a sequence has given may be given again after a crash, unless the WAL that was written
@@ -55,6 +56,10 @@ void fl_history_init(struct fl_history *history);
    "parent" where that is known; each with what is before it. Whether it is another timeline than
    the one that was known last. */
 bool fl_history_note_timeline(struct fl_history *history, const char *text);
+
+/* Whether a timeline is another one than the server's, as far as both are known. A standby that
+   names an earlier one may only be behind, or late in saying so. */
+bool fl_history_differs(const struct fl_history *history, uint32_t timeline);
 
 /* Whether the server has all that a server of another timeline had written up to a place in its
    WAL, so that who was there by then has missed nothing and has had nothing that is not here. */

@@ -260,11 +260,14 @@ static int connection_fact(lua_State *L) {
 }
 
 /* pending_writers(tick, upto): how many writers first seen since that tick may still commit a seq
-   up to there. */
+   up to there; on a standby, which does not show them, whether any may, as 1 or 0. */
 static int connection_pending_writers(lua_State *L) {
   const struct fl_changelog *log = check(L);
   uint64_t tick = (uint64_t)fl_checkint64(L, 2);
-  lua_pushinteger(L, (lua_Integer)fl_horizon_pending(&log->horizon, tick, fl_checkint64(L, 3)));
+  int64_t upto = fl_checkint64(L, 3);
+  size_t pending = log->catalog.standby ? log->horizon.seq < upto
+                                        : fl_horizon_pending(&log->horizon, tick, upto);
+  lua_pushinteger(L, (lua_Integer)pending);
   return 1;
 }
 

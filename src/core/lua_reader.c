@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "lua_connection.h"
 #include "lua_values.h"
+#include "server.h"
 #include "timeline.h"
 
 #include <string.h>
@@ -238,7 +239,7 @@ static int reader_handled(lua_State *L) {
   size_t count = 0;
   int64_t *open = lua_isnoneornil(L, 2) ? NULL : check_seqs(L, &count);
   uint64_t lsn = reading->log->history.lsn;
-  if (fl_timeline_differs(reading)) return 0;
+  if (fl_timeline_differs(reading) || !fl_server_has_all(reading)) return 0;
   fl_timeline_note_handled(reading, lsn);
   if (count == 0) return 0;
   lsn = reader->handled.lsn;
@@ -263,7 +264,7 @@ static int reader_position(lua_State *L) {
   char *text;
   if (reader->log) fl_cursor_settle(cursor, reader->log->horizon.seq);
   text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count));
-  cursor->lsn = at_rest ? reader->reader.handled.lsn : 0;
+  cursor->lsn = at_rest && cursor->timeline ? reader->reader.handled.lsn : 0;
   fl_cursor_print(cursor, text);
   cursor->lsn = 0;
   lua_pushstring(L, text);

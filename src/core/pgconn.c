@@ -213,17 +213,27 @@ static void append_encoding(const struct fl_pgconn *pg, char *text, size_t size,
   append_part(text, size, "; ", hint);
 }
 
+/* Whether a statement failed because the server is a hot standby; behind a pooler that may not be
+   known. */
+static bool only_reads(const struct fl_pgconn *pg, const char *sqlstate) {
+  const char *standby = PQparameterStatus(pg->conn, "in_hot_standby");
+  return sqlstate && strcmp(sqlstate, "25006") == 0 && standby && strcmp(standby, "on") == 0;
+}
+
 /* Only the first error counts: later statements of the same text failed because of it. */
 static void server_refused(struct fl_pgconn *pg, const PGresult *result) {
   char text[sizeof pg->error.message];
   const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  bool standby = only_reads(pg, sqlstate);
   if (pg->error.kind != FL_ERR_NONE) return;
   snprintf(text, sizeof text, "%s", primary ? primary : PQresultErrorMessage(result));
   append_part(text, sizeof text, "; ", PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
   append_part(text, sizeof text, "; hint: ", PQresultErrorField(result, PG_DIAG_MESSAGE_HINT));
   append_encoding(pg, text, sizeof text, sqlstate);
+  if (standby) append_part(text, sizeof text, "; ", FL_NEEDS_PRIMARY);
   fl_fail_text(&pg->error, FL_ERR_QUERY, sqlstate, text);
+  if (standby) pg->error.code = "standby";
 }
 
 static void refuse_copy(struct fl_pgconn *pg, const char *direction) {

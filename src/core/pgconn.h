@@ -40,6 +40,11 @@ struct fl_pgconn {
   struct fl_error error;    /* of what was begun last */
 };
 
+/* What to do where a server is a hot standby, and something writes. */
+#define FL_NEEDS_PRIMARY \
+  "this server is a hot standby, which can only be read: that needs the primary " \
+  "(target_session_attrs=read-write finds it)"
+
 /* Finds out what libpq makes of conninfo, service and environment, for fl_pgconn_option; it closes
    the connection. false: nothing, see the error. */
 bool fl_pgconn_configure(struct fl_pgconn *pg, const char *conninfo);

@@ -22,14 +22,10 @@ bool fl_can_tick(struct fl_changelog *log) {
     return fl_changelog_fail(log, FL_ERR_SCHEMA, "subscriber",
                 "a subscription writes the changes of another server into forge_change_log, where "
                 "they do not come in the order of their seqs; read the log on that server");
-  if (catalog->standby) {
-    fl_changelog_fail(log, FL_ERR_SCHEMA, "standby",
-         "this server is a hot standby, where the primary's open writers cannot be seen; connect "
-         "to the "
-         "primary (target_session_attrs=read-write)");
-    log->pg.error.retryable = true; /* it may be promoted */
-    return false;
-  }
+  if (catalog->standby && fl_pgconn_in_transaction(&log->pg))
+    return fl_changelog_fail(log, FL_ERR_SCHEMA, "standby_transaction",
+                "in a transaction a hot standby does not tell which transactions are under way by "
+                "now; drain outside of it");
   if (catalog->cache == 0)
     return fl_changelog_fail(log, FL_ERR_SCHEMA, "no_sequence",
                 "no sequence gives forge_change_log.seq its values");

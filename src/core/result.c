@@ -1,6 +1,8 @@
 /* The rows of a connection's last statement, by type. */
 #include "result.h"
 
+#include "cursor.h"
+
 #include <stdlib.h>
 
 /* Type oids of the catalog's bootstrap data; they never change. */
@@ -49,6 +51,11 @@ const char *fl_result_text(const struct fl_pgconn *pg, int column) {
 int64_t fl_result_number(const struct fl_pgconn *pg, int column, int64_t otherwise) {
   const char *text = fl_result_text(pg, column);
   return text ? strtoll(text, NULL, 10) : otherwise;
+}
+
+uint64_t fl_result_lsn(const struct fl_pgconn *pg, int column) {
+  const char *text = fl_result_text(pg, column);
+  return text ? fl_lsn_parse(text) : 0;
 }
 
 bool fl_result_true(const struct fl_pgconn *pg, int column) {

@@ -22,6 +22,7 @@ int64_t fl_result_affected(const struct fl_pgconn *pg);
    row. */
 const char *fl_result_text(const struct fl_pgconn *pg, int column);
 int64_t fl_result_number(const struct fl_pgconn *pg, int column, int64_t otherwise);
+uint64_t fl_result_lsn(const struct fl_pgconn *pg, int column); /* 0 where it is NULL */
 bool fl_result_true(const struct fl_pgconn *pg, int column);
 
 #endif

@@ -115,6 +115,15 @@ const struct fl_word fl_common_words[] = {
   " CROSS JOIN LATERAL pg_catalog.unnest(" ranges ") g(range)" \
   " CROSS JOIN LATERAL (VALUES (pg_catalog.lower(g.range)), (pg_catalog.upper(g.range) - 1)) e(seq)"
 
+/* Of a standby, which does not show these: the bounds of the snapshot, and the next xid, which is
+   read after that was taken. It is asked for as a distance, in a transaction of its own and in no
+   condition: there the server would answer again what it has answered before. */
+#define STANDBY_SNAPSHOT \
+  "CASE WHEN pg_catalog.pg_is_in_recovery() THEN (SELECT pg_catalog.concat_ws(' '," \
+  " pg_catalog.txid_snapshot_xmin(s.now), pg_catalog.txid_snapshot_xmax(s.now)," \
+  " (pg_catalog.age('3'::pg_catalog.xid)::pg_catalog.int8 + 3) & 4294967295)" \
+  " FROM (SELECT pg_catalog.txid_current_snapshot() AS now OFFSET 0) s) END"
+
 /* The highest seq comes first, then the locks, which depend on its row. The largest one that is
    visible is looked for above the one that is known to be given for good (see history.h), since it
    may lie behind any number of changes that are not committed. */
@@ -122,7 +131,8 @@ const struct fl_word fl_common_words[] = {
   "WITH given AS MATERIALIZED (SELECT coalesce((SELECT max(seq) FROM @log@" \
   " WHERE seq > $1::pg_catalog.int8), $1::pg_catalog.int8) AS seq)" \
   " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@," \
-  " @timeline@, @flushed@, (" WRITERS ")" \
+  " @timeline@, @flushed@," \
+  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (" WRITERS ") END, " STANDBY_SNAPSHOT \
   " FROM given g"
 
 /* What was deleted above a place. */
@@ -132,19 +142,34 @@ const struct fl_word fl_common_words[] = {
       "s.deleted * pg_catalog.int8multirange(pg_catalog.int8range(@base@, NULL, '()'))")
 
 /* Which of the changes that this statement looks at the reader does not want, above its base. */
-#define PASSED \
+#define PASSED(rows, chunk) \
   " UNION ALL SELECT e.seq" A_MARK \
-  " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges FROM @log@" \
+  " FROM (SELECT pg_catalog.range_agg(pg_catalog.int8range(seq, seq, '[]')) AS ranges FROM " rows \
   " WHERE seq > @after@ AND seq > @base@ AND seq <= coalesce((SELECT max(w.seq) FROM" \
-  " (SELECT seq FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@@apart@" \
-  " ORDER BY seq LIMIT @limit@) w HAVING count(*) = @limit@), @until@)" \
+  " (" chunk ") w HAVING count(*) = @limit@), @until@)" \
   " AND NOT coalesce((true@filter@), false)@apart@) p" ENDS("p.ranges")
 
-#define READ(gone, passed) \
-  "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (SELECT" \
-  " seq::pg_catalog.int8@columns@ FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@" \
-  "@apart@" \
-  " ORDER BY seq LIMIT @limit@)) TO STDOUT (FORMAT binary)"
+#define CHUNK(columns) \
+  "SELECT " columns " FROM @log@ WHERE seq > @after@ AND seq <= @until@@filter@@apart@" \
+  " ORDER BY seq LIMIT @limit@"
+
+/* The same for a reader that begins at its base with each statement, and may have had very much
+   above that: the ranges that it did not have are looked up, one by one. */
+#define NEW_RANGES \
+  "pg_catalog.unnest(pg_catalog.int8multirange(pg_catalog.int8range(@after@," \
+  " greatest(@after@, @until@), '(]')) - '@had@'::pg_catalog.int8multirange) h(range)"
+#define IN_RANGE "l.seq >= pg_catalog.lower(h.range) AND l.seq < pg_catalog.upper(h.range)"
+#define NEW_ROWS \
+  "(SELECT l.* FROM " NEW_RANGES \
+  " CROSS JOIN LATERAL (SELECT * FROM @log@ l WHERE " IN_RANGE ") l) l"
+#define NEW_CHUNK(columns) \
+  "SELECT c.* FROM " NEW_RANGES " CROSS JOIN LATERAL (SELECT " columns " FROM @log@ l" \
+  " WHERE " IN_RANGE "@filter@ ORDER BY l.seq LIMIT @limit@) c ORDER BY c.seq LIMIT @limit@"
+
+#define SEQ_AND_COLUMNS "seq::pg_catalog.int8@columns@"
+#define READ(gone, passed, chunk) \
+  "COPY (SELECT @trimmed_to@" MARK gone passed " UNION ALL (" chunk(SEQ_AND_COLUMNS) \
+  ")) TO STDOUT (FORMAT binary)"
 
 /* A few rows for a live reader, which asks for them again and again: a statement that is planned
    once. The limit is always the same, so that the planner need not know the seqs to expect few
@@ -185,10 +210,11 @@ static const struct {
      " (SELECT t.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class t"
      " WHERE t.oid IN (c.oid, s.oid) AND @hides_rows@ LIMIT 1),"
      " EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid),"
-     " (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege("
-     "pg_catalog.to_regprocedure('pg_catalog.' || f.name || '()'), 'EXECUTE'))"
+     " (SELECT pg_catalog.bool_and(coalesce(pg_catalog.has_function_privilege("
+     "pg_catalog.to_regprocedure('pg_catalog.' || f.name || '()'), 'EXECUTE'), false))"
      " FROM (VALUES ('pg_current_wal_insert_lsn'), ('pg_current_wal_flush_lsn'),"
-     " ('pg_last_wal_receive_lsn'), ('pg_last_wal_replay_lsn')) f(name)),"
+     " ('pg_last_wal_receive_lsn'), ('pg_last_wal_replay_lsn'), ('pg_control_checkpoint'),"
+     " ('pg_control_recovery')) f(name)),"
      " EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid = s.oid"
      " AND x.attname = 'timelines' AND NOT x.attisdropped"
      " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')),"
@@ -205,10 +231,14 @@ static const struct {
      " (SELECT max(seq) FROM @log@), @last_given@, @empty_to@, @deleted@, @timeline@"},
     {"tick", TICK},
     /* Only a reader begins these. */
-    {NULL, READ("", "")},
-    {NULL, READ(GONE, "")},
-    {NULL, READ("", PASSED)},
-    {NULL, READ(GONE, PASSED)},
+    {NULL, READ("", "", CHUNK)},
+    {NULL, READ(GONE, "", CHUNK)},
+    {NULL, READ("", PASSED("@log@", CHUNK("seq")), CHUNK)},
+    {NULL, READ(GONE, PASSED("@log@", CHUNK("seq")), CHUNK)},
+    {NULL, READ("", "", NEW_CHUNK)},
+    {NULL, READ(GONE, "", NEW_CHUNK)},
+    {NULL, READ("", PASSED(NEW_ROWS, NEW_CHUNK("seq")), NEW_CHUNK)},
+    {NULL, READ(GONE, PASSED(NEW_ROWS, NEW_CHUNK("seq")), NEW_CHUNK)},
     {NULL, FEW("")},
     {NULL, FEW(FEW_PASSED)}};
 

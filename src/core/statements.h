@@ -24,10 +24,12 @@ enum fl_statement {
   FL_STATEMENT_READ_GONE = FL_STATEMENT_READ + 1,
   FL_STATEMENT_READ_PASSED = FL_STATEMENT_READ + 2,
   FL_STATEMENT_READ_ALL = FL_STATEMENT_READ + 3,
+  /* The same four for a reader that begins at its base with each statement: see server.h. */
+  FL_STATEMENT_NEW = FL_STATEMENT_READ + 4,
   /* A few rows, after $1 until $2, without those above the horizon $4 that the xids under way, $3,
      have written; and what of them the reader does not want above its base, $5. */
-  FL_STATEMENT_FEW = FL_STATEMENT_READ + 4,
-  FL_STATEMENT_FEW_PASSED = FL_STATEMENT_READ + 5
+  FL_STATEMENT_FEW = FL_STATEMENT_READ + 8,
+  FL_STATEMENT_FEW_PASSED = FL_STATEMENT_READ + 9
 };
 
 /* The columns of the answers. */
@@ -67,7 +69,8 @@ enum {
   FL_TICK_TRIMMED_TO, /* and behind a space empty_to, where the state tells */
   FL_TICK_TIMELINE,
   FL_TICK_FLUSHED, /* up to where the WAL is on disk */
-  FL_TICK_WRITERS
+  FL_TICK_WRITERS,
+  FL_TICK_SNAPSHOT /* of a standby */
 };
 
 struct fl_word {

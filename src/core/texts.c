@@ -3,6 +3,7 @@
 
 #include "gaps.h"
 #include "refusals.h"
+#include "server.h"
 #include "timeline.h"
 
 #include <inttypes.h>
@@ -25,7 +26,8 @@ static bool quote(const struct fl_changelog *log, const char *text, struct fl_by
 }
 
 /* Which changes are gone: exact where trims leave their mark (-1: the mark is missing). Otherwise
-   the best guess there is: all below the smallest seq, or all that was ever given. */
+   the best guess there is: all below the smallest seq, or all that was ever given (a standby does
+   not tell that). */
 static void print_trimmed_to(const struct fl_changelog *log, struct values *values) {
   if (log->history.has_state)
     snprintf(values->trimmed_to, sizeof values->trimmed_to,
@@ -33,7 +35,7 @@ static void print_trimmed_to(const struct fl_changelog *log, struct values *valu
   else
     snprintf(values->trimmed_to, sizeof values->trimmed_to,
              "coalesce((SELECT min(seq) FROM %s WHERE seq > %s) - 1, %s)::bigint", values->log,
-             values->empty_to, values->sequence);
+             values->empty_to, log->catalog.standby ? "0" : values->sequence);
 }
 
 /* Up to where the log is empty for good: the smallest seq is looked for above it, since nobody
@@ -72,6 +74,13 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
              "coalesce(pg_catalog.pg_sequence_last_value(%" PRIu32 "), 0)", log->catalog.sequence);
 }
 
+/* On a standby, of a few rows: those that the reader did not have. */
+static bool print_new(bool few, struct fl_bytes *apart) {
+  const char *text = " AND NOT seq::pg_catalog.int8 <@ $3::pg_catalog.int8multirange"
+                     " AND $4::pg_catalog.int8 IS NOT NULL";
+  return (!few || fl_bytes_add(apart, text)) && fl_bytes_append(apart, "", 1);
+}
+
 /* The changes of writers that were open at the tick may have become visible since. They are left
    for the scan behind the tick that finds these writers gone, which begins at their first one: or
    some of them would come before others that were written earlier. They are all above the horizon;
@@ -79,8 +88,10 @@ static void print_last_given(const struct fl_changelog *log, struct values *valu
 static bool print_apart(const struct fl_changelog *log, enum fl_statement statement,
                         struct fl_bytes *apart) {
   bool few = statement >= FL_STATEMENT_FEW, told = fl_knows_writers(log);
+  bool anew = log->reading && fl_server_looks_anew(log->reading);
   const char *xids = log->under_way.data ? log->under_way.data : "{}";
   char horizon[24];
+  if (anew) return print_new(few, apart);
   if (few)
     return fl_bytes_add(apart, told ? " AND (seq <= $4::pg_catalog.int8 OR coalesce("
                                       "txid <> ALL ($3::pg_catalog.int8[]), true))"
@@ -132,6 +143,7 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"columns", values->columns.data},
                                   {"filter", filter},
                                   {"apart", values->apart.data},
+                                  {"had", log->under_way.data},
                                   {NULL, NULL}};
   const char *unknown;
   int length;

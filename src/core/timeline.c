@@ -1,6 +1,7 @@
 /* The timeline that a server is on: how it is asked, and how readers go from one to the next. */
 #include "timeline.h"
 
+#include "server.h"
 #include "statements.h"
 
 #include <stdio.h>
@@ -12,7 +13,16 @@
 
 #define FORM(more) \
   "CASE WHEN NOT pg_catalog.pg_is_in_recovery()" \
-  " THEN pg_catalog.concat_ws(' ', " NUMBER more ") END"
+  " THEN pg_catalog.concat_ws(' ', " NUMBER more ")"
+
+/* A standby tells how far it has replayed the WAL, and on which timeline it was when it wrote that
+   down last: after its primary was replaced it may name the one before for some minutes. */
+#define REPLAYED_ON \
+  "(SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)" \
+  " FROM pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() r)"
+#define FORM_WITH_LSN(more) \
+  FORM(", pg_catalog.pg_current_wal_insert_lsn()" more) \
+  " ELSE pg_catalog.concat_ws(' ', " REPLAYED_ON ", pg_catalog.pg_last_wal_replay_lsn()) END"
 
 /* A server that was a standby, and has been promoted since it started, still says how far it had
    replayed: there its timeline begins. After recovery from a crash it says the same of a place in
@@ -30,8 +40,8 @@
 /* Where the server does not tell, it is not known. */
 void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZE]) {
   static const char *const forms[] = {
-      FORM(""), FORM(", pg_catalog.pg_current_wal_insert_lsn(), " FORKED_AT),
-      FORM(", pg_catalog.pg_current_wal_insert_lsn(), " FORKED_AT ", " HAS_PARENT)};
+      FORM("") " END", FORM_WITH_LSN(", " FORKED_AT),
+      FORM_WITH_LSN(", " FORKED_AT ", " HAS_PARENT)};
   const struct fl_catalog *catalog = &log->catalog;
   int known = !catalog->has_lsn ? 0 : !catalog->has_timelines ? 1 : 2;
   if (!catalog->has_timeline || log->without_timeline >= FL_TRYING)
@@ -42,8 +52,8 @@ void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZ
 
 const char *fl_timeline_lsn(const struct fl_changelog *log) {
   if (!log->catalog.has_lsn || log->without_timeline >= FL_TRYING) return "NULL::text";
-  return "CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
-         " THEN pg_catalog.pg_current_wal_insert_lsn()::text END";
+  return "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
+         " ELSE pg_catalog.pg_current_wal_insert_lsn() END::text";
 }
 
 const char *fl_timeline_flushed(const struct fl_changelog *log) {
@@ -60,13 +70,13 @@ void fl_timeline_note_handled(struct fl_log_reader *reading, uint64_t lsn) {
    beside it. */
 void fl_timeline_note_read(struct fl_log_reader *reading) {
   const struct fl_reader *reader = &reading->reader;
+  if (!fl_server_has_all(reading)) return;
   if (reader->live && !reading->beside && reader->chunk.left == 0)
     fl_timeline_note_handled(reading, reader->prefetched.lsn);
 }
 
 bool fl_timeline_differs(const struct fl_log_reader *reading) {
-  uint32_t before = reading->reader.cursor.timeline, now = reading->log->history.timeline;
-  return before && now && before != now;
+  return fl_history_differs(&reading->log->history, reading->reader.cursor.timeline);
 }
 
 /* A reader that was on another timeline goes on where it was when all that it had been delivered

@@ -4,7 +4,7 @@
 
 #include "changelog.h"
 
-#define FL_TIMELINE_SIZE (FL_NAME_SIZE + 1100)
+#define FL_TIMELINE_SIZE (FL_NAME_SIZE + 1400)
 
 /* Writes the SQL that asks for it, as fl_history_note_timeline takes it in. */
 void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZE]);

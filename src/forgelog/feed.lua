@@ -198,7 +198,7 @@ function Feed:events() return self._conn:events() end
 function Feed:timeout()
   local now = self._conn:now()
   if self._state == "back_off" then return math.max(0, self._retry_at - now) end
-  if self._state == "arm" and self._listen then return states.next_pause(self) end
+  if self._state == "arm" and states.listens(self) then return states.next_pause(self) end
   if self._state ~= "sleep" and self._state ~= "arm" then return 0 end
   self._heard = self._heard or self._conn:notified() ~= false
   return self._heard and 0 or math.max(0, self._due - now)

@@ -73,8 +73,11 @@ local function of_backfills(field)
   end
 end
 
--- Without a horizon, an empty list of writers may be one that could not be read.
-local function knows_writers(status) return status.horizon or status.writers[1] end
+-- Without a horizon, an empty list of writers may be one that could not be read; a standby shows
+-- none.
+local function knows_writers(status)
+  return not status.standby and (status.horizon or status.writers[1])
+end
 
 local function open_writers(status) return knows_writers(status) and #status.writers or nil end
 
@@ -85,6 +88,11 @@ local function oldest_writer_age(status)
     if writer.since then age = math.max(age or 0, status.at - writer.since) end
   end
   return age
+end
+
+-- How far a standby is behind.
+local function of_replay(field)
+  return of_log(function(status) return status.replay and status.replay[field] end)
 end
 
 local function has_horizon(status) return status.horizon ~= nil end
@@ -117,6 +125,12 @@ local FAMILIES = {
     .. "consumers.",
     of_log("installed") },
   { "standby", "Whether the server is a standby.", of_log("standby") },
+  { "standby_paused", "Whether the standby has paused replaying.", of_replay("paused") },
+  { "standby_behind_bytes", "WAL that the standby has received and not replayed yet.",
+    of_replay("bytes") },
+  { "standby_replayed_age_seconds",
+    "Time since the last transaction that the standby has replayed was committed.",
+    of_replay("seconds") },
   { "horizon_known",
     "Whether the horizon could be found in time; 0 while a writer stays open that was not seen to "
     .. "begin.",

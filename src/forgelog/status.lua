@@ -72,6 +72,16 @@ local function add_writers(conn, into, seconds)
   return true
 end
 
+-- Adds how far a standby is behind, as far as this role may ask.
+local function add_replay(conn, into)
+  local rows, err = conn:run("status.replay")
+  if not rows and err.sqlstate ~= NO_RIGHT then return nil, err end
+  local row = rows and rows[1] or {}
+  if row.host then row.primary, row.host, row.port = row.host .. ":" .. row.port, nil, nil end
+  into.replay = row
+  return true
+end
+
 -- The ranges of a position ("17-20,22") as text of an int8multirange.
 local function multirange(ranges)
   local parts = {}
@@ -238,12 +248,16 @@ end
 -- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection has not seen
 -- begin, without which the horizon cannot be known; default 1)
 -- @return a table: `at` (Unix seconds by the server's clock), `database`, `schema`,
--- `server_version`, `standby`, `installed` (false: a plain log, without exact gap test and
--- consumers); `rows`, `rows_exact` (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`,
--- `oldest_age` (seconds), `write_rate` (seqs given per second, over the last minute), `retention`
+-- `server_version`, `standby`, `replay` (of a standby: `paused`, `bytes` received and not replayed
+-- yet, `seconds` since the last transaction that it has replayed was committed, `primary`, the
+-- address of the server that it follows; each nil where this role may not know it),
+-- `installed` (false: a plain log, without exact gap test and consumers); `rows`, `rows_exact`
+-- (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`, `oldest_age` (seconds), `write_rate`
+-- (seqs given per second, over the last minute), `retention`
 -- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with
 -- indexes), `dead_rows`; `horizon`, `above_horizon` (an upper bound of changes), or `horizon_error`
--- (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of `Log:horizon`);
+-- (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of `Log:horizon`;
+-- a standby does not show them);
 -- `consumers` of the table store, sorted by name and lane: `name`, `position`, `seq`, `updated_at`,
 -- `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change that was
 -- not delivered to it), `gap` (false or the reason why it must resync), `running`, `pid` and
@@ -273,6 +287,7 @@ function status.status(conn, opts)
   local ok = into.schema
   if ok then ok, err = add_log(conn, into) end
   if ok then ok, err = add_writers(conn, into, opts.settle or SETTLE) end
+  if ok and into.standby then ok, err = add_replay(conn, into) end
   if ok then ok, err = add_consumers(conn, into) end
   if ok then ok, err = add_tables(conn, into) end
   if not ok then return nil, err end

@@ -11,6 +11,7 @@
 --   claim on its name, for the table store;
 -- - `transactional` (optional): true where `save` writes by the given log, so that the position
 --   commits together with the handler's work. Such a store must not raise errors;
+-- - `conninfo` (optional, of the table store): where `log` is to be connected to instead;
 -- - `instance()` (optional): text that differs between two stores which use the same names, such as
 --   those of two nginx servers.
 --

@@ -5,6 +5,7 @@
 -- @module forgelog.trim
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
+local primary = require "forgelog.connection.primary"
 local renew = require "forgelog.tables.renew"
 local seqs = require "forgelog.seqs"
 local uncompiled = require "forgelog.connection.uncompiled"
@@ -196,6 +197,8 @@ return function(conn, before, options)
   if ok then ok, err = hidden(conn, "forge_change_log", "rd") end
   if not ok then return nil, err end
   if options.dry_run then return preview(uncompiled(conn), before, options) end
+  ok, err = primary(conn, "trim")
+  if not ok then return nil, err end
   local locked
   locked, err = lock(conn)
   if not locked then return nil, err end

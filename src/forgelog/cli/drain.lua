@@ -7,6 +7,7 @@ local errors = require "forgelog.cli.lib.errors"
 local lanes = require "forgelog.consumer.lanes"
 local make_sink = require "forgelog.cli.lib.sink"
 local names = require "forgelog.tables.names"
+local primary = require "forgelog.connection.primary"
 local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
 local units = require "forgelog.units"
@@ -33,6 +34,7 @@ end
 local function claim_name(run, options)
   local conn = run.log.connection
   must(conn:locate()) -- a missing log is reported first
+  if options.name then must(primary(conn, "--name", "keep the position by --position-file")) end
   run.claim = run.claim
     or must(claim.new(conn, options.name, { lease = options.exec and LEASE or nil }))
   if run.claim.renew then must(lanes.enter(conn, options.name)) end -- a drain is no lane

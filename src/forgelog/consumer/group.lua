@@ -3,6 +3,7 @@
 -- @module forgelog.consumer.group
 local core = require "forgelog.core"
 local lease = require "forgelog.consumer.lease"
+local primary = require "forgelog.connection.primary"
 
 local group = {}
 
@@ -29,7 +30,8 @@ local function find(conn)
   if ok then rows, err = conn:run("lease.may") end
   if not rows then return nil, err end
   if rows[1].may then return true end
-  return nil, group.no_leases()
+  ok, err = primary(conn, "what is asked of a consumer")
+  return nil, ok and group.no_leases() or err
 end
 
 --- The error of what takes that a consumer does not run.

@@ -70,7 +70,7 @@ local function begin(self)
   return {
     parts = parts,
     at = nil, -- the place of the part that is at work
-    conn = self._log.connection, -- of the handler; it may be closed in the middle of its work
+    conn = opening.log(self).connection, -- of the handler; it may be closed within its work
   }
 end
 

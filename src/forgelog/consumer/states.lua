@@ -69,9 +69,9 @@ local function follow(self, position)
   self._feed = self._log:follow(position, chosen)
   self._position, self._batches = self._feed:position(), nil -- a chore saves it with its work
   self._feed:share_names(self._names)
-  if self._own then
+  if self._concurrent then
     self._feed:work_beside(function() return self._crew and self._crew.workers:outstanding() end)
-  else
+  elseif not self._own then
     self._feed:on_reconnect(function() return self._checkpoint:resume() end)
   end
   return "take"
@@ -100,7 +100,7 @@ function states.finish(self, seconds)
   if not checkpoint then return end
   checkpoint:end_by(self._waiter.now() + seconds)
   concurrent.finish(self, seconds)
-  if checkpoint:unsaved() and not self._own then states[self._state](self, seconds) end
+  if checkpoint:unsaved() and not self._concurrent then states[self._state](self, seconds) end
 end
 
 --- Before it ends in order: what is being handled is done, and saved.
@@ -127,7 +127,9 @@ function states.open(self, timeout)
     states.drop(self)
     local about = { schema = options.schema, wait = self._waiter }
     self._log = forgelog.unconnected(options.conninfo, about)
-    self._own = self._concurrent and forgelog.unconnected(options.conninfo, about) or nil
+    local elsewhere = self._store.conninfo
+    self._own = (self._concurrent or elsewhere)
+      and forgelog.unconnected(elsewhere or options.conninfo, about) or nil
   end
   local ok, err = opening.connect(self, timeout)
   self._connecting = not ok and err.code == "unfinished"
@@ -229,6 +231,8 @@ function states.take(self, timeout, most)
   if self._checkpoint:paused() then return pause(self) end
   if self._checkpoint:asked() ~= self._attended then return "attend" end
   if self._concurrent then return concurrent.take(self, timeout, most) end
+  local stands, lost = opening.own_stands(self, timeout)
+  if not stands or self._checkpoint:superseded() then return stands and "open", lost end
   local options, feed, chore = self._options, self._feed, chores.due(self)
   if chore and self._batches then -- after a batch it has its turn, whatever the feed has
     self._batches = nil

@@ -4,6 +4,7 @@ local units = require "forgelog.units"
 
 local OLDEST_VERSION = 140000 -- of PostgreSQL, that everything is written for
 local FEWEST_LOCKS = 64 -- PostgreSQL's own default of max_locks_per_transaction
+local NO_RIGHT = "42501" -- SQLSTATE
 local MUCH = 0.5 -- the share of the lock table that may be in use
 
 local function version(run)
@@ -14,11 +15,20 @@ local function version(run)
     "upgrade the server to PostgreSQL 14 or later")
 end
 
+-- Without hot_standby_feedback, vacuum on the primary removes what a statement here still needs.
 local function standby(run)
-  if not run.server.standby then return run:ok("this server is a primary") end
-  run:error("standby", "this server is a hot standby, where the primary's open writers cannot be "
-    .. "seen: drain and follow refuse",
-    "connect to the primary, by target_session_attrs=read-write")
+  local server = run.server
+  if not server.standby then return run:ok("this server is a primary") end
+  local rows, err = run.conn:run("status.replay")
+  if not rows and err.sqlstate ~= NO_RIGHT then return err end
+  if rows and rows[1] and rows[1].paused then
+    run:warning("replay_paused", "this server is a hot standby whose replay is paused: nothing new "
+      .. "comes here", "SELECT pg_wal_replay_resume(), as a superuser of this server")
+  end
+  run:note("standby", "this server is a hot standby: it can be read, which any long transaction on "
+    .. "the primary holds up, in whatever database; what writes to the log needs the primary",
+    server.feedback and "run the doctor on the primary, too" or "set hot_standby_feedback to on "
+    .. "here, or statements may be cancelled; run the doctor on the primary, too")
 end
 
 local function few_locks(run)

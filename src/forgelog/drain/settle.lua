@@ -10,6 +10,7 @@ local DEFAULT = 5 -- seconds to wait for writers that this connection sees for t
 -- Seconds to wait where the lower bound of each of them is known: short ones end meanwhile.
 local KNOWN = 0.25
 local PAUSES = { 0.001, 0.05 } -- seconds between two ticks: at first, at most
+local STILL_OPEN = "unknown_writers" -- the code of an error
 
 --- Ticks until the writers have gone that the first of these ticks saw first, so that all it saw is
 -- settled. On a connection that has ticked before, every open writer has a known lower bound, so a
@@ -44,10 +45,14 @@ function settle.position(conn, seconds)
   if not left then return nil, err end
   local horizon = conn:fact("horizon")
   if left == 0 or horizon > 0 then return core.position_text(conn:fact("timeline"), horizon) end
+  if conn:fact("standby") then
+    return nil, core.error("timeout", "transactions are under way on the primary that may have "
+      .. "written to the log: a hot standby shows no more of them", nil, { code = STILL_OPEN })
+  end
   local message = "%d transactions that have written to the log, or may have, were open before "
     .. "this connection and still are"
   return nil, core.error("timeout", message:format(left), nil,
-    { code = "unknown_writers", remedy = "horizon", hint = "log:horizon() names them" })
+    { code = STILL_OPEN, remedy = "horizon", hint = "log:horizon() names them" })
 end
 
 return settle

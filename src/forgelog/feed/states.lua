@@ -242,12 +242,15 @@ local lying_down = {
   end,
 }
 
+--- Whether the feed may be notified: not as it wishes, nor on a hot standby, which refuses LISTEN.
+function states.listens(self) return self._listen and not self._conn:fact("standby") end
+
 -- Whoever gets the bell LISTENs, looks once more and then sleeps. Where another follower holds it,
 -- this one has to LISTEN first and then see that it still does: whoever gives the bell back
 -- notifies, so that those who LISTEN by then take it over. Where a feed cannot lie down, writers
 -- are open that saw nobody asleep and will not notify, so it looks again soon.
 function states.arm(self, seconds)
-  if not self._listen then
+  if not states.listens(self) then
     return (pause_until_due(self, seconds) or seconds == 0) and "look" or "arm"
   end
   local ok, err = in_steps(self, lying_down)

@@ -2,6 +2,7 @@
 -- consumer's `transaction = true` it commits together with what the handler writes, so that each
 -- change takes effect exactly once.
 -- @module forgelog.store.table
+local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
 
@@ -31,5 +32,11 @@ local function save(log, name, position, last, claim)
 end
 
 --- A store for a consumer: see `forgelog.store`.
+-- @tparam[opt] table options `conninfo` (as of `forgelog.connect`): of the primary, where the
+-- consumer reads a hot standby of it; its lease is there too, and with `transaction = true` its
+-- handler is given a log of the primary, where its work commits together with the position
 -- @function table
-return function() return { load = load, save = save, transactional = true } end
+return function(options)
+  options = check.options("consumer.table", options, { conninfo = "any" })
+  return { load = load, save = save, transactional = true, conninfo = options.conninfo }
+end

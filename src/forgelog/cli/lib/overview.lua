@@ -37,6 +37,18 @@ local function horizon_unknown(why)
   return "not known: " .. reason
 end
 
+-- What is known of how far a standby is behind.
+local function replay_of(context, replay)
+  local words = {}
+  if replay.primary then words[1] = "of " .. terminal.safe(replay.primary) end
+  if replay.bytes then words[#words + 1] = units.bytes(replay.bytes) .. " to replay" end
+  if replay.seconds then
+    words[#words + 1] = ("last replayed commit %s ago"):format(units.duration(replay.seconds))
+  end
+  if replay.paused then words[#words + 1] = context.color("yellow", "replay is paused") end
+  return words[1] and table.concat(words, ", ") or "how far it is behind is not known to this role"
+end
+
 -- Adds lines about the log and its writers.
 local function add_log(context, now, lines, spark)
   local function line(name, format, ...)
@@ -44,6 +56,7 @@ local function add_log(context, now, lines, spark)
   end
   line("log", "%s.forge_change_log, PostgreSQL %s%s", now.schema, now.server_version:match("^%S+"),
     now.standby and " (hot standby)" or "")
+  if now.replay then line("standby", "%s", replay_of(context, now.replay)) end
   line("changes", "%s%s; %s%s", now.rows_exact and "" or "about ", number(now.rows),
     now.min_seq and ("seq %d to %d"):format(now.min_seq, now.max_seq) or "the log is empty",
     now.trimmed_to and now.trimmed_to > 0 and (", trimmed to %d"):format(now.trimmed_to) or "")
@@ -55,7 +68,7 @@ local function add_log(context, now, lines, spark)
   else
     line("horizon", "%s", context.color("yellow", horizon_unknown(now.horizon_why)))
   end
-  line("writers", "%d open", #now.writers)
+  line("writers", now.standby and "seen on the primary only" or "%d open", #now.writers)
   for _, one in ipairs(now.writers) do lines[#lines + 1] = describe_writer(context, one, now.at) end
   line("size", "%s on disk, %s dead rows", units.bytes(now.bytes), number(now.dead_rows))
 end

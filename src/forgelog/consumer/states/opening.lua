@@ -6,6 +6,7 @@ local core = require "forgelog.core"
 local lanes = require "forgelog.consumer.lanes"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
 local names = require "forgelog.tables.names"
+local primary = require "forgelog.connection.primary"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
 
@@ -22,17 +23,21 @@ function opening.silence(options) return options.silence or options.timeout or S
 -- @treturn ?string
 function opening.row_name(self) return self._lane and self._lane.name or self._options.name end
 
---- The connection of what the consumer itself asks.
+--- The connection of what the consumer itself asks, and writes: that of the store's server.
 -- @param self the consumer
 -- @return a connection with its time limit
 function opening.own(self)
-  return self._log:limited(opening.silence(self._options)).connection
+  local log = self._store.conninfo and self._own or self._log
+  return log:limited(opening.silence(self._options)).connection
 end
 
---- The log for what the user does while nothing else goes on: on the checkpoint's connection.
+--- The log for what the user does while nothing else goes on: on the checkpoint's connection; but
+-- where that is another server's, only what is to commit there.
 -- @param self the consumer
 function opening.log(self)
-  return self._own and self._own:limited(self._options.timeout) or self._log
+  local options = self._options
+  if not self._own or self._store.conninfo and not options.transaction then return self._log end
+  return self._own:limited(options.timeout)
 end
 
 --- The same where a handler is called: whatever its connection failed with before is no work of it.
@@ -86,6 +91,12 @@ function opening.connect(self, timeout)
   if not filter then return nil, err end
   self._log = log:limited(options.timeout) -- the handlers' own statements take as long as they take
   local own = (self._own or log):limited(opening.silence(options))
+  ok, err = own.connection:locate()
+  if ok and self._store.transactional then
+    ok, err = primary(own.connection, "the table store", "give the store the primary's address: "
+      .. "consumer.table{ conninfo = ... }")
+  end
+  if not ok then return nil, err end
   if not self._claim then
     self._claim, err = claim.new(own.connection, options.name, options, self._lane)
     if not self._claim then return nil, err end
@@ -114,6 +125,16 @@ function opening.connected(self, timeout)
   if ok and self._feed then return self._feed:connected(timeout) end
   if ok then ok, err = reconnect(self, self._log, timeout) end
   return ok, err
+end
+
+--- Before it waits for changes: replaces a lost connection to the store's server, of which no feed
+-- would take notice.
+-- @param self the consumer
+-- @number[opt] timeout seconds
+-- @return true; or nil and an error
+function opening.own_stands(self, timeout)
+  if not self._own or not self._own.connection:lost() then return true end
+  return opening.connected(self, timeout)
 end
 
 --- Has all lanes begin from a position, of which this one is the first to be started.

@@ -1,5 +1,5 @@
 -- Writes to the log that a table is to be read anew: under the name of the watched table above it,
--- where there is one.
+-- where there is one. See sql/words/announce.sql.
 -- Parameters: $1 bigint (the table's oid).
 -- Columns: seq bigint.
 WITH named AS (
@@ -11,7 +11,7 @@ WITH named AS (
                                 WHERE o.nspname = @schema_name@) home)),
      written AS (
        INSERT INTO @schema@.forge_change_log (table_name, op, created_at)
-       SELECT name, 'RELOAD', pg_catalog.clock_timestamp() FROM named
+       SELECT name, 'RELOAD', pg_catalog.clock_timestamp() FROM @announce@ CROSS JOIN named
        RETURNING seq)
 SELECT w.seq::bigint AS seq,
        CASE WHEN NOT pg_catalog.pg_try_advisory_xact_lock_shared(@bell@)
