@@ -95,7 +95,7 @@ deps:
 #   make check-pure   the C specs that need no server: seconds
 #   make check        the C specs, the library and the command on one Lua: about a minute
 #   make test         all that a change must pass
-#   make test-versions  the same on Lua 5.4, and nginx, on each PostgreSQL of VERSIONS
+#   make test-versions  all that needs a server, on Lua 5.4 and in nginx, on each PostgreSQL of VERSIONS
 #   make soak         the C specs and the loads on each Lua, ten times as long
 # SPECS="spec/x_spec.lua spec/folder" and c_specs= choose others; see also RUN, BUSTED_FLAGS, FORGELOG_JOBS.
 
@@ -117,6 +117,7 @@ nevertheless_jit = spec/load/network% spec/load/reconnect% spec/load/lost%
 jit_only = spec/nginx/%
 # C specs that need a server, of their own since they change its settings.
 with_server = spec/c/alloc.c
+pure = $(filter-out $(with_server),$(filter %.c,$(chosen)))
 # Of alloc.c's two halves, the failures of malloc are the same in each Lua.
 alloc_of_test = $(if $(filter $(firstword $(TEST_VERSIONS)),$(LUA_VERSION)),,Lua)
 
@@ -155,7 +156,7 @@ check: build c-specs $(own_host)
 	@$(run_suites) $(BUILD)/suites
 
 check-pure: c-specs
-	@$(make) -s list-suites LIST='$(filter-out $(with_server),$(filter %.c,$(chosen)))' >$(BUILD)/suites
+	@$(make) -s list-suites LIST='$(pure)' >$(BUILD)/suites
 	@$(run_suites) $(BUILD)/suites
 
 # The suites of the target $1 for each Lua. One for which nothing can be built counts as a suite that fails.
@@ -174,14 +175,14 @@ endef
 test:
 	$(call on_each_lua,suites-of-test)
 
-# All on Lua 5.4, and what runs in nginx, on each PostgreSQL of VERSIONS: those that are missing are fetched by npm.
+# All that needs a server, on Lua 5.4 and in nginx, on each PostgreSQL of VERSIONS: those that are missing are fetched by npm.
 # ('make test' runs on the PostgreSQL of this machine.)
 VERSIONS = 14 16 17 18
 test-versions:
 	@$(deps) versions
 	@$(make) -s build host LUA_VERSION=jit
 	@$(make) -s -j$(cores) prepared
-	@$(make) -s list-suites LIST='$(suites)' >$(BUILD)/suites-of-versions
+	@$(make) -s list-suites LIST='$(filter-out $(pure),$(suites))' >$(BUILD)/suites-of-versions
 	@$(make) -s list-suites LUA_VERSION=jit LIST='$(filter $(jit_only),$(chosen))' >>$(BUILD)/suites-of-versions
 	@spec/support/versions $(BUILD)/suites-of-versions $(VERSIONS)
 

@@ -41,7 +41,7 @@ static void test_round_trip(void) {
   uint64_t seed = 7;
   long i, wrong = 0, times = scaled(200000);
   for (i = 0; i < times; i++) {
-    uint64_t bits = pick(&seed, UINT32_MAX) << 32 | pick(&seed, UINT32_MAX);
+    uint64_t bits = (uint64_t)pick(&seed, UINT32_MAX) << 32 | (uint64_t)pick(&seed, UINT32_MAX);
     double number;
     memcpy(&number, &bits, sizeof number);
     if (number == number) wrong += !comes_back(number);

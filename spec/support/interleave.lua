@@ -264,7 +264,6 @@ end
 return function(db, opts)
   local self = setmetatable({ opts = opts, followers = {}, writers = {} }, world)
   self.monitor = logs.connect(db)
-  must(self.monitor, "SET synchronous_commit = on")
   for i = 1, opts.followers do self.followers[i] = new_follower(db) end
   for i = 1, #opts.writers do self.writers[i] = logs.connect(db) end
   logs.fill(self.monitor, 1)

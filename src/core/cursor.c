@@ -81,7 +81,7 @@ bool fl_cursor_deliver_range(struct fl_cursor *cursor, int64_t first, int64_t la
   if (first <= cursor->base) first = cursor->base + 1;
   if (last < first) return true;
   at = end = lower_bound(cursor, first - 1);
-  while (end < cursor->count && cursor->ranges[end].first <= last + 1) end++;
+  while (end < cursor->count && cursor->ranges[end].first - 1 <= last) end++;
   if (end == at) return insert_range(cursor, first, last);
   if (cursor->ranges[at].first < first) first = cursor->ranges[at].first;
   if (cursor->ranges[end - 1].last > last) last = cursor->ranges[end - 1].last;
@@ -165,7 +165,7 @@ static struct fl_range section(const struct fl_cursor *cursor, size_t at) {
 /* Adds a range that may be empty, or touch the last one. */
 static bool add_section(struct fl_ranges *sections, int64_t first, int64_t last) {
   if (last < first) return true;
-  if (sections->count == 0 || sections->list[sections->count - 1].last + 1 < first)
+  if (sections->count == 0 || sections->list[sections->count - 1].last < first - 1)
     return fl_ranges_append(sections, first, last);
   sections->list[sections->count - 1].last = last;
   return true;
