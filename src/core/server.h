@@ -37,7 +37,7 @@ bool fl_server_has_all(const struct fl_log_reader *reading);
    handed out in order, so that the changes of one row are. */
 bool fl_server_looks_anew(const struct fl_log_reader *reading);
 
-/* Writes down, for such a statement, what the reader had above its base; false: * out of memory. */
+/* Writes down, for such a statement, what the reader had above its base; false: out of memory. */
 bool fl_server_note_delivered(struct fl_log_reader *reading);
 
 /* Begins a statement anew that a standby has cancelled since it conflicts with what is replayed;

@@ -1,4 +1,4 @@
-/* The horizon on a hot standby: the seq of the newest tick all of whose * transactions are over. */
+/* The horizon on a hot standby: the seq of the newest tick all of whose transactions are over. */
 #include "standby.h"
 
 #include "cursor.h"
