@@ -55,9 +55,10 @@ describe("a managed server", function()
   end)
 
   it("lets a role own something only where its administrator is a member of it", function()
-    must(admin, "CREATE ROLE managed_owner; CREATE FUNCTION f() RETURNS int LANGUAGE sql"
-      .. " AS 'SELECT 1'; GRANT CREATE ON SCHEMA public TO managed_owner")
-    local change = "ALTER FUNCTION f() OWNER TO managed_owner"
+    must(admin, "CREATE ROLE managed_owner; CREATE SCHEMA own;"
+      .. "CREATE FUNCTION own.f() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+      .. "GRANT CREATE ON SCHEMA own TO managed_owner")
+    local change = "ALTER FUNCTION own.f() OWNER TO managed_owner"
     assert.equal("42501", select(2, admin:query(change)).sqlstate)
     must(admin, "GRANT managed_owner TO CURRENT_USER")
     must(admin, change)

@@ -118,7 +118,6 @@ function support.database(conninfo, template, encoding)
     encoded, file_copy()), conninfo)
   local fresh = (conninfo or support.conninfo()):gsub("dbname=%S+", "dbname=" .. name)
   made[fresh] = { name = name, conninfo = conninfo }
-  if is_old() then support.psql("REVOKE CREATE ON SCHEMA public FROM PUBLIC", fresh) end
   return fresh
 end
 

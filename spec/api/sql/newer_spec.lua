@@ -10,7 +10,6 @@ describe("capture in a transaction with an older snapshot", function()
 
   before_each(function()
     db, log = logs.empty()
-    must(log, "REVOKE CREATE ON SCHEMA public FROM PUBLIC") -- as it is from PostgreSQL 15 on
     assert(log:install())
     older = logs.connect(db)
   end)

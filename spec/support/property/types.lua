@@ -114,7 +114,6 @@ end
 
 --- What there is to be before tables are made: types and schemas of a user's.
 types.PREPARE = [[
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 CREATE TYPE public.spec_mood AS ENUM ('sad', 'ok', 'so, so');
 CREATE TYPE public.spec_pair AS (a int, b text);
 CREATE DOMAIN public.spec_small AS int CHECK (VALUE BETWEEN 1 AND 9);
