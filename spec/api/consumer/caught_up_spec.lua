@@ -94,7 +94,7 @@ describe("caught_up", function()
     logs.fill(log, 5)
     assert.equal("timeout behind one 5", (behind("one")))
     put("one", "1:1:3-4")
-    local said, message = behind("one", 0.05)
+    local said, message = behind("one", 0.5)
     assert.equal("timeout behind one 2", said)
     assert.equal("consumer one has not caught up in time: one is behind by 2 changes", message)
     assert.is_true(pauses > 1)
@@ -111,7 +111,7 @@ describe("caught_up", function()
     assert.equal("timeout behind one#2/3 2 one#3/3 ?", (behind("one")))
     put("one#3/3", "1:2:4-5")
     meanwhile = function() put("one#2/3", "1:5") end
-    assert.equal("timeout behind one#3/3 1", (behind("one", 0.03)))
+    assert.equal("timeout behind one#3/3 1", (behind("one", 0.5)))
     meanwhile = function() put("one#3/3", "1:5") end
     assert.is_true(log:caught_up("one"))
     put("one", nil, 4) -- by now it has another number of them

@@ -129,7 +129,9 @@ end
 --- Options of watch at random, for a table as it is described.
 function make.options(r, about)
   local names = {}
-  for i, column in ipairs(about.columns) do names[i] = column.name end
+  for _, column in ipairs(about.columns) do
+    if column.generated ~= "v" then names[#names + 1] = column.name end
+  end
   local opts = { notify = r:chance(70) }
   if r:chance(40) then opts.keep = r:some(names, r:int(1, 4)) end
   if r:chance(35) then opts.ignore = r:some(names, r:int(1, 4)) end

@@ -89,6 +89,10 @@ local function unknown_column(found, columns)
   end
 end
 
+local function is_virtual(found, column)
+  return ("\1" .. (found.virtual or "") .. "\1"):find("\1" .. column .. "\1", 1, true)
+end
+
 --- Whether a table can be watched with these options.
 -- @tparam table found of `table`
 -- @tparam table wanted `ignore`, `keep` (lists of columns), `unlogged`, `as_before` (true: columns
@@ -110,6 +114,10 @@ function find.admit(found, wanted)
     local column = unknown_column(found, columns)
     if column and not wanted.as_before then
       local message = ("watch: %s has no column %s to %s"):format(found.name, column, what)
+      if is_virtual(found, column) then
+        message = ("watch: no trigger knows what %s of %s is, a virtual generated column; there is "
+          .. "nothing to %s"):format(column, found.name, what)
+      end
       return nil, refusal("no_column", message, { sqlstate = UNDEFINED_COLUMN })
     end
   end

@@ -3,8 +3,9 @@
 -- Columns: oid bigint, name text (as in table_name), quoted text, kind "char" (relkind), temporary,
 -- unlogged text (quoted: it, or the first partition of it that is; NULL: none), catalog (of the
 -- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name of
--- those whose values are stored, separated by \001), key text (the columns of the primary key,
--- separated by \001; NULL: none), ancestor text (the watched table above a partition), by_hand text
+-- those whose values are stored, separated by \001), virtual text (the names of those that are
+-- computed when they are read, likewise; NULL: none), key text (the columns of the primary key,
+-- likewise; NULL: none), ancestor text (the watched table above a partition), by_hand text
 -- (a row trigger that somebody attached), installed (the log's schema has the capture functions),
 -- may_compile (this role may make more of them), capture_owner text (quoted: the role that they
 -- belong to; NULL: this one), may_record (it may write down what is watched), may_lock (it may lock
@@ -30,6 +31,9 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
                  ORDER BY a.attnum), '') FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
            AND a.attgenerated <> 'v') AS columns,
+       (SELECT pg_catalog.string_agg(a.attname::text,
+                 pg_catalog.chr(1)) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attgenerated = 'v') AS virtual,
        nullif(pg_catalog.array_to_string(@primary_key@, pg_catalog.chr(1)), '') AS key,
        (SELECT a.relid::pg_catalog.regclass::text
           FROM pg_catalog.pg_partition_ancestors(c.oid) a
