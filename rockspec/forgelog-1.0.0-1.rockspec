@@ -178,6 +178,7 @@ build = {
     ["forgelog.drain.at"] = "src/forgelog/drain/at.lua",
     ["forgelog.drain.settle"] = "src/forgelog/drain/settle.lua",
     ["forgelog.feed"] = "src/forgelog/feed.lua",
+    ["forgelog.feed.bell"] = "src/forgelog/feed/bell.lua",
     ["forgelog.feed.states"] = "src/forgelog/feed/states.lua",
     ["forgelog.install"] = "src/forgelog/install.lua",
     ["forgelog.install.script"] = "src/forgelog/install/script.lua",

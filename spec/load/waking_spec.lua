@@ -55,6 +55,34 @@ describe("a follower", function()
     writer:close()
   end)
 
+  -- A fleet of followers does this all at once. Asking who writes is the dearest part, the more so
+  -- the more sessions there are.
+  it("asks twice who writes when a single change wakes it, and tries the bell once", function()
+    local function counts()
+      local row = must(other, [[SELECT coalesce(sum(calls), 0)::int AS all,
+          coalesce(sum(calls) FILTER (WHERE query LIKE '%pg_locks%'), 0)::int AS locks,
+          coalesce(sum(calls) FILTER (WHERE query LIKE '%pg_try_advisory%'), 0)::int AS tries
+        FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'
+          AND query NOT LIKE 'INSERT%']])[1]
+      return { row.all, row.locks, row.tries }
+    end
+    local first = logs.connect(db)
+    local owner = first:follow(first:position(), { poll = 60 })
+    feeds.lies_down(owner, "owned")
+    local feed = log:follow(log:position(), { poll = 60 })
+    feeds.lies_down(feed, "armed")
+    for _ = 1, 2 do -- the first time it does not expect that another one holds the bell
+      logs.pause(0.1)
+      must(other, "SELECT pg_stat_statements_reset()")
+      must(other, "INSERT INTO item (n) VALUES (1)")
+      assert(feed:next(5))
+      feeds.lies_down(feed, "armed")
+    end
+    assert.same({ 6, 2, 1 }, counts()) -- UNLISTEN, tick, read, LISTEN, bell, tick
+    assert(owner:next(5))
+    owner:close(); feed:close(); first:close()
+  end)
+
   it("sleeps while a writer goes on and on without committing", function()
     local writer, feed = logs.connect(db), log:follow(log:position(), { poll = 10 })
     must(writer, "BEGIN")

@@ -443,11 +443,12 @@ bool fl_log_reader_seek(struct fl_log_reader *reader) {
   const struct fl_changelog *log = reader->log;
   const struct fl_horizon *horizon = &log->horizon;
   struct fl_cursor *cursor = &reader->reader.cursor;
+  bool above = reader->reader.live && !reader->reader.settled;
   fl_timeline_change(reader);
   fl_server_note_scan(reader);
   if (reader->reader.live) fl_cursor_settle(cursor, horizon->seq);
   skip_emptiness(reader);
-  fl_reader_scan(&reader->reader, reader->reader.live ? horizon->high_water : horizon->seq);
+  fl_reader_scan(&reader->reader, above ? horizon->high_water : horizon->seq);
   return cursor->until > cursor->next || log->history.trimmed_to > cursor->next ||
          reader->log_oid != log->history.log_oid || fl_timeline_differs(reader) ||
          (horizon->high_water < cursor->next && !log->catalog.standby);

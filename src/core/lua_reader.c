@@ -92,7 +92,8 @@ static bool is_strict(lua_State *L) {
 
 /* connection:reader(position, filter, live): a reader after a position, of what the table `filter`
    wants: lists `tables`, `ops` and `columns` (nil: all); its `failover` may be "gap". A live one
-   also delivers what is above the horizon. Or nil and what is wrong with the position. */
+   also delivers what is above the horizon, unless `live` is the text "settled". Or nil and what is
+   wrong with the position. */
 int fl_connection_reader(lua_State *L) {
   struct fl_changelog *log = fl_check_connection(L, 1);
   const char *position = fl_check_text(L, 2), *wrong;
@@ -107,6 +108,7 @@ int fl_connection_reader(lua_State *L) {
     return 2;
   }
   reader->reader.live = lua_toboolean(L, 4);
+  reader->reader.settled = lua_type(L, 4) == LUA_TSTRING;
   reader->strict = is_strict(L);
   fl_log_reader_open(reader, log);
   if (lua_istable(L, 3)) want_or_close(L, 3, reader);
@@ -132,7 +134,8 @@ static int reader_close(lua_State *L) {
 /* ---- reading ---- */
 
 /* seek([seq]): starts a scan, not before that seq; a live reader scans all that is visible, another
-   one up to the horizon. Returns whether there is anything to read, or to find gone. */
+   one up to the horizon, and so does one of what is settled. Returns whether there is anything to
+   read, or to find gone. */
 static int reader_seek(lua_State *L) {
   struct fl_log_reader *reader = check_open(L);
   struct fl_cursor *cursor = &reader->reader.cursor;

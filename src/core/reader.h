@@ -37,6 +37,7 @@ struct fl_reader {
   struct fl_cursor handled; /* where it was when all that was delivered had been worked on */
   bool delivered;           /* something was delivered since */
   bool live; /* delivers changes above the horizon too, and so remembers them as ranges */
+  bool settled; /* a live one that waits until changes are settled all the same */
   bool
       from_start; /* wants whatever the log holds: nothing before its first change counts as gone */
   bool begun;      /* it has had a first look */

@@ -244,7 +244,7 @@ function Connection:events() return self._state.handle:events() end
 -- Its methods are those of src/core/lua_reader.c; only `fetch` and `prefetch` below have it read.
 -- @string position as text
 -- @tparam ?table filter which changes: `tables`, `ops` and `columns`, each a list, or nil for all
--- @bool live whether it also delivers changes above the horizon
+-- @param live whether it also delivers changes above the horizon; "settled": follows without these
 -- @return the reader; or nil and what is wrong with the position
 function Connection:reader(position, filter, live)
   return self._state.handle:reader(position, filter, live or false)

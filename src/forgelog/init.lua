@@ -165,20 +165,21 @@ end
 -- @tparam[opt] table opts `tables`, `channels`, `ops` and `columns` as for `drain`, `poll` (seconds
 -- between looks when nothing wakes it; default 1), `linger` (seconds to gather changes after
 -- waking; default 0), `listen` (false behind a transaction-mode pooler: polls only, and takes no
--- session lock), `silence` (seconds after which a server that does not answer counts as gone;
--- default 15), `backoff` and `backoff_max` (seconds before the first and the latest reconnect;
--- default 0.1 and 10), `failover` ("gap" where the program reads rows at other times than it is
--- handed changes, as a cache does; default "continue": where the new primary has all that the work
--- can have seen, the feed goes on), `on_error` (called with each error that it goes on after, and
--- the number of the attempt)
+-- session lock), `settled` (true: only what is settled, in ascending seq as `drain` does; a writer
+-- that stays open then holds up all above it), `silence` (seconds after which a server that does
+-- not answer counts as gone; default 15), `backoff` and `backoff_max` (seconds before the
+-- first and the latest reconnect; default 0.1 and 10), `failover` ("gap" where the program reads
+-- rows at other times than it is handed changes, as a cache does; default "continue": where the new
+-- primary has all that the work can have seen, the feed goes on), `on_error` (called with each
+-- error that it goes on after, and the number of the attempt)
 -- @return a feed: see `forgelog.feed`
 function Log:follow(since, opts)
   local conn = conn_of(self, "follow")
   local position = check.position("follow", since)
   opts = check.options("follow", opts, {
     tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
-    linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
-    backoff_max = "seconds", failover = "failover", on_error = "function",
+    linger = "seconds", listen = "boolean", settled = "boolean", silence = "seconds",
+    backoff = "seconds", backoff_max = "seconds", failover = "failover", on_error = "function",
   })
   return require("forgelog.feed")(conn, position, check.wanted("follow", opts))
 end

@@ -33,9 +33,8 @@ local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
   FOLLOWS = {
     tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
-    linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
-    backoff_max = "seconds",
-    failover = "failover",
+    linger = "seconds", listen = "boolean", settled = "boolean", silence = "seconds",
+    backoff = "seconds", backoff_max = "seconds", failover = "failover",
   },
 }
 

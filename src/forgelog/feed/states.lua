@@ -21,31 +21,20 @@
 -- handler may work for minutes, and the server would have to keep for it what others are told.
 -- @module forgelog.feed.states
 local backoff = require "forgelog.connection.backoff"
+local bell = require "forgelog.feed.bell"
 local core = require "forgelog.core"
 local drain = require "forgelog.drain"
 local names = require "forgelog.tables.names"
 
 -- Seconds between two looks while writers are open that do not ring the bell: at first, at most.
 local FIRST, MOST = 0.001, 0.25
+-- Seconds between two notifications from which on it is quiet.
+local QUIET = 0.05
 -- Of the time that a pass took, the share that a feed rests after it for each change that came, and
 -- the longest rest in seconds.
 local REST_EACH, REST_MOST = 0.1, 0.05
 
-local states = {}
-
---- Ends the feed's sleep: it gives the bell back where it holds it, since every writer notifies as
--- long as it does, and does not LISTEN any more.
--- @return true; or nil and an error
-function states.disarm(self)
-  if self._bell ~= "off" then
-    local how = self._bell == "armed" and "feed.unlisten" or "feed.disarm"
-    if self._conn:in_transaction() then how = "feed.release" end
-    local rows, err = self._conn:run(how)
-    if not rows then return nil, err end
-  end
-  self._bell = "off"
-  return true
-end
+local states = { disarm = bell.disarm }
 
 -- Takes steps in their order. Where one is left unfinished, the next call goes on with it.
 local function in_steps(self, steps)
@@ -67,7 +56,7 @@ function states.connect(self)
   local ok, err = self._conn:reconnect()
   if not ok then return nil, err end
   self._reconnects = self._reconnects + 1
-  self._bell, self._step = "off", nil
+  self._bell, self._listening, self._step = "off", false, nil
   return "subscribe"
 end
 
@@ -79,7 +68,8 @@ local function open_reader(self)
   if not filter then return nil, err end
   local wanted = filter.tables and table.concat(filter.tables, "\0")
   if not self._reader then
-    self._reader = self._conn:reader(self._position, filter, true)
+    local live = self._options.settled and "settled" or true
+    self._reader = self._conn:reader(self._position, filter, live)
     if self._at_work then self._reader:work_beside() end
   elseif wanted ~= self._wanted then
     self._reader:want(filter)
@@ -117,10 +107,18 @@ end
 --- Seconds of the pause that comes next.
 function states.next_pause(self) return pauses(self)(true) end
 
+-- Whether a feed of what is settled sees changes that an open writer holds up. Such a writer may
+-- roll back, and then nobody is notified.
+local function held_up(self)
+  local conn = self._conn
+  return self._options.settled and conn:fact("horizon") < conn:fact("high_water")
+end
+
 -- What follows where nothing was there.
 local function nothing_came(self)
   self._caught_up = self._looked
   self._due = self._conn:now() + self._poll
+  if held_up(self) then return "arm" end
   return self._bell == "off" and "arm" or "sleep"
 end
 
@@ -145,7 +143,8 @@ local function rows_are_here(self)
 end
 
 -- A pass can bring nothing: seqs were given to writers that have not committed, or whose changes
--- are not wanted. Then a feed that has armed goes on sleeping.
+-- are not wanted. Then a feed that has armed goes on sleeping. Where it is quiet, what woke a feed
+-- is most likely all that there is: it lies down again, and looks only as it has to then.
 function states.read(self, seconds, most)
   if self._bell ~= "off" then
     local here, err = rows_are_here(self)
@@ -162,6 +161,10 @@ function states.read(self, seconds, most)
   end
   if result then return nil, result end
   if self._came == 0 then return nothing_came(self) end
+  if self._quiet then
+    self._quiet, self._came = false, 0
+    return "arm"
+  end
   rest(self, seconds)
   return "look"
 end
@@ -199,48 +202,13 @@ local function pause_until_due(self, seconds, for_notification)
   return conn:now() >= self._due
 end
 
--- Tries to take the bell. Returns it as it is then; or nil and the error.
-local function try_bell(self)
-  local rows, err = self._conn:run("feed.arm")
-  if not rows then return nil, err end
-  return rows[1].got and "owned" or rows[1].asleep and "armed" or "off"
+-- Waits a moment, without the bell.
+local function look_again_soon(self, seconds)
+  local ok, err = states.disarm(self)
+  if not ok then return nil, err end
+  pause_until_due(self, math.min(pauses(self)(), seconds))
+  return "look"
 end
-
--- From now on this session is told. What it was told before belongs to an earlier sleep.
-local function listen(self)
-  local told, err = self._conn:notified()
-  if told == nil then return nil, err end
-  self._heard = false
-  return self._conn:run("feed.listen")
-end
-
-local lying_down = {
-  function(self)
-    self._bell = "asked" -- until the answer is here it may be this feed's
-    local bell, err = try_bell(self)
-    if bell then self._bell = bell end
-    return bell, err
-  end,
-  function(self)
-    if self._bell == "off" then return true end
-    return listen(self)
-  end,
-  function(self)
-    local err
-    self._bell_again = self._bell
-    if self._bell ~= "owned" and self._bell ~= "off" then
-      self._bell = "asked"
-      self._bell_again, err = try_bell(self)
-      if self._bell_again then self._bell = self._bell_again == "owned" and "owned" or "armed" end
-    end
-    return self._bell_again, err
-  end,
-  function(self)
-    if self._bell_again == "off" then return states.disarm(self) end
-    self._bell = self._bell_again
-    return true
-  end,
-}
 
 --- Whether the feed may be notified: not as it wishes, nor on a hot standby, which refuses LISTEN.
 function states.listens(self) return self._listen and not self._conn:fact("standby") end
@@ -248,15 +216,16 @@ function states.listens(self) return self._listen and not self._conn:fact("stand
 -- Whoever gets the bell LISTENs, looks once more and then sleeps. Where another follower holds it,
 -- this one has to LISTEN first and then see that it still does: whoever gives the bell back
 -- notifies, so that those who LISTEN by then take it over. Where a feed cannot lie down, writers
--- are open that saw nobody asleep and will not notify, so it looks again soon.
+-- are open that saw nobody asleep and will not notify, so it looks again soon. So does one that is
+-- held up.
 function states.arm(self, seconds)
   if not states.listens(self) then
     return (pause_until_due(self, seconds) or seconds == 0) and "look" or "arm"
   end
-  local ok, err = in_steps(self, lying_down)
+  if held_up(self) then return look_again_soon(self, seconds) end
+  local ok, err = in_steps(self, bell.taking)
   if not ok then return nil, err end
-  if self._bell == "off" then pause_until_due(self, math.min(pauses(self)(), seconds)) end
-  return "look"
+  return self._bell == "off" and look_again_soon(self, seconds) or "look"
 end
 
 -- Whether a notification has come by now, or comes in time; nil and the error when the connection
@@ -284,6 +253,8 @@ function states.sleep(self, seconds)
     self._heard = err.code == "unfinished"
     return nil, err
   end
+  local now = self._conn:now()
+  self._quiet, self._woken = now - (self._woken or 0) > QUIET, now
   local gathers = math.min(self._linger, seconds)
   if gathers > 0 then self._conn:sleep(gathers) end
   return "look"
