@@ -155,9 +155,14 @@ local function used(pid)
   return total
 end
 
+--- Seconds of processor time that a process has used.
+function bench.process_time(pid) return used(pid) / 100 end
+
 --- Seconds of processor time that all processes of the server have used.
-function bench.server_time()
-  local pid = support.read(os.getenv("FORGELOG_PGDATA") .. "/postmaster.pid"):match("%d+")
+-- @param[opt] data the server's folder; default: that of the environment's
+function bench.server_time(data)
+  data = data or os.getenv("FORGELOG_PGDATA")
+  local pid = support.read(data .. "/postmaster.pid"):match("%d+")
   local total = used(pid)
   for child in select(2, bench.run("pgrep -P " .. pid)):gmatch("%d+") do
     total = total + used(child)

@@ -81,11 +81,11 @@ function streams.epochs(entries)
 end
 
 --- Waits until the stream has the log's last change.
-function streams.wait_for_stream(at, log)
+function streams.wait_for_stream(at, log, seconds)
   local last = ("-%d"):format(assert(log:max_seq()))
   support.wait_until(function()
     return at:run("XREVRANGE forgelog + - COUNT 1"):match("^%d+(%-%d+)") == last
-  end, "the stream to have all")
+  end, "the stream to have all", seconds)
 end
 
 --- Waits until a relay has begun.
