@@ -14,7 +14,7 @@ local HTTP = [[
   init_worker_by_lua_block {
     local seen, me = ngx.shared.seen, ngx.worker.id()
     cache = require("forgelog.cache").new({
-      conninfo = "$db", cache = ngx.shared.items, position = "positions", wait = $wait,
+      conninfo = "$db", cache = ngx.shared.items, position = "positions", wait = $wait, $options
       keys = function(change)
         seen:incr(me .. ":" .. change.seq, 1, 0)
         if change.row_id then return "item:" .. change.row_id end
@@ -57,14 +57,16 @@ local HTTP = [[
 
 --- Starts it, and waits until its workers are fresh.
 -- @string db the database, with a watched table item
--- @tparam[opt] table opts `workers` (2), `wait` (Lua text), `more` (locations)
+-- @tparam[opt] table opts `workers` (2), `wait` (Lua text), `options` (of the cache, Lua text),
+-- `more` (locations)
 function service.start(db, opts)
   opts = opts or {}
   local workers = opts.workers or 2
   local self = nginx.start({
     main = ("worker_processes %d;"):format(workers),
     http = HTTP,
-    vars = { db = db, wait = opts.wait or "nil", more = opts.more or "" },
+    vars = { db = db, wait = opts.wait or "nil", options = opts.options or "",
+      more = opts.more or "" },
   })
   for worker = 0, workers - 1 do
     service.ask_until(self, ("/purged?which=%d:start"):format(worker), "1")

@@ -54,8 +54,8 @@ end
 -- @return a cache
 function cache.new(options)
   options = check.options("cache.new", options, known)
-  local bound = (options.stale_after or 3) - (options.poll or 1)
-  if bound <= 0 then check.misuse("cache.new", "stale_after must be more than poll") end
+  local stale_after = options.stale_after or 3
+  if stale_after <= (options.poll or 1) then check.misuse("cache.new", "stale_after must be more than poll") end
   local self = setmetatable({
     _options = options,
     _keys = options.keys or default_keys,
@@ -64,7 +64,7 @@ function cache.new(options)
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
     _listeners = {},
     _flights = flights.new(options.load_wait or 1),
-    _following = following.new(bound, options.on_error or report),
+    _following = following.new(stale_after, options.on_error or report),
     _count = { hits = 0, misses = 0, refused = 0, invalidated = 0, purges = 0 },
   }, Cache)
   if options.cache then self:attach(options.cache) end

@@ -155,8 +155,8 @@ function Feed:rest(seconds)
 end
 
 --- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),
--- `connected`, `last_error`, `caught_up` (seconds since a look found nothing to read; nil: none
--- has); and what it does at this moment, `state` and `bell`, in the words at the head of
+-- `connected`, `last_error`, `caught_up` (seconds since a look began that found nothing to read;
+-- nil: none has), `looked` (since the last one began that was answered); and what it does at this moment, `state` and `bell`, in the words at the head of
 -- feed/states.lua.
 function Feed:stats()
   local reached = self._reader and self._reader:reached() or 0
@@ -166,6 +166,7 @@ function Feed:stats()
     connected = not self._conn:lost(),
     last_error = self.last_error,
     caught_up = self._caught_up and self._conn:now() - self._caught_up,
+    looked = self._looked and self._conn:now() - self._looked,
     state = self._state,
     bell = self._bell,
   }

@@ -12,25 +12,32 @@ Following.__index = Following
 local following = {}
 
 --- Makes one that has not begun.
--- @number bound seconds for which it knows of all changes, after it was last told of them
+-- @number bound seconds for which it counts as fresh, after the last moment of which it is known
+-- that all committed by then has been handled
 -- @func report called with an error of the consumer and how often it failed
-function following.new(bound, report)
-  return setmetatable({ _bound = bound, _report = report, _proven = -math.huge }, Following)
+-- @tparam ?function prove called with each later such moment, by `forgelog.core.now`
+function following.new(bound, report, prove)
+  return setmetatable({
+    _bound = bound, _report = report, _prove = prove, _proven = -math.huge,
+  }, Following)
 end
 
--- Whether this worker knows of all that was committed when its feed looked last.
-local function caught_up(self, handled, err)
-  local stats = self._consumer:stats()
-  if not stats.connected then return false end
-  if handled then return stats.lag_changes == 0 end
-  return err.code == "no_change"
+-- A moment is proven by what the database has answered since, and not by how the step ended: the
+-- process may have slept in it.
+local function note_proof(self)
+  local now = core.now() -- before it is asked: between these two the process may sleep as well
+  local age = self._consumer:stats().caught_up
+  local moment = age and now - age
+  if not moment or moment <= self._proven then return end
+  self._proven = moment
+  if self._prove then self._prove(moment) end
 end
 
 local function step(self)
-  local ok, handled, err = pcall(self._consumer.step, self._consumer, SLICE)
-  if ok and caught_up(self, handled, err) then self._proven = core.now() end
+  local ok, err = pcall(self._consumer.step, self._consumer, SLICE)
+  if ok then ok, err = pcall(note_proof, self) end
   if ok or ngx.worker.exiting() then return end
-  self._report(handled, 1)
+  self._report(err, 1)
   ngx.sleep(1)
 end
 
@@ -53,11 +60,16 @@ function Following:start(make)
   self._consumer = make()
   self._running = true
   assert(ngx.timer.at(0, work, self))
+  if self._lingers then return end
+  self._lingers = true
   assert(ngx.timer.at(FOREVER, linger, self))
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.
 function Following:stop() self._stopping = self._running end
+
+--- Whether it does.
+function Following:running() return self._running or false end
 
 --- Whether it knows of every change up to now.
 function Following:fresh() return core.now() - self._proven <= self._bound end

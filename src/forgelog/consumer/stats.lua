@@ -26,6 +26,15 @@ local function lag_of(self, feed)
   return here and lag or math.min(lag, feed.caught_up or math.huge)
 end
 
+-- Seconds since the last moment of which it is known that all committed by then has been handled:
+-- when a look began that found nothing, or after which nothing of what it found is left to do.
+local function caught_up_of(self, feed, left)
+  local looked = left == 0 and feed.looked or nil
+  if self._crew then return looked end -- it looks while it works
+  local found_none = feed.caught_up
+  return found_none and looked and math.min(found_none, looked) or found_none or looked
+end
+
 -- How many changes are here that are not acknowledged.
 local function open_of(self)
   local at_work = self._crew and self._crew.workers:stats().inside or 0
@@ -34,12 +43,13 @@ end
 
 return function(self)
   local feed = self._feed and self._feed:stats() or {}
-  local log = self._log
+  local log, left = self._log, (feed.behind or 0) + open_of(self)
   return {
     handed_out = self._delivered,
     position = self._checkpoint and self._checkpoint:saved() or self._last_saved,
-    lag_changes = (feed.behind or 0) + open_of(self),
+    lag_changes = left,
     lag_seconds = lag_of(self, feed),
+    caught_up = caught_up_of(self, feed, left),
     reconnects = self._reconnects + (feed.reconnects or 0),
     resyncs = self._resyncs,
     connected = log ~= nil and not log.connection:lost(),

@@ -38,7 +38,7 @@ local states = { disarm = bell.disarm }
 
 -- Takes steps in their order. Where one is left unfinished, the next call goes on with it.
 local function in_steps(self, steps)
-  self._step = self._step or 1
+  if not self._step then self._step, self._began = 1, self._conn:now() end
   while steps[self._step] do
     local ok, err = steps[self._step](self)
     if not ok then
@@ -89,12 +89,13 @@ local subscribing = {
   open_reader,
 }
 
--- The connection is new to this feed, or nobody knows in what condition an error has left it.
+-- The connection is new to this feed, or an error has left it in nobody knows what condition.
 function states.subscribe(self)
   local ok, err = in_steps(self, subscribing)
   if not ok then return nil, err end
   self._reader:seek()
   self._pause, self._attempt, self._came, self._worked = nil, 0, 0, 0
+  self._looked = self._began
   return "read"
 end
 
@@ -172,7 +173,7 @@ end
 local looking = {
   function(self) return self._conn:tick() end,
   function(self)
-    self._worked = self._conn:now() - self._looked
+    self._looked, self._worked = self._began, self._conn:now() - self._began
     self._reader:handled(self._open)
     self._ahead, self._renamed = self._reader:seek(), false
     return true
@@ -185,8 +186,8 @@ local looking = {
   end,
 }
 
+-- What it finds is true of when it `began`, however long its answer is waited for.
 function states.look(self)
-  self._looked = self._conn:now()
   if self._at_work and not self._step then self._open = self._at_work() end
   local ok, err = in_steps(self, looking)
   if not ok then return nil, err end
