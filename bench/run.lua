@@ -7,7 +7,7 @@ package.path = root .. "/?.lua;" .. package.path
 local bench = require "bench.support"
 
 local ALL = { "drain", "memory", "rows", "follow", "bulk", "wide", "sessions", "trim", "held",
-  "retention", "workers", "fleet", "openresty", "dropped" }
+  "retention", "workers", "fleet", "openresty", "node", "dropped" }
 local names = #arg > 0 and arg or ALL
 local version = bench.psql("SHOW server_version")
 local cores = select(2, bench.run("nproc")):match("%d+")

@@ -9,6 +9,7 @@ local forgelog_cache = require "forgelog.cache"
 -- (log:watch("api_keys", { keep = { "key" } })): after a DELETE nothing else would tell it.
 local cache = forgelog_cache.new({
   cache = lrucache.new(10000), tables = { "api_keys" }, keys = forgelog_cache.kept("key"),
+  position = "positions", -- shared memory, by which one worker follows for all
 })
 
 local gate = {}

@@ -32,10 +32,10 @@ function shop.status()
   local stats = cache:stats()
   local requests, misses = counts:get("requests") or 0, counts:get("misses") or 0
   local hit_rate = requests > 0 and 100 * (1 - misses / requests) or 0
-  local format = '{"worker": %d, "fresh": %s, "requests": %d, "hit rate": "%.1f %%", '
-    .. '"lag": "%.3f s", "resyncs": %d}'
-  ngx.say(format:format(ngx.worker.id(), tostring(stats.fresh), requests, hit_rate,
-    stats.lag_seconds or 0, stats.resyncs or 0))
+  local format = '{"worker": %d, "fresh": %s, "follows for all": %s, "requests": %d, '
+    .. '"hit rate": "%.1f %%", "purges": %d}'
+  ngx.say(format:format(ngx.worker.id(), tostring(stats.fresh), tostring(stats.leads), requests,
+    hit_rate, stats.purges))
 end
 
 -- For Prometheus. A kept connection has seen most writers begin. For the others it waits up to

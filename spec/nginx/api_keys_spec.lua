@@ -87,7 +87,8 @@ describe("examples/api_keys", function()
     support.psql("UPDATE api_keys SET key = 'bob-2' WHERE key = 'bob-1'", db)
     soon("bob-1", "401")
     soon("bob-2", "200")
-    assert.equal("1", stats():match('"purges": (%d+)')) -- that of the start
+    -- That of the start; a worker that begins after it has none.
+    assert.is_true(tonumber(stats():match('"purges": (%d+)')) <= 1)
     support.psql("TRUNCATE api_keys", db)
     soon("bob-2", "401")
   end)

@@ -26,8 +26,10 @@ end)
 -- Two caches of one worker that share a lua_shared_dict, in the place of two workers. They hear of
 -- changes from the spec alone, one before the other.
 local MORE = [[
-  one = { cache = ngx.shared.others, near = lrucache.new(100), tables = { "quiet" } },
-  other = { cache = ngx.shared.others, near = lrucache.new(100), tables = { "quiet" } },
+  one = { cache = ngx.shared.others, near = lrucache.new(100), feed = "worker",
+    tables = { "quiet" } },
+  other = { cache = ngx.shared.others, near = lrucache.new(100), feed = "worker",
+    tables = { "quiet" } },
 ]]
 
 describe("a cache with near", function()

@@ -23,6 +23,18 @@ local HTTP = [[
     location /instance { content_by_lua_block {
       ngx.print(require("forgelog.store").shared("positions"):instance())
     } }
+    location /full { content_by_lua_block {
+      local i, ok = 0, true
+      while ok do
+        i, ok = i + 1, ngx.shared.positions:safe_set("filler:" .. i, "")
+      end
+      local cache = require("forgelog.cache").new({ cache = require("resty.lrucache").new(10),
+        position = "positions", on_error = function(err) told = err.message end })
+      cache:start()
+      ngx.sleep(0.02)
+      ngx.print(tostring(cache:fresh()), " ", told or "nothing")
+      cache:stop()
+    } }
     location /none { content_by_lua_block {
       ngx.print(tostring(select(2, pcall(require("forgelog.store").shared, "elsewhere"))))
     } }
@@ -50,6 +62,10 @@ describe("the shared store", function()
     assert.matches("^nil query: lua_shared_dict positions: no memory", server:get(
       "/save?name=a&size=20000"))
     assert.equal("1:7", server:get("/load?name=a"))
+  end)
+
+  it("has a cache say so where it is full", function()
+    assert.equal("false no room in the lua_shared_dict of a cache: no memory", server:get("/full"))
   end)
 
   it("says so where there is no such dictionary", function()

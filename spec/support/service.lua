@@ -23,6 +23,10 @@ local HTTP = [[
       on_error = function(err) ngx.log(ngx.WARN, tostring(err)) end,
     })
     cache:start()
+    ngx.timer.at(0, function()
+      while not cache:fresh() and not ngx.worker.exiting() do ngx.sleep(0.01) end
+      seen:set("fresh:" .. me, true)
+    end)
     function load_item(key, pause)
       local log = assert(require("forgelog").connect("$db"))
       local row = log:query("SELECT n FROM item WHERE id = $1", key:match("%-?%d+"))[1]
@@ -37,6 +41,9 @@ local HTTP = [[
     location /up { return 200; }
     location /purged { content_by_lua_block {
       ngx.print(ngx.shared.seen:get("purged:" .. ngx.var.arg_which) or 0)
+    } }
+    location /started { content_by_lua_block {
+      ngx.print(tostring(ngx.shared.seen:get("fresh:" .. ngx.var.arg_which)))
     } }
     location /read { content_by_lua_block {
       ngx.print(ngx.shared.seen:get("read:item:" .. ngx.var.arg_id) or 0)
@@ -69,7 +76,7 @@ function service.start(db, opts)
       more = opts.more or "" },
   })
   for worker = 0, workers - 1 do
-    service.ask_until(self, ("/purged?which=%d:start"):format(worker), "1")
+    service.ask_until(self, "/started?which=" .. worker, "true")
   end
   for _ = 1, 5 do service.ask_until(self, "/fresh", "true") end
   return self
@@ -85,30 +92,34 @@ function service.ask_until(server, path, wanted, seconds)
   return logs.now() - started
 end
 
--- The number of changes after `first`, how many of them some worker was not handed, and how many
--- some worker was handed more than once.
-local function tally(server, log, first, workers)
+-- The number of changes after `first`, how many of them some worker was not handed (with `anyone`:
+-- how many nobody was), and how many some worker was handed more than once.
+local function tally(server, log, first, workers, anyone)
   local seen, lost, twice = {}, 0, 0
   for key, times in server:get("/seen"):gmatch("(%d+:%d+)=(%d+)") do
     seen[key] = tonumber(times)
   end
   local rows = logs.must(log, "SELECT seq FROM forge_change_log WHERE seq > $1", first)
   for _, row in ipairs(rows) do
+    local had = 0
     for worker = 0, workers - 1 do
-      local times = seen[worker .. ":" .. row.seq]
-      if not times then lost = lost + 1 elseif times > 1 then twice = twice + 1 end
+      local times = seen[worker .. ":" .. row.seq] or 0
+      had = had + math.min(times, 1)
+      if times > 1 then twice = twice + 1 end
     end
+    lost = lost + (anyone and math.max(0, 1 - had) or workers - had)
   end
   return #rows, lost, twice
 end
 
---- Waits until each worker was handed every change after `first`, or raises.
+--- Waits until each worker (with `anyone`: some worker) was handed every change after `first`, or
+-- raises.
 -- @return the number of changes, and of those that some worker was handed more than once
-function service.complete(server, log, first, workers)
+function service.complete(server, log, first, workers, anyone)
   local changes, lost, twice
   local deadline = logs.now() + 15
   repeat
-    changes, lost, twice = tally(server, log, first, workers)
+    changes, lost, twice = tally(server, log, first, workers, anyone)
     if lost == 0 then return changes, twice end
     logs.pause(0.05)
   until logs.now() > deadline

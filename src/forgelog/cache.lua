@@ -1,15 +1,15 @@
---- A cache in OpenResty that a change of its rows empties: each worker follows the log by itself,
--- so nothing is lost on a second hop. Changes are mapped to keys, which are deleted; on a gap all
--- is purged. While this worker cannot know what has changed, `fresh` says so, and `get` asks the
--- database.
+--- A cache in OpenResty that a change of its rows empties. Where a lua_shared_dict is at hand, one
+-- worker follows the log for all of its nginx; else each does. Changes are mapped to keys, which
+-- are deleted; on a gap all is purged. While a worker cannot know what has changed, `fresh` says
+-- so, and `get` asks the database.
 -- @module forgelog.cache
 local check = require "forgelog.connection.options"
-local consumer = require "forgelog.consumer"
 local flights = require "forgelog.cache.flights"
 local following = require "forgelog.cache.following"
 local forgelog = require "forgelog"
 local held = require "forgelog.cache.held"
 local keys = require "forgelog.cache.keys"
+local source = require "forgelog.cache.source"
 
 local cache = { ALL = keys.ALL, kept = keys.kept }
 
@@ -18,15 +18,17 @@ Cache.__index = Cache
 
 local known = {
   cache = "any", near = "table", keys = "function", on_purge = "function", on_error = "function",
-  name = "string", position = "any", stale_after = "seconds", load_wait = "seconds",
-  conninfo = "any", schema = "string", wait = "any", timeout = "seconds", tables = "names",
-  channels = "names", ops = "ops", columns = "names", batch = "positive", poll = "seconds",
-  linger = "seconds", listen = "boolean", silence = "seconds", backoff = "seconds",
-  backoff_max = "seconds", settle = "seconds",
+  name = "string", position = "any", feed = "string", stale_after = "seconds",
+  load_wait = "seconds", conninfo = "any", schema = "string", wait = "any", timeout = "seconds",
+  tables = "names", channels = "names", ops = "ops", columns = "names", batch = "positive",
+  poll = "seconds", linger = "seconds", listen = "boolean", silence = "seconds",
+  backoff = "seconds", backoff_max = "seconds", settle = "seconds",
 }
 
 -- After these, every row of the table may be another one.
 local WHOLE_TABLE = { TRUNCATE = true, RELOAD = true }
+
+local FEEDS = { nginx = true, worker = true }
 
 local function default_keys(change)
   return change.row_id and change.table_name .. ":" .. change.row_id
@@ -42,8 +44,11 @@ end
 -- lua-resty-lrucache of this worker, asked before a `cache` that is a lua_shared_dict), `keys`
 -- (called with a change: the key that it makes stale, a list of keys, `cache.ALL`, or nil; default:
 -- `table_name:row_id`; see also `forgelog.cache.keys`),
--- `position` (name of a lua_shared_dict of its own where positions are kept over reloads, so that a
--- cache in shared memory need not be purged; or a store; default: in memory, purged at each start),
+-- `position` (name of a lua_shared_dict of its own, through which one worker tells all others, and
+-- where the position is kept over reloads; or a store; default: the lua_shared_dict that holds the
+-- values, else in memory, purged at each start),
+-- `feed` ("nginx": one worker follows for all; "worker": each does, by a connection of its own;
+-- default: "nginx" where `position` or `cache` is a lua_shared_dict),
 -- `name` (default "cache": tells several caches of one worker apart), `stale_after` (seconds
 -- without word from the database after which the cache is not fresh; default 3; more than `poll`),
 -- `load_wait` (seconds that a `get` waits for another's load of its key before it loads too, since
@@ -55,16 +60,22 @@ end
 function cache.new(options)
   options = check.options("cache.new", options, known)
   local stale_after = options.stale_after or 3
-  if stale_after <= (options.poll or 1) then check.misuse("cache.new", "stale_after must be more than poll") end
-  local self = setmetatable({
-    _options = options,
+  if stale_after <= (options.poll or 1) then
+    check.misuse("cache.new", "stale_after must be more than poll")
+  end
+  if not FEEDS[options.feed or "nginx"] then
+    check.misuse("cache.new", 'feed must be "nginx" or "worker"')
+  end
+  local self
+  self = setmetatable({
+    _options = options, _stale_after = stale_after,
     _keys = options.keys or default_keys,
     _channels = (options.tables or options.channels)
       and { (table.unpack or unpack)(options.channels or {}) },
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
     _listeners = {},
-    _flights = flights.new(options.load_wait or 1),
-    _following = following.new(stale_after, options.on_error or report),
+    _flights = flights.new(options.load_wait or 1, function() self._source:catch_up() end),
+    _source = following.new(stale_after, report), -- until it is started
     _count = { hits = 0, misses = 0, refused = 0, invalidated = 0, purges = 0 },
   }, Cache)
   if options.cache then self:attach(options.cache) end
@@ -85,20 +96,36 @@ function Cache:invalidate(key)
   if self._held then self._held:delete(key) end
 end
 
+local function purged(self, reason)
+  self._count.purges = self._count.purges + 1
+  if self._options.on_purge then self._options.on_purge(reason) end
+end
+
+-- Empties what is this worker's own, where another one empties the rest.
+local function forget(self, reason)
+  self._flights:drop_all()
+  if self._held then self._held:forget() end
+  purged(self, reason)
+end
+
 --- Empties the cache.
 function Cache:purge(reason)
   self._flights:drop_all()
-  self._count.purges = self._count.purges + 1
-  if self._held then self._held:purge() end
-  if self._options.on_purge then self._options.on_purge(reason) end
+  if self._held then self._source:flush(function() self._held:purge() end, reason) end
+  purged(self, reason)
+end
+
+local function purge(self, reason)
+  if self._source:spares() then return forget(self, reason) end
+  self:purge(reason)
 end
 
 local function handle(self, change)
   local listener = self._listeners[change.table_name]
   if listener then return listener(change) end
-  if WHOLE_TABLE[change.op] then return self:purge(change.op) end
+  if WHOLE_TABLE[change.op] then return purge(self, change.op) end
   local stale = self._keys(change)
-  if stale == keys.ALL then return self:purge(change.op) end
+  if stale == keys.ALL then return purge(self, change.op) end
   if type(stale) ~= "table" then stale = { stale } end
   for _, key in pairs(stale) do -- of an INSERT the old one may be missing, and leave a hole
     if key then self:invalidate(keys.text("what keys returned", key)) end
@@ -106,41 +133,17 @@ local function handle(self, change)
 end
 
 -- The mark is for targets that broadcast: every worker sees the change by itself.
-local function handle_all(self, changes)
-  self._handling = true
-  local ok, err = pcall(function()
-    for _, change in ipairs(changes) do handle(self, change) end
-  end)
-  self._handling = false
-  if not ok then error(err, 0) end
-end
-
-local function worker_name(options, store)
-  local instance = store and store.instance and store.instance() or ""
-  local worker = tostring(ngx.worker.id() or "agent")
-  return ("%s:%s:%s"):format(options.name or "cache", instance, worker)
-end
-
-local function make_consumer(self)
-  local options, chosen = self._options, {}
-  for name in pairs(known) do chosen[name] = options[name] end
-  chosen.cache, chosen.near, chosen.keys, chosen.on_purge = nil, nil, nil, nil
-  chosen.stale_after, chosen.load_wait = nil, nil
-  if type(options.position) == "string" then
-    chosen.position = require("forgelog.store.shared")(options.position)
-  end
-  chosen.name = chosen.position and worker_name(options, chosen.position)
-  chosen.channels, chosen.ops = self._channels, self._ops
-  chosen.failover = "gap" -- values are read at other times than the changes
-  chosen.on_error = self._options.on_error or report
-  chosen.on_changes = function(changes) handle_all(self, changes) end
-  chosen.on_resync = function(reason)
+local function handling(self, call)
+  return function(...)
     self._handling = true
-    local ok, err = pcall(self.purge, self, reason)
+    local ok, err = pcall(call, self, ...)
     self._handling = false
     if not ok then error(err, 0) end
   end
-  return consumer.new(chosen)
+end
+
+local function handle_all(self, changes)
+  for _, change in ipairs(changes) do handle(self, change) end
 end
 
 --- Has a function called with each change of a table_name, in place of what is done with other
@@ -168,15 +171,22 @@ end
 
 --- Starts following, in a timer of this worker: call it in init_worker_by_lua.
 function Cache:start()
-  self._following:start(function() return make_consumer(self) end)
+  if not self._make then
+    self._source, self._make = source.new(self._options, {
+      channels = self._channels, ops = self._ops, bound = self._stale_after,
+      report = self._options.on_error or report, handle = handling(self, handle_all),
+      purge = handling(self, self.purge), forget = handling(self, forget),
+    }, self._held)
+  end
+  self._source:start(self._make)
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.
-function Cache:stop() self._following:stop() end
+function Cache:stop() self._source:stop() end
 
 --- Whether this worker knows of every change up to now, as far as the last answer of the database
 -- is not older than `stale_after`: not before it has caught up, nor while it is cut off.
-function Cache:fresh() return self._following:fresh() end
+function Cache:fresh() return self._source:fresh() end
 
 local function answer(self, ok, value, err)
   if not ok then error(value, 0) end
@@ -188,7 +198,7 @@ local function answer(self, ok, value, err)
 end
 
 local function keep(self, key, value, since)
-  if value == nil or self._held:refuses(value) or not self:fresh() then return end
+  if value == nil or self._held:refuses(value) or not self._source:proven() then return end
   if self._held:put(key, value, since) then return end
   self._count.refused = self._count.refused + 1
 end
@@ -222,11 +232,12 @@ function Cache:get(key, load, ...)
   return answer(self, self._flights:load(name, fresh and keep_it or nil, load, key, ...))
 end
 
---- What `forgelog.consumer` tells, and of this worker: `fresh`, `hits` and `misses` (of `get`),
--- `loads` (calls of `load`; fewer than misses where one was for several), `refused` (values for
--- which there was no room), `invalidated` (keys), `purges`.
+--- What `forgelog.consumer` tells, of the worker that follows; `leads` (whether that is this one)
+-- and `leader` (its process id), where one does for all; and of this worker: `fresh`, `hits` and
+-- `misses` (of `get`), `loads` (calls of `load`; fewer than misses where one was for several),
+-- `refused` (values for which there was no room), `invalidated` (keys), `purges`.
 function Cache:stats()
-  local stats = self._following:stats()
+  local stats = self._source:stats()
   for name, value in pairs(self._count) do stats[name] = value end
   stats.fresh, stats.loads = self:fresh(), self._flights.loads
   return stats

@@ -264,9 +264,9 @@ end
 -- (an upper bound of those not acknowledged: not delivered, or at hand and not saved),
 -- `lag_seconds` (age of the oldest of them; during a resync, seconds since it began), `caught_up`
 -- (seconds since the last moment of which it is known that all committed by then has been handled;
--- nil: there is none yet), `reconnects`, `resyncs`, `connected`, `last_error`, `backfill` (the table
--- that is read from end to end: `table`, `rows` so far, `estimate` of all, `error` while it rests
--- after one; nil: none is).
+-- nil: none yet), `reconnects`, `resyncs`, `connected`, `last_error`, `backfill` (the table that is
+-- read from end to end: `table`, `rows` so far, `estimate` of all, `error` while it rests after
+-- one; nil: none is).
 function Consumer:stats() return stats(self) end
 
 return consumer

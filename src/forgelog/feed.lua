@@ -156,8 +156,8 @@ end
 
 --- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),
 -- `connected`, `last_error`, `caught_up` (seconds since a look began that found nothing to read;
--- nil: none has), `looked` (since the last one began that was answered); and what it does at this moment, `state` and `bell`, in the words at the head of
--- feed/states.lua.
+-- nil: none has), `looked` (since the last one began that was answered); and what it does at this
+-- moment, `state` and `bell`, in the words at the head of feed/states.lua.
 function Feed:stats()
   local reached = self._reader and self._reader:reached() or 0
   return {

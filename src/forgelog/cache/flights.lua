@@ -18,8 +18,11 @@ local flights = {}
 
 --- Makes the flights of a cache. Its field `loads` counts the loads.
 -- @number seconds after which a load counts as lost
-function flights.new(seconds)
-  return setmetatable({ loads = 0, _seconds = seconds, _under_way = by_key() }, Flights)
+-- @func settle called before a load lands, so that all which was made stale by then is dropped
+function flights.new(seconds, settle)
+  return setmetatable({
+    loads = 0, _seconds = seconds, _settle = settle, _under_way = by_key(),
+  }, Flights)
 end
 
 local function me() return coroutine.running() or "main" end
@@ -60,6 +63,8 @@ local function load_for_all(self, key, flight, keep, call, ...)
   local ok, value, err = pcall(call, ...)
   flight.loading[mine] = nil
   if flight.landed then return ok, value, err end
+  self._settle()
+  if flight.landed then return ok, value, err end -- by another one, if that could wait
   land(self, key, flight, ok, value, err)
   if ok and keep and not flight.stale then keep(value, since) end
   return ok, value, err

@@ -74,6 +74,12 @@ function Following:running() return self._running or false end
 --- Whether it knows of every change up to now.
 function Following:fresh() return core.now() - self._proven <= self._bound end
 
+-- What differs in a hub: see forgelog.cache.hub.
+Following.proven = Following.fresh
+function Following.catch_up() return true end
+function Following.spares() return false end
+function Following.flush(_, flush) flush() end
+
 --- What the consumer tells; an empty table before it has begun.
 function Following:stats() return self._consumer and self._consumer:stats() or {} end
 

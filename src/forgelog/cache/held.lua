@@ -126,12 +126,21 @@ function Held:delete(key)
   self._target:delete(name_of(self, key))
 end
 
+--- The lua_shared_dict that holds the values; nil where something else does.
+function Held:dictionary() return self._shared and self._target or nil end
+
+--- Deletes all that is held in this worker's own memory.
+function Held:forget()
+  if not self._shared then return self._purge(self._target) end
+  if not self._near then return end
+  self._purged = core.now()
+  self._near:flush_all()
+end
+
 --- Deletes all.
 function Held:purge()
-  if self._near then
-    self._purged = core.now()
-    self._near:flush_all()
-  end
+  self:forget()
+  if not self._shared then return end
   leave_tombstone(self, "")
   self._purge(self._target)
   leave_tombstone(self, "") -- purged as well

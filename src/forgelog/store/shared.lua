@@ -6,23 +6,26 @@ local core = require "forgelog.core"
 
 --- A store for a consumer: see `forgelog.store`.
 -- @string name the lua_shared_dict's; one of its own, since in a full one old keys are dropped
+-- @bool[opt] evicts true: to have room for a position, other keys may be dropped too
 -- @function shared
-return function(name)
+return function(name, evicts)
   local dict = ngx.shared[name]
   if not dict then
     local message = ("there is no lua_shared_dict %s in nginx.conf"):format(tostring(name))
     check.misuse("store.shared", message)
   end
   local prefix = "forgelog:position:"
+  local set = evicts and dict.set or dict.safe_set
   return {
+    dictionary = dict,
     load = function(_, consumer) return dict:get(prefix .. (consumer or "")) end,
     save = function(_, consumer, position)
       local key = prefix .. (consumer or "")
       local before = dict:get(key)
-      local ok, why = dict:safe_set(key, position)
+      local ok, why = set(dict, key, position)
       if ok then return true end
       -- For want of room it has dropped the position of before, too.
-      if before then dict:safe_set(key, before) end
+      if before then set(dict, key, before) end
       return nil, core.error("query", ("lua_shared_dict %s: %s"):format(name, why))
     end,
     -- Tells this nginx from any other on the same log.

@@ -1,0 +1,199 @@
+--- One feed for all workers of an nginx: the worker that holds a lease in shared memory follows the
+-- log, and writes what it is handed into a ring there, from which every worker takes it. A private
+-- part of forgelog.cache.
+--
+-- The leader writes a change into the ring before it handles the change itself, handles it before
+-- its position moves on, and only then proves that all is told up to a moment. So whoever leads
+-- next begins at the latest with what some worker may not have been told. A worker is fresh while
+-- the last proof is young enough and it has taken all that stood in the ring when that was written.
+-- It looks into the ring whenever it is asked, and every few milliseconds.
+-- @module forgelog.cache.hub
+local following = require "forgelog.cache.following"
+local lease = require "forgelog.cache.lease"
+local packed = require "forgelog.cache.packed"
+local reading = require "forgelog.cache.reading"
+local ring = require "forgelog.cache.ring"
+
+local PAUSE = 0.01 -- seconds between two looks into the ring
+local REST = 1 -- seconds after a look that failed
+local TRIES = 5 -- of telling changes while others begin new rings
+local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
+
+local Hub = {}
+Hub.__index = Hub
+
+local hub = {}
+
+local hubs = {} -- of this worker, by dictionary: a flush takes all that are in one
+
+--- Makes a worker's part of a hub; it has not begun.
+-- @param dict the lua_shared_dict
+-- @string name of the hub
+-- @tparam table about `evicts` (whether the dictionary holds the values of the cache as well),
+-- `bound` (as for `forgelog.cache.following`), `report(err, attempt)`, `handle(changes)` (may
+-- raise), `purge(reason)` (empties all), `forget(reason)` (empties what is this worker's own)
+function hub.new(dict, name, about)
+  local events = ring.new(dict, name, about.evicts)
+  local self = setmetatable({
+    _about = about, _ring = events, _reading = reading.new(events, about),
+    _lease = lease.new(dict, name, about.evicts),
+  }, Hub)
+  self._following = following.new(about.bound, function(...) self:report(...) end,
+    function(moment) self:_prove(moment) end)
+  hubs[dict] = hubs[dict] or {}
+  self._neighbours = hubs[dict]
+  table.insert(self._neighbours, self)
+  return self
+end
+
+--- Reports an error of the leader's consumer; that another worker leads by now is none.
+function Hub:report(err, attempt)
+  if not self._deposed then self._about.report(err, attempt) end
+end
+
+--- Takes all that this worker has been told.
+-- @treturn bool whether it has
+function Hub:catch_up() return self._reading:catch_up() end
+
+--- Whether what this worker took last makes it fresh; it does not look into the ring.
+function Hub:proven() return self._begun and self._reading:proven() or false end
+
+--- Whether this worker knows of every change up to now.
+function Hub:fresh() return self._begun and self._reading:catch_up() and self:proven() or false end
+
+-- Another worker may lead by now, where this one has slept.
+local function must_lead(self)
+  if self._lease:holds() then return end
+  self._deposed = true
+  self._following:stop()
+  error("another worker leads", 0)
+end
+
+local function must(ok, err) return ok or error(err or "the ring of the cache is in use", 0) end
+
+-- False where there is no ring.
+local function write(self, changes)
+  for _, text in ipairs(packed.write(changes, ring.EVENT)) do
+    if not self._ring:append(text) then return false end
+  end
+  return true
+end
+
+-- False where some of it may stand in a ring that is gone.
+local function tell(self, changes)
+  must(self._reading:take(true) or not self._ring:head())
+  local lost, written = self._reading:lost(), write(self, changes)
+  if not written then must(self._ring:restart("behind")) end
+  must(self._reading:take(true))
+  return written and lost == self._reading:lost()
+end
+
+--- What the leader's consumer does with changes: all workers are told, this one takes them.
+function Hub:tell(changes)
+  must_lead(self)
+  self._telling = true
+  local ok, done
+  for _ = 1, TRIES do
+    ok, done = pcall(tell, self, changes)
+    if not ok or done then break end
+  end
+  self._telling = false
+  if not ok then error(done, 0) end
+  if not done then self:resync("behind") end
+end
+
+--- What it does where it cannot know what has changed: all is emptied here, and each other worker
+-- forgets what it holds.
+function Hub:resync(reason)
+  must_lead(self)
+  must(self._reading:purge(reason))
+  if not self._about.evicts then self:_restart(reason) end
+end
+
+--- Whether only the leader empties what all workers share, and they forget what is their own: the
+-- dictionary holds this hub as well.
+function Hub:spares() return self._about.evicts and not self._telling end
+
+function Hub:_restart(reason)
+  local number, id = self._ring:restart(reason)
+  if not number then error(id, 0) end
+  self._reading:begin(number, id)
+end
+
+--- Calls a function that flushes what holds the values: it may be the dictionary of this hub too,
+-- and of others.
+-- @func flush
+-- @string reason
+function Hub:flush(flush, reason)
+  if not self._about.evicts then return flush() end
+  local leases = {}
+  for at, one in ipairs(self._neighbours) do leases[at] = one._lease:read() or false end
+  flush()
+  for at, one in ipairs(self._neighbours) do
+    if leases[at] then one._lease:restore(leases[at]) end
+    if one ~= self and one._begun then one._ring:restart("behind") end
+  end
+  self:_restart(reason)
+end
+
+-- Proves a moment by which all was handled.
+function Hub:_prove(moment)
+  if not self._lease:holds() then return end
+  if not self._ring:head() then must(self._ring:restart("behind")) end
+  must(self._reading:take(true))
+  local id, number = self._reading:at()
+  self._ring:prove(id, moment, number)
+end
+
+local function look(self, make)
+  if self._reading:catch_up() then self._reading:adopt() end
+  local leads, err = self._lease:hold()
+  if not leads then
+    self._following:stop()
+    return err and error(err, 0)
+  end
+  if self._following:running() then return end
+  self._deposed = false
+  self._following:start(make)
+end
+
+local function work(premature, self, make)
+  while not premature and not self._stopping and not ngx.worker.exiting() do
+    local ok, err = pcall(look, self, make)
+    if not ok then self._about.report(err, 1) end
+    ngx.sleep(ok and PAUSE or REST)
+  end
+  self._following:stop()
+  while self._following:running() do ngx.sleep(PAUSE) end
+  self._lease:resign()
+  self._running = false
+end
+
+local function linger(premature, self)
+  while premature and self._running do ngx.sleep(PAUSE) end
+end
+
+--- Has this worker take part, if it does not.
+-- @func make returns the consumer by which it leads
+function Hub:start(make)
+  if self._running then return end
+  self._running, self._begun, self._stopping = true, true, false
+  self._reading:join()
+  assert(ngx.timer.at(0, work, self, make))
+  if self._lingers then return end
+  self._lingers = true
+  assert(ngx.timer.at(FOREVER, linger, self))
+end
+
+--- Has it end. (In a worker that exits it goes on being fresh as long as others lead.)
+function Hub:stop() self._stopping, self._begun = self._running, false end
+
+--- What its consumer tells, where it leads; `leads`, and `leader` (the process id of the worker
+-- that does).
+function Hub:stats()
+  local stats = self._following:running() and self._following:stats() or {}
+  stats.leads, stats.leader = self._lease:holds(), self._lease:leader()
+  return stats
+end
+
+return hub

@@ -1,0 +1,128 @@
+--- A worker's reading of the ring: it takes each event once, in order, forgets what it holds where
+-- it cannot know what it has missed, and knows up to which moment it was told everything. A private
+-- part of forgelog.cache.
+-- @module forgelog.cache.reading
+local core = require "forgelog.core"
+local packed = require "forgelog.cache.packed"
+
+local REST = 1 -- seconds after which what failed to be handled is tried again
+
+local Reading = {}
+Reading.__index = Reading
+
+local reading = {}
+
+--- Makes one that has taken nothing.
+-- @param ring of `forgelog.cache.ring`
+-- @tparam table about see `forgelog.cache.hub`
+function reading.new(ring, about)
+  return setmetatable({
+    _ring = ring, _about = about, _proven = -math.huge, _lost = 0, _attempt = 0,
+    _retry_at = -math.huge,
+    _handling = setmetatable({}, { __mode = "v" }), -- the coroutine that does, as `by`
+  }, Reading)
+end
+
+-- Handles what came; a coroutine that is gone in the middle of it does not hold up the others.
+local function handle(self, call, ...)
+  self._handling.by = coroutine.running() or "main"
+  local ok, err = pcall(call, ...)
+  self._handling.by = nil
+  return ok, err
+end
+
+-- What was in the ring before is not known any more. What is stored from now on is newer than it.
+local function forget(self, head, id)
+  local ok, err = handle(self, self._about.forget, self._ring:why())
+  if ok then self._id, self._taken, self._lost = id, head, self._lost + 1 end
+  return ok, err
+end
+
+local function fell_behind(self, head, id)
+  local ok, err = handle(self, self._about.purge, "behind")
+  if ok and self._id == id then self._taken = head end -- else a new ring was begun
+  return ok, err
+end
+
+-- An event that is not there yet is waited for, unless it is proven to have been there; whoever
+-- leads waits for nobody.
+local function is_lost(self, number, id, leads)
+  local _, upto = self._ring:proof(id)
+  return leads or upto and upto >= number
+end
+
+local function take(self, head, id, leads)
+  while self._id == id and self._taken < head do
+    local number = self._taken + 1
+    if head - number >= self._ring.size then return fell_behind(self, head, id) end
+    local text, at = self._ring:read(number, id)
+    if not text then return not is_lost(self, number, id, leads) or fell_behind(self, head, id) end
+    local ok, err = handle(self, self._about.handle, packed.read(text, at))
+    if not ok then return nil, err end
+    if self._id == id then self._taken = number end -- else all was purged in between
+  end
+  return true
+end
+
+--- Takes all that is in the ring.
+-- @bool leads whether this worker leads
+-- @return true; false where there is no ring, or another coroutine takes it; or nil and an error
+function Reading:take(leads)
+  local head, id = self._ring:head()
+  if head and head == self._taken and id == self._id then return true end
+  if not head or self._handling.by then return false end
+  if id ~= self._id then return forget(self, head, id) end
+  return take(self, head, id, leads)
+end
+
+--- The same, where an error is reported, and tried again a while later.
+-- @treturn bool whether all was taken
+function Reading:catch_up()
+  if self._attempt > 0 and core.now() < self._retry_at then return false end
+  local ok, err = self:take(false)
+  if ok then
+    self._attempt = 0
+  elseif err then
+    self._attempt, self._retry_at = self._attempt + 1, core.now() + REST
+    self._about.report(err, self._attempt)
+  end
+  return ok or false
+end
+
+--- Takes over what the leader has proven, once this worker has all that came before that.
+function Reading:adopt()
+  if not self._id then return end
+  local moment, number = self._ring:proof(self._id)
+  if moment and number <= self._taken and moment > self._proven then self._proven = moment end
+end
+
+--- Whether what was taken last makes this worker fresh; it does not look into the ring.
+function Reading:proven()
+  local now, bound = core.now(), self._about.bound
+  if now - self._proven > bound then self:adopt() end
+  return now - self._proven <= bound
+end
+
+--- Empties all.
+-- @return true; or false and an error
+function Reading:purge(reason) return handle(self, self._about.purge, reason) end
+
+--- A new ring was begun by this worker, after it had emptied all.
+function Reading:begin(number, id) self._id, self._taken = id, number end
+
+--- A worker that joins holds nothing yet. Whoever proved the latest moment had handled all up to
+-- its number; what came after that this worker handles as well.
+function Reading:join()
+  local head, id = self._ring:head()
+  if self._id or not head then return end
+  local moment, number = self._ring:proof(id)
+  self._id, self._taken, self._proven = id, number or head, moment or -math.huge
+end
+
+--- Up to which event of which ring it has taken all: the identity and the number.
+function Reading:at() return self._id, self._taken end
+
+--- How often it has found another ring.
+function Reading:lost() return self._lost end
+
+return reading

@@ -1,0 +1,120 @@
+--- A ring of numbered events in a lua_shared_dict, by which the worker that follows the log tells
+-- all the others, and the moment up to which it has told them everything. A private part of
+-- forgelog.cache.
+--
+-- A writer takes a number, writes the event in the place of the one that is a whole ring older, and
+-- proves a moment only after that. A reader that finds no event under a number has lost it: it was
+-- overwritten, dropped for want of room, or flushed. Several writers do no harm, since no number is
+-- given twice.
+--
+-- A ring has an identity, which stands beside its highest number (in the flags of one value, so
+-- that readers get both at once). Who finds another one cannot know what it has missed.
+-- @module forgelog.cache.ring
+local core = require "forgelog.core"
+
+local EVENT = 900 -- bytes of an event that holds more than one change
+local MOST = 16384 -- bytes of any event
+local SHARE = 4 -- the part of its dictionary that a ring of full events takes
+local FEWEST, LARGEST = 16, 4096 -- events that a ring holds
+local UNKNOWN_CAPACITY = 2 ^ 20 -- bytes, where a dictionary does not tell
+
+local Ring = {}
+Ring.__index = Ring
+
+local ring = { EVENT = EVENT }
+
+--- The error that there is no room.
+-- @string why as the dictionary says
+function ring.no_room(why)
+  return core.error("query", ("no room in the lua_shared_dict of a cache: %s"):format(why))
+end
+
+local made = 0
+
+--- Names a ring; it need not be there yet.
+-- @param dict a lua_shared_dict
+-- @string name
+-- @bool evicts whether what was used least recently is dropped where there is no room: in a
+-- dictionary that holds the values of a cache, which is full as a rule
+function ring.new(dict, name, evicts)
+  local prefix = "forgelog:ring:" .. name .. ":"
+  local capacity = dict.capacity and dict:capacity() or UNKNOWN_CAPACITY
+  local size = math.floor(capacity / SHARE / (EVENT + 124))
+  return setmetatable({
+    size = math.max(FEWEST, math.min(LARGEST, size)),
+    _dict = dict, _prefix = prefix, _set = evicts and dict.set or dict.safe_set,
+    _head = prefix .. "head", _proof = prefix .. "proof", _why = prefix .. "why",
+  }, Ring)
+end
+
+--- The number of the latest event, and the ring's identity; nil where there is no ring.
+function Ring:head() return self._dict:get(self._head) end
+
+-- Numbers of a later ring are higher, as a rule; its identity is another one in any case.
+local function identity(number)
+  made = made + 1
+  return ngx.crc32_short(("%d:%d:%d"):format(ngx.worker.pid(), number, made)) % (2 ^ 31 - 1) + 1
+end
+
+--- Begins a new ring, so that each reader forgets what it holds.
+-- @string why told to them
+-- @return its number and identity; or nil and an error
+function Ring:restart(why)
+  local number = math.floor(core.now() * 1e6)
+  local id = identity(number)
+  self._set(self._dict, self._why, why)
+  local ok, err = self._set(self._dict, self._head, number, 0, id)
+  if ok then return number, id end
+  return nil, ring.no_room(err)
+end
+
+--- Why the present ring was begun.
+function Ring:why() return self._dict:get(self._why) or "behind" end
+
+local function place(self, number) return self._prefix .. number % self.size end
+
+--- Writes an event. Where there is no room for it, no reader finds what follows.
+-- @string text
+-- @return its number; or nil, where there is no ring
+function Ring:append(text)
+  local dict = self._dict
+  local number = dict:incr(self._head, 1)
+  local id = number and select(2, dict:get(self._head))
+  if not id then return nil end
+  local event = ("%d %d "):format(number, id) .. text
+  if #event <= MOST and self._set(dict, place(self, number), event) then return number end
+  return dict:incr(self._head, self.size + 1)
+end
+
+--- An event.
+-- @int number
+-- @int id of the ring
+-- @return its text and where that begins in it; or nil, where it is not there
+function Ring:read(number, id)
+  local event = self._dict:get(place(self, number))
+  if type(event) ~= "string" then return nil end
+  local is, of, at = event:match("^(%d+) (%d+) ()")
+  if tonumber(is) == number and tonumber(of) == id then return event, at end
+end
+
+--- Says that all which was committed by a moment stands in this ring up to a number, or in one
+-- before it.
+-- @int id of the ring
+-- @number moment by `forgelog.core.now`
+-- @int number
+function Ring:prove(id, moment, number)
+  -- All proofs are of one length, so that a later one has the room of the one before.
+  local proof = ("%010d %016d %016d"):format(id, math.floor(moment * 1e6), number)
+  self._set(self._dict, self._proof, proof)
+end
+
+--- What was proven last, where it is of this ring: the moment and the number.
+-- @int id
+function Ring:proof(id)
+  local proof = self._dict:get(self._proof)
+  if type(proof) ~= "string" then return nil end
+  local of, moment, number = proof:match("^(%d+) (%d+) (%d+)$")
+  if tonumber(of) == id then return tonumber(moment) / 1e6, tonumber(number) end
+end
+
+return ring
