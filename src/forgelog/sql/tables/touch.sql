@@ -15,5 +15,6 @@ WITH named AS (
        RETURNING seq)
 SELECT w.seq::bigint AS seq,
        CASE WHEN NOT pg_catalog.pg_try_advisory_xact_lock_shared(@bell@)
+             AND pg_catalog.pg_notification_queue_usage() < 0.5
             THEN pg_catalog.pg_notify('forge_changes', '') END AS notified
   FROM written w;
