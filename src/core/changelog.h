@@ -83,6 +83,7 @@ struct fl_changelog {
   struct fl_gap gap; /* of an error of kind gap */
   char *conninfo;
   enum fl_without without_timeline;
+  bool doubted; /* the last tick has failed as if another log was located by now */
   struct fl_prepared prepared;
   char *name; /* how to find the log: an SQL name, with or without its schema */
   struct fl_bytes sql, option; /* a statement; an option of the connection, as asked last */

@@ -2,6 +2,7 @@
 #include "refusals.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 bool fl_changelog_fail(struct fl_changelog *log, enum fl_error_kind kind, const char *code,
                        const char *message) {
@@ -75,4 +76,11 @@ bool fl_sequence_leads(struct fl_changelog *log) {
   log->pg.error.code = "sequence_behind";
   log->pg.error.remedy = "install";
   return false;
+}
+
+void fl_may_be_another(struct fl_changelog *log) {
+  bool gone = strcmp(log->pg.error.sqlstate, "XX000") == 0; /* no relation of such a number */
+  if (!gone || log->operation != FL_OP_STATEMENT) return;
+  log->pg.error.retryable = !log->doubted;
+  log->doubted = true;
 }
