@@ -304,6 +304,21 @@ static void test_awaited(void) {
   fl_horizon_free(&horizon);
 }
 
+static void test_emptied(void) {
+  struct fl_horizon horizon;
+  memset(&horizon, 0, sizeof horizon);
+  tick_once(&horizon, "3/7", 50);
+  fl_horizon_emptied(&horizon, 60);
+  ok(horizon.seq == 0, "what was emptied after the tick is not settled by it");
+  fl_horizon_emptied(&horizon, 40);
+  ok(horizon.seq == 40, "an open writer has written nothing that is emptied");
+  tick_once(&horizon, "3/7", 60);
+  ok(horizon.seq == 40, "and holds the horizon there");
+  tick_once(&horizon, "", 60);
+  ok(horizon.seq == 60 && horizon.gone_low == 40, "until it has gone");
+  fl_horizon_free(&horizon);
+}
+
 /* Ten thousand writers, each of whom stays open for ten ticks. */
 static void test_many(void) {
   struct fl_horizon horizon;
@@ -332,6 +347,7 @@ int main(void) {
   test_reconnected();
   test_ended();
   test_awaited();
+  test_emptied();
   test_many();
   return tap_end();
 }

@@ -229,8 +229,7 @@ static bool end_locate(struct fl_changelog *log) {
 
 /* Where the state does not say up to where the log is empty, the smallest seq does. */
 static void note_smallest(struct fl_changelog *log, int64_t smallest) {
-  if (!log->history.exact)
-    fl_history_note_smallest(&log->history, smallest, log->horizon.seq);
+  if (!log->history.exact) fl_history_note_smallest(&log->history, smallest, log->horizon.seq);
 }
 
 /* The same by a tick. What the state says of a log whose sequence was set back since is not so any
@@ -314,6 +313,7 @@ static bool end_tick(struct fl_changelog *log) {
   if (log->catalog.standby) return fl_server_tick(log);
   if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
   fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, before));
+  if (log->history.exact) fl_horizon_emptied(&log->horizon, log->history.empty_to);
   rescan(log);
   return true;
 }

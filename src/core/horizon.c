@@ -120,6 +120,14 @@ void fl_horizon_end(struct fl_horizon *horizon, int64_t high_water) {
   if (lowest > horizon->seq) horizon->seq = lowest;
 }
 
+void fl_horizon_emptied(struct fl_horizon *horizon, int64_t empty_to) {
+  size_t i;
+  if (empty_to > horizon->high_water) return;
+  for (i = 0; i < horizon->open.count; i++)
+    if (horizon->open.list[i].low < empty_to) horizon->open.list[i].low = empty_to;
+  if (empty_to > horizon->seq) horizon->seq = empty_to;
+}
+
 void fl_horizon_reconnected(struct fl_horizon *horizon) {
   size_t i;
   for (i = 0; i < horizon->open.count; i++)

@@ -44,6 +44,9 @@ bool fl_horizon_writer(struct fl_horizon *horizon, int32_t backend, uint32_t loc
    row after it. */
 void fl_horizon_xid(struct fl_horizon *horizon, bool under_way);
 void fl_horizon_end(struct fl_horizon *horizon, int64_t high_water);
+/* Up to this seq nothing can appear any more, as the log itself says: whoever empties it at once
+   holds all writers off, so its word reaches further than their bounds do. */
+void fl_horizon_emptied(struct fl_horizon *horizon, int64_t empty_to);
 /* To be called after the connection was lost: the server may be another process by now, in which
    the same ids mean other transactions. */
 void fl_horizon_reconnected(struct fl_horizon *horizon);
