@@ -251,6 +251,9 @@ static void test_deleted(void) {
          history.deleted.list[0].last == 4 && history.deleted.list[1].first == 7 &&
          history.deleted.list[1].last == 7 && history.deleted.list[2].last == 9007199254740994,
      "what was deleted is read from its text");
+  ok(fl_history_note_deleted(&history, "{[7") && history.deleted.count == 1 &&
+         history.deleted.list[0].first == 7 && history.deleted.list[0].last == INT64_MAX - 1,
+     "a range that breaks off has no end");
   ok(fl_history_note_deleted(&history, "{}") && history.deleted.count == 0, "nothing was");
   ok(fl_history_note_deleted(&history, NULL) && history.deleted.count == 0, "it is not known");
   fl_history_free(&history);

@@ -56,11 +56,14 @@ void fl_history_note_smallest(struct fl_history *history, int64_t smallest, int6
   history->empty_to = larger(history->empty_to, empty_to);
 }
 
-/* One range, at its first number; the position behind it, or NULL: out of memory. */
+/* One range, at its first number; the position behind it, or NULL: out of memory. One without a
+   sound end has none: all above may be gone. */
 static const char *note_range(struct fl_ranges *ranges, const char *text) {
   char *end;
-  int64_t first = strtoll(text, &end, 10), behind = strtoll(end + 1, &end, 10);
-  return fl_ranges_append(ranges, first, behind - 1) ? end + 1 : NULL;
+  int64_t first = strtoll(text, &end, 10), behind = *end == ',' ? strtoll(end + 1, &end, 10) : 0;
+  if (behind <= first) behind = INT64_MAX;
+  if (first == INT64_MAX) first--;
+  return fl_ranges_append(ranges, first, behind - 1) ? end + (*end == ')') : NULL;
 }
 
 bool fl_history_note_deleted(struct fl_history *history, const char *text) {
