@@ -96,11 +96,12 @@ deps:
 #   make check        the C specs, the library and the command on one Lua: about a minute
 #   make test         all that a change must pass
 #   make test-versions  all that needs a server, on Lua 5.4 and in nginx, on each PostgreSQL of VERSIONS
-#   make soak         the C specs and the loads on each Lua, ten times as long
+#   make loads        the C specs and the loads on each Lua, ten times as long
+#   make soak         the fault record: whatever can break, at the size of ten million commits
 # SPECS="spec/x_spec.lua spec/folder" and c_specs= choose others; see also RUN, BUSTED_FLAGS, FORGELOG_JOBS.
 
 # What 'make test' runs: all on the first of TEST_VERSIONS. On the others, not what finds out nothing about a Lua:
-# SQL, units, documents, and loads, whose Lua other specs run too. 'make soak' has the loads on each.
+# SQL, units, documents, and loads, whose Lua other specs run too. 'make loads' has the loads on each.
 once = spec/c/% spec/docs/% spec/api/sql/% spec/api/install% spec/api/doctor% spec/api/tables% \
   spec/api/rows/statement% \
   spec/cli/doctor% spec/cli/status% spec/cli/trim% spec/load/%
@@ -186,17 +187,35 @@ test-versions:
 	@$(make) -s list-suites LUA_VERSION=jit LIST='$(filter $(jit_only),$(chosen))' >>$(BUILD)/suites-of-versions
 	@spec/support/versions $(BUILD)/suites-of-versions $(VERSIONS)
 
-soak: export FORGELOG_SCALE = 10
-soak: export FORGELOG_TIMEOUT ?= 14400
-soak:
-	$(call on_each_lua,suites-of-soak)
+loads: export FORGELOG_SCALE = 10
+loads: export FORGELOG_TIMEOUT ?= 14400
+loads:
+	$(call on_each_lua,suites-of-loads)
 
-.PHONY: prepared suites-of-test suites-of-soak
+# The fault record: docs/fault-record.md is written by a run of all scenarios at full size.
+#   make soak                                all, with ten million commits
+#   make soak COMMITS=100000                 all, small: no record, but build/soak/record.md
+#   make soak SCENARIOS="trim_races" JOBS=1  a part; BROKEN=1 only on broken builds, BROKEN=0 on none
+soak: export COMMITS ?= 10000000
+soak: export SCENARIOS ?=
+soak: export BROKEN ?=
+soak: export JOBS ?= 2
+soak: export RECORD ?=
+soak:
+	@$(deps) soak
+	@$(make) -s -j$(cores) prepared
+	@$(lua_env) $(LUA) spec/soak/run.lua
+
+# ONE="NAME COMMITS SCALE PATH": see spec/soak/one.lua.
+soak-one: build
+	@$(lua_env) $(with_postgres) --durable $(LUA) spec/soak/one.lua $(ONE)
+
+.PHONY: prepared loads soak-one suites-of-test suites-of-loads
 prepared: build c-specs $(own_host)
 suites-of-test:
 	@$(make) -s list-suites LIST='$(suites_of_test)' ALLOC='$(alloc_of_test)'
-suites-of-soak: SPECS = spec/load
-suites-of-soak:
+suites-of-loads: SPECS = spec/load
+suites-of-loads:
 	@$(make) -s list-suites LIST='$(suites)'
 
 # The whole suite. Unloaded libraries would leave reports without function names, hence nodelete.

@@ -180,8 +180,8 @@ end
 local server = {}
 server.__index = server
 
-local function manage(...)
-  local words = { quote(root .. "/spec/support/postgres") }
+local function manage(self, ...)
+  local words = { (self.environment or "") .. " " .. quote(root .. "/spec/support/postgres") }
   for i = 1, select("#", ...) do
     words[#words + 1] = quote((select(i, ...)))
   end
@@ -192,45 +192,47 @@ end
 
 --- A PostgreSQL server for this spec alone.
 -- @param[opt] settings array of "name=value"
+-- @string[opt] environment that it runs in, as assignments for the shell
 -- @return an object with the fields dir and conninfo
-function support.server(settings)
-  local self = setmetatable({ dir = process.path("server") }, server)
+function support.server(settings, environment)
+  local self = setmetatable({ dir = process.path("server"), environment = environment }, server)
   return self:start(settings)
 end
 
 --- Starts the server (again), with more settings if given; on the same port.
 function server:start(settings)
-  self.conninfo = manage("start", self.dir, (table.unpack or unpack)(settings or {}))
+  self.conninfo = manage(self, "start", self.dir, (table.unpack or unpack)(settings or {}))
   return self
 end
 
 --- Shuts the server down in an orderly way.
-function server:stop() manage("stop", self.dir) end
+-- @string[opt] mode "immediate": not so, as in an emergency
+function server:stop(mode) manage(self, "stop", self.dir, mode or "fast") end
 
 --- Kills all its processes with SIGKILL.
-function server:kill() manage("kill", self.dir) end
+function server:kill() manage(self, "kill", self.dir) end
 
 --- Stops and starts the server.
-function server:restart() manage("restart", self.dir) end
+function server:restart() manage(self, "restart", self.dir) end
 
 --- Makes a hot standby that follows this server.
 function server:standby()
   local other = setmetatable({ dir = process.path("standby") }, server)
-  other.conninfo = manage("standby", self.dir, other.dir)
+  other.conninfo = manage(self, "standby", self.dir, other.dir)
   return other
 end
 
 --- Makes a standby a primary.
-function server:promote() manage("promote", self.dir) end
+function server:promote() manage(self, "promote", self.dir) end
 
 --- Has a server without databases of its own go on with another transaction number.
 -- @string xid number
-function server:next_xid(xid) manage("next-xid", self.dir, xid) end
+function server:next_xid(xid) manage(self, "next-xid", self.dir, xid) end
 
 --- Puts a line first in pg_hba.conf, in force at once for new connections.
-function server:hba(line) manage("hba", self.dir, line) end
+function server:hba(line) manage(self, "hba", self.dir, line) end
 
 --- Changes settings that a reload can change.
-function server:set(...) manage("set", self.dir, ...) end
+function server:set(...) manage(self, "set", self.dir, ...) end
 
 return support

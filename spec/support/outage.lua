@@ -6,9 +6,10 @@ local support = require "support"
 
 local outage = {}
 
---- The process id of the server's postmaster.
+--- The process id of the server's postmaster; nil: it was shut down.
 function outage.postmaster(server)
-  return support.read(server.dir .. "/data/postmaster.pid"):match("^%d+")
+  local text = support.read(server.dir .. "/data/postmaster.pid")
+  return text and text:match("^%d+")
 end
 
 -- The postmaster comes first, so that it starts no process between the two signals; one of the

@@ -1,0 +1,11 @@
+-- Every failover is a gap, also one that has lost nothing.
+return {
+  scenarios = { "failover_sync" },
+  rule = "a failover that has lost nothing is no gap",
+  changes = { {
+    file = "src/core/history.c",
+    find = "  return lsn && history->has_parent &&",
+    put = "  return false && lsn && history->has_parent &&",
+  } },
+  says = "^gaps told: failover",
+}

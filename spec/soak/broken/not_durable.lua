@@ -1,0 +1,12 @@
+-- What the sequence says counts for good before it is on disk.
+return {
+  scenarios = { "numbers_again" },
+  rule = "a number of the sequence counts when the WAL that gave it is on disk",
+  changes = { {
+    file = "src/core/history.c",
+    find = "  if (flushed == 0 || history->unflushed_lsn == 0 || flushed < history->unflushed_lsn) "
+      .. "return;\n",
+    put = "  (void)flushed;\n",
+  } },
+  says = "^lost",
+}

@@ -1,0 +1,118 @@
+--- The fault record as text: what was run where, and a line of figures for each witness.
+-- @module soak.record
+local support = require "support"
+
+local record = {}
+
+local function thousands(n)
+  local text = ("%d"):format(n)
+  repeat
+    local count
+    text, count = text:gsub("^(%d+)(%d%d%d)", "%1,%2")
+  until count == 0
+  return text
+end
+
+local function figures(work, row)
+  return { work.of.title, row.who, thousands(row.commits), thousands(row.delivered),
+    thousands(row.lost), thousands(row.twice), row.gaps, row.stall and ("%.1f"):format(row.stall) or "?",
+    ("%.0f"):format(work.result.seconds) }
+end
+
+--- What is printed of a piece of work when it is done.
+-- @treturn table list of lines
+function record.lines(work)
+  local name = work.of.title .. (work.broken and ", without: " .. work.how.rule or "")
+  if work.result.skipped then return { ("skip    %s: %s"):format(name, work.result.skipped) } end
+  local state = work.failed and "FAILED " or work.broken and "refused" or "ok     "
+  if work.broken then return { ("%s %s: %s"):format(state, name, work.failed or work.said) } end
+  local list = {}
+  for _, row in ipairs(work.result.rows) do
+    list[#list + 1] = ("%s %s"):format(row.failed and "FAILED " or "ok     ",
+      table.concat(figures(work, row), " | ")) .. (row.failed and ": " .. row.failed or "")
+  end
+  return list
+end
+
+local function output(command)
+  local _, text = support.run(command)
+  return (text:gsub("%s+$", ""))
+end
+
+local function about(run)
+  local root = os.getenv("FORGELOG_ROOT")
+  return ("%s, commit %s. %s cores, %s of memory, Linux %s, %s. %s commits wanted in all, %d minutes."
+    ):format(os.date("!%Y-%m-%d"),
+    output("git -C '" .. root .. "' describe --always --dirty --abbrev=10"),
+    output("nproc"), output("free -g --si | awk '/^Mem/ { print $2 \" GB\" }'"),
+    output("uname -r"), output("$(" .. root .. "/spec/support/postgres path | cut -d: -f1)/postgres -V"),
+    thousands(run.commits), math.ceil(run.seconds / 60))
+end
+
+local HEAD = [[
+# The fault record
+
+What forgelog was put through, and what became of each committed change. This page is written by
+`make soak`: its figures are of one run of that command on the machine named below. `make soak
+COMMITS=100000` takes some minutes; `SCENARIOS="trim_races log_dropped"` runs a part of it.
+
+%s
+
+Each row of a table is written once, by transactions with savepoints, rollbacks, under SERIALIZABLE,
+prepared, and long ones, and what a program was given is compared with the rows that are there at
+the end. **Commits** are transactions that left something. **Delivered** counts changes, also those
+that come again. **Lost** is a row that was neither delivered nor read after a gap was told; more
+than 0 is a failure, and so is a gap that need not be, or that is missing. **Twice** may be what a
+consumer had at hand when it, or its server, was killed. The **stall** is the longest time from a
+commit to its delivery, with the time in which the server was down or out of reach.
+
+| what happens | who reads | commits | delivered | lost | twice | gaps told | stall, s | took, s |
+|---|---|---|---|---|---|---|---|---|
+]]
+
+local SEEN = [[
+
+## Seen to fail
+
+A test that cannot fail proves nothing. So each one runs once more against a build in which the rule
+that it is there for is switched off, and has to fail there. What it said then:
+
+| what happens | the rule that was switched off | what the test said |
+|---|---|---|
+]]
+
+local function row(cells) return "| " .. table.concat(cells, " | ") .. " |\n" end
+
+local function plain(text) return (text:gsub("|", "/"):gsub("\n", " "):sub(1, 200)) end
+
+--- The whole page.
+-- @tparam table list the work that was done
+-- @tparam table run `commits`, `seconds`
+function record.text(list, run)
+  local parts, seen, skipped, remarks = { HEAD:format(about(run)) }, {}, {}, {}
+  for _, work in ipairs(list) do
+    if work.result.skipped then
+      skipped[#skipped + 1] = ("- %s%s: %s\n"):format(work.of.title,
+        work.broken and ", without its rule" or "", work.result.skipped)
+    elseif work.broken then
+      seen[#seen + 1] = row { work.of.title, work.how.rule,
+        work.said and plain(work.said) or "NOTHING: " .. plain(work.failed) }
+    else
+      for _, each in ipairs(work.result.rows) do
+        parts[#parts + 1] = row(figures(work, each))
+        if each.failed then remarks[#remarks + 1] = ("- FAILED: %s, %s: %s\n"):format(
+          work.of.title, each.who, plain(each.failed)) end
+      end
+      local remark = work.result.rows[1].remark
+      if remark then remarks[#remarks + 1] = ("- %s: %s\n"):format(work.of.title, remark) end
+    end
+  end
+  if #remarks > 0 then parts[#parts + 1] = "\n" .. table.concat(remarks) end
+  if #skipped > 0 then
+    parts[#parts + 1] = "\nNot run on that machine:\n\n" .. table.concat(skipped)
+  end
+  if #seen > 0 then parts[#parts + 1] = SEEN .. table.concat(seen) end
+  return table.concat(parts)
+end
+
+return record
