@@ -11,6 +11,7 @@
 #include "tap.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <libpq-fe.h>
 #include <limits.h>
@@ -42,6 +43,7 @@ EARLY static bool fails(struct layer *layer) {
   layer->calls++;
   if (layer->calls != layer->n && !(layer->forever && layer->calls > layer->n)) return false;
   layer->failed++;
+  errno = ENOMEM;
   return true;
 }
 
@@ -244,16 +246,34 @@ static bool once(const char *scenario, struct layer *layer, long n, bool forever
 
 /* ---- all in turn ---- */
 
-/* Each n at ten times the scale and above; else, behind the first twenty, every eighth. */
-static void in_turn(const char *scenario, struct layer *layer, bool forever) {
-  long n = 0, times = 0, complaints = 0, stride = 8000 / scaled(1000);
+#define MOST 1000000 /* allocations of one scenario */
+
+static const struct scenario {
+  const char *name;
+  long steps; /* how many of its allocations fail in turn at scale 1, about */
+} scenarios[] = {{"connect", 25}, {"query", 25}, {"drain", 25}, {"ranges", 25},
+                 {"tick", 25},    {"trim", 25},  {"sets", 25},  {"look", 3},
+                 {"doctor", 3},   {"rows", 3},   {"feed", 3},   {"file", 3},
+                 {"table", 3},    {"outside", 3}, {"watch", 3}, {"install", 3}};
+
+/* How many allocations there are where none fails. */
+static long allocations(const char *scenario, struct layer *layer) {
+  once(scenario, layer, LONG_MAX, false);
+  return layer->calls;
+}
+
+/* Each n where the scale is large enough; else every so many-th. */
+static void in_turn(const struct scenario *scenario, struct layer *layer, bool forever) {
+  const char *name = scenario->name;
+  long n = 0, times = 0, complaints = 0, all = allocations(name, layer);
+  long stride = all / scaled(scenario->steps);
   do {
-    n += n < 20 || stride < 1 ? 1 : stride;
-    complaints += !once(scenario, layer, n, forever);
+    n += stride < 1 ? 1 : stride;
+    complaints += !once(name, layer, n, forever);
     times++;
-  } while (layer->failed > 0 && n < 20000 && complaints < 3);
-  ok(complaints == 0 && n > 5 && layer->failed == 0 && ended_well,
-     "%s: %ld allocations of %s failed, %s", scenario, times - 1, layer->name,
+  } while (layer->failed > 0 && n < MOST && complaints < 3);
+  ok(complaints == 0 && times > 2 && layer->failed == 0 && ended_well,
+     "%s: %ld of %ld allocations of %s failed, %s", name, times - 1, all, layer->name,
      forever ? "with all that follow" : "each alone");
 }
 
@@ -292,20 +312,18 @@ static bool intercepts(void) {
 }
 
 static void all_of(struct layer *layer, const char *only, bool possible, const char *why) {
-  static const char *const scenarios[] = {"connect", "query", "drain", "ranges",
-                                          "tick",    "trim",  "sets"};
   size_t i;
   for (i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
-    if (only && strcmp(only, scenarios[i]) != 0)
+    if (only && strcmp(only, scenarios[i].name) != 0 && strcmp(only, layer->name) != 0)
       continue;
     else if (possible) {
-      in_turn(scenarios[i], layer, false);
-      in_turn(scenarios[i], layer, true);
+      in_turn(&scenarios[i], layer, false);
+      in_turn(&scenarios[i], layer, true);
     } else
-      printf("ok %d # SKIP %s: %s\n", ++tap_tests, scenarios[i], why);
+      printf("ok %d # SKIP %s: %s\n", ++tap_tests, scenarios[i].name, why);
 }
 
-/* With a scenario's name as argument: only that one. */
+/* With the name of a scenario, or of a kind of allocations, as argument: only that one. */
 int main(int argc, char **argv) {
   const char *only = argc > 1 ? argv[1] : NULL;
   lua_State *L;

@@ -286,5 +286,10 @@ function sets.check(context, ended, without, common, hash, process, lives)
   return nil, true
 end
 
-return { connect = connecting, query = query, drain = drain, ranges = ranges, tick = tick,
-  trim = trim, sets = sets }
+local scenarios = assert(loadfile((os.getenv("FORGELOG_ROOT") or ".") .. "/spec/c/alloc/surface.lua"))()(
+  strange, half)
+for name, each in pairs { connect = connecting, query = query, drain = drain, ranges = ranges,
+  tick = tick, trim = trim, sets = sets } do
+  scenarios[name] = each
+end
+return scenarios

@@ -8,6 +8,7 @@ local sql = {}
 
 local home = debug.getinfo(1, "S").source:match("^@(.*)[/\\]connection[/\\][^/\\]*$") or "."
 local texts, fragments, statements, needs = {}, {}, {}, {}
+local NO_SUCH_FILE = 2 -- ENOENT
 
 local function path_of(name) return ("%s/sql/%s.sql"):format(home, (name:gsub("%.", "/"))) end
 
@@ -32,14 +33,20 @@ function sql.text(name)
   return texts[name]
 end
 
+-- The text of a word's file; nil where there is none. Any other failure to open it may pass.
+local function fragment(word)
+  local file, err, code = io.open(path_of("words." .. word), "rb")
+  if not file and code == NO_SUCH_FILE then return nil end
+  assert(file, err):close()
+  return sql.text("words." .. word)
+end
+
 -- What a word stands for everywhere: a text that the core shares, or a fragment in sql/words; nil
 -- where there is none.
 local function common(word)
   if core.words[word] then return core.words[word] end
   if fragments[word] == nil then
-    local file = word:find("^[%w_]+$") and io.open(path_of("words." .. word), "rb")
-    if file then file:close() end
-    fragments[word] = file and sql.text("words." .. word) or false
+    fragments[word] = word:find("^[%w_]+$") and fragment(word) or false
   end
   return fragments[word] or nil
 end
