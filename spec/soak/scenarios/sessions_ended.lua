@@ -2,12 +2,21 @@
 local logs = require "support.logs"
 local situation = require "soak.situation"
 
+-- A COMMIT of those whose effects commit with their position takes a while, so that many are broken
+-- off in the middle of it.
+local LINGER = [[
+CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN PERFORM pg_sleep(0.004); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON effect DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW WHEN (NEW.id % 100 = 0) EXECUTE FUNCTION linger()]]
+
 return {
   title = "storms of pg_terminate_backend",
   run = function(run)
     local at = situation.begin(run)
+    at:ask(LINGER)
     at:witness("file", { once = true })
-    at:witness("transaction", { once = true, work = 0.005 })
+    at:witness("transaction", { once = true })
     at:witness("feed", { once = true })
     at:load()
     at:meanwhile(at:times(20), function(round)
