@@ -23,6 +23,10 @@ end
 -- @treturn table list of lines
 function record.lines(work)
   local name = work.of.title .. (work.broken and ", without: " .. work.how.rule or "")
+  if work.fuzz then
+    return { ("%s %s | %s | %.0f%s"):format(work.failed and "FAILED " or "ok     ", name,
+      thousands(work.result.count), work.result.seconds, work.failed and ": " .. work.failed or "") }
+  end
   if work.result.skipped then return { ("skip    %s: %s"):format(name, work.result.skipped) } end
   local state = work.failed and "FAILED " or work.broken and "refused" or "ok     "
   if work.broken then return { ("%s %s: %s"):format(state, name, work.failed or work.said) } end
@@ -81,6 +85,18 @@ that it is there for is switched off, and has to fail there. What it said then:
 |---|---|---|
 ]]
 
+local TRIED = [[
+
+## Mutated bytes, and memory that runs out
+
+Streams, positions and other texts are mutated, and have to be refused, or mean the same when they
+are written and read again. And each allocation of an operation fails in turn, alone and with all
+that follow: it has to end well or with an error, and leave nothing behind.
+
+| what | how many | took, s |
+|---|---|---|
+]]
+
 local function row(cells) return "| " .. table.concat(cells, " | ") .. " |\n" end
 
 local function plain(text) return (text:gsub("|", "/"):gsub("\n", " "):sub(1, 200)) end
@@ -90,8 +106,12 @@ local function plain(text) return (text:gsub("|", "/"):gsub("\n", " "):sub(1, 20
 -- @tparam table run `commits`, `seconds`
 function record.text(list, run)
   local parts, seen, skipped, remarks = { HEAD:format(about(run)) }, {}, {}, {}
+  local tried = {}
   for _, work in ipairs(list) do
-    if work.result.skipped then
+    if work.fuzz then
+      tried[#tried + 1] = row { work.of.title .. (work.failed and ", FAILED" or ""),
+        thousands(work.result.count), ("%.0f"):format(work.result.seconds) }
+    elseif work.result.skipped then
       skipped[#skipped + 1] = ("- %s%s: %s\n"):format(work.of.title,
         work.broken and ", without its rule" or "", work.result.skipped)
     elseif work.broken then
@@ -111,6 +131,7 @@ function record.text(list, run)
   if #skipped > 0 then
     parts[#parts + 1] = "\nNot run on that machine:\n\n" .. table.concat(skipped)
   end
+  if #tried > 0 then parts[#parts + 1] = TRIED .. table.concat(tried) end
   if #seen > 0 then parts[#parts + 1] = SEEN .. table.concat(seen) end
   return table.concat(parts)
 end

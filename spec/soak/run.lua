@@ -1,9 +1,11 @@
 -- Runs the scenarios, each in a process of its own, and then each once more against a build in
 -- which the rule that it proves is switched off, where it has to fail. Settings are read from the
--- environment: SCENARIOS (names; default all), COMMITS (how many in all), JOBS (how many scenarios
+-- environment: SCENARIOS (names, and "fuzz" for what soak/fuzz.lua has; default all), COMMITS (how many in all), JOBS (how many scenarios
 -- at a time), BROKEN (0: whole builds only, 1: broken ones only), RECORD (the file that is written).
 -- Prints each line of the record as it comes, and last the line "N passed, N failed".
 local broken = require "soak.broken"
+local core = require "forgelog.core"
+local fuzz = require "soak.fuzz"
 local process = require "support.process"
 local record = require "soak.record"
 local support = require "support"
@@ -16,12 +18,15 @@ local jobs = tonumber(os.getenv("JOBS")) or 2
 local which = os.getenv("BROKEN") or ""
 local BROKEN_COMMITS = 4000 -- of a scenario on a broken build
 
+local function is_wanted(name)
+  local wanted = os.getenv("SCENARIOS") or ""
+  return wanted == "" or (" " .. wanted .. " "):find(" " .. name .. " ", 1, true) ~= nil
+end
+
 local function chosen()
-  local wanted, list = os.getenv("SCENARIOS") or "", {}
+  local list = {}
   for _, name in ipairs(broken.names("scenarios")) do
-    if wanted == "" or (" " .. wanted .. " "):find(" " .. name .. " ", 1, true) then
-      list[#list + 1] = name
-    end
+    if is_wanted(name) then list[#list + 1] = name end
   end
   return list
 end
@@ -46,10 +51,18 @@ local function planned(names)
     end
   end
   table.sort(list, function(a, b) return a.alone and not b.alone end)
+  local each = which ~= "1" and is_wanted("fuzz") and fuzz.planned(10 * total, total / 1e7) or {}
+  for _, one in ipairs(each) do list[#list + 1] = { fuzz = one, of = one, root = root } end
   return list
 end
 
 local function start(work)
+  work.began = core.now()
+  if work.fuzz then
+    work.path = ("%s/%s%s.tap"):format(folder, work.fuzz.spec, work.fuzz.only)
+    work.process = process.start(fuzz.command(work.fuzz, root, work.path))
+    return
+  end
   local name = work.scenario .. (work.broken and "-" .. work.broken or "")
   work.path = ("%s/%s.result"):format(folder, name)
   os.remove(work.path)
@@ -63,6 +76,12 @@ end
 local function finish(work)
   work.process:wait()
   work.process = nil
+  if work.fuzz then
+    work.result = fuzz.result(work.fuzz, support.read(work.path) or "")
+    work.result.seconds, work.failed = core.now() - work.began, work.result.failed
+    for _, line in ipairs(record.lines(work)) do print(line) end
+    return io.flush()
+  end
   local read = loadfile(work.path)
   local result = read and read() or { seconds = 0, rows = { { who = "", commits = 0,
     delivered = 0, lost = 0, twice = 0, gaps = "none", stall = 0,
