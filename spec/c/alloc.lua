@@ -286,8 +286,8 @@ function sets.check(context, ended, without, common, hash, process, lives)
   return nil, true
 end
 
-local scenarios = assert(loadfile((os.getenv("FORGELOG_ROOT") or ".") .. "/spec/c/alloc/surface.lua"))()(
-  strange, half)
+local surface = assert(loadfile((os.getenv("FORGELOG_ROOT") or ".") .. "/spec/c/alloc/surface.lua"))
+local scenarios = surface()(strange, half)
 for name, each in pairs { connect = connecting, query = query, drain = drain, ranges = ranges,
   tick = tick, trim = trim, sets = sets } do
   scenarios[name] = each

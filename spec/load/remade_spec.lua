@@ -1,4 +1,5 @@
--- A log that becomes another one, or is emptied, beside those who read it by connections that stand.
+-- A log that becomes another one, or is emptied, beside those who read it by connections that
+-- stand.
 local feeds = require "support.feeds"
 local logs = require "support.logs"
 local support = require "support"

@@ -72,8 +72,7 @@ function cluster.restore(at, bin)
   local dump, dir = support.path("dump"), at.server.dir
   must("pg_dumpall -d %s -f %s", process.quote(at.server.conninfo), dump)
   at.server:stop()
-  must("mkdir -p %s/data.old && chown --reference=%s/data %s/data.old && chmod 700 %s/data.old", dir,
-    dir, dir, dir)
+  must("mkdir -m 700 %s/data.old && chown --reference=%s/data %s/data.old", dir, dir, dir)
   make_room(at, bin)
   at.server.environment = "FORGELOG_PGBIN=" .. bin
   at.server:start()

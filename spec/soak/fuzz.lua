@@ -14,8 +14,8 @@ local SPECS = {
 }
 
 -- The scenarios of spec/c/alloc.c.
-local ALLOCATIONS = { "connect", "query", "drain", "ranges", "tick", "trim", "sets", "look", "doctor",
-  "rows", "feed", "file", "table", "outside", "watch", "install" }
+local ALLOCATIONS = { "connect", "query", "drain", "ranges", "tick", "trim", "sets", "look",
+  "doctor", "rows", "feed", "file", "table", "outside", "watch", "install" }
 
 --- The work of a whole run.
 -- @int mutated how many streams and texts

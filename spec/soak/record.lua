@@ -15,7 +15,8 @@ end
 
 local function figures(work, row)
   return { work.of.title, row.who, thousands(row.commits), thousands(row.delivered),
-    thousands(row.lost), thousands(row.twice), row.gaps, row.stall and ("%.1f"):format(row.stall) or "?",
+    thousands(row.lost), thousands(row.twice), row.gaps,
+    row.stall and ("%.1f"):format(row.stall) or "?",
     ("%.0f"):format(work.result.seconds) }
 end
 
@@ -25,7 +26,8 @@ function record.lines(work)
   local name = work.of.title .. (work.broken and ", without: " .. work.how.rule or "")
   if work.fuzz then
     return { ("%s %s | %s | %.0f%s"):format(work.failed and "FAILED " or "ok     ", name,
-      thousands(work.result.count), work.result.seconds, work.failed and ": " .. work.failed or "") }
+      thousands(work.result.count), work.result.seconds,
+      work.failed and ": " .. work.failed or "") }
   end
   if work.result.skipped then return { ("skip    %s: %s"):format(name, work.result.skipped) } end
   local state = work.failed and "FAILED " or work.broken and "refused" or "ok     "
@@ -45,12 +47,13 @@ end
 
 local function about(run)
   local root = os.getenv("FORGELOG_ROOT")
-  return ("%s, commit %s. %s cores, %s of memory, Linux %s, %s. %s commits wanted in all, %d minutes."
-    ):format(os.date("!%Y-%m-%d"),
+  return ("%s, commit %s. %s cores, %s of memory, Linux %s, %s. `make soak COMMITS=%d`, "
+    .. "%d minutes."):format(os.date("!%Y-%m-%d"),
     output("git -C '" .. root .. "' describe --always --dirty --abbrev=10"),
     output("nproc"), output("free -g --si | awk '/^Mem/ { print $2 \" GB\" }'"),
-    output("uname -r"), output("$(" .. root .. "/spec/support/postgres path | cut -d: -f1)/postgres -V"),
-    thousands(run.commits), math.ceil(run.seconds / 60))
+    output("uname -r"),
+    output("$(" .. root .. "/spec/support/postgres path | cut -d: -f1)/postgres -V"),
+    run.commits, math.ceil(run.seconds / 60))
 end
 
 local HEAD = [[

@@ -8,7 +8,8 @@ local situation = require "soak.situation"
 -- @func[opt] before called after half of the load
 return function(run, make_anew, before)
   local at = situation.begin(run)
-  local all = { at:witness("file", { gaps = { "reset" } }), at:witness("feed", { gaps = { "reset" } }) }
+  local told = { gaps = { "reset" } }
+  local all = { at:witness("file", told), at:witness("feed", told) }
   at:load()
   at:more(run.commits / 2)
   if before then before(at) end

@@ -1,7 +1,8 @@
 -- Runs the scenarios, each in a process of its own, and then each once more against a build in
 -- which the rule that it proves is switched off, where it has to fail. Settings are read from the
--- environment: SCENARIOS (names, and "fuzz" for what soak/fuzz.lua has; default all), COMMITS (how many in all), JOBS (how many scenarios
--- at a time), BROKEN (0: whole builds only, 1: broken ones only), RECORD (the file that is written).
+-- environment: SCENARIOS (names, and "fuzz" for what soak/fuzz.lua has; default all), COMMITS (how
+-- many in all), JOBS (how many scenarios at a time), BROKEN (0: whole builds only, 1: broken ones
+-- only), RECORD (the file that is written).
 -- Prints each line of the record as it comes, and last the line "N passed, N failed".
 local broken = require "soak.broken"
 local core = require "forgelog.core"

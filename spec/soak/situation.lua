@@ -23,8 +23,8 @@ local PATIENCE, STALL = 30, 60
 --- Begins one.
 -- @tparam table run `commits` (how many are wanted), `scale` (1: the whole record)
 -- @tparam[opt] table opts `settings` (more of the server's, a list), `environment` (that it runs
--- in), `server` (one that runs), `rate` (commits a second, about; false: as many as there can be), `durable` (bool: commits wait
--- for the disk; default true), `patience`, `stall`
+-- in), `server` (one that runs), `rate` (commits a second, about; false: as many as there can be),
+-- `durable` (bool: commits wait for the disk; default true), `patience`, `stall`
 function situation.begin(run, opts)
   opts = opts or {}
   local self = setmetatable({ run = run, opts = opts, witnesses = {}, era = 0,
@@ -143,8 +143,8 @@ function situation:meanwhile(rounds, harm)
   self:more(each)
 end
 
--- A last row, behind which nothing is missing once it has come. Its number is a new one, wherever it
--- is written.
+-- A last row, behind which nothing is missing once it has come. Its number is a new one, wherever
+-- it is written.
 local function mark(self)
   return self:ask("INSERT INTO item SELECT $1 + nextval('item_id'), 1 RETURNING id",
     self.era * 1000000000000)[1].id

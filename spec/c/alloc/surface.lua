@@ -8,7 +8,9 @@ local metrics = require "forgelog.metrics"
 local function load_all(folder)
   local pipe = assert(io.popen(("cd '%s/src' && find forgelog -name '*.lua' ! -path '*/cli*' "
     .. "! -path '*/cache*' ! -path '*/wait/*' ! -name ipc.lua ! -name shared.lua"):format(folder)))
-  for path in pipe:lines() do require((path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", "."))) end
+  for path in pipe:lines() do
+    require((path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")))
+  end
   pipe:close()
 end
 load_all(os.getenv("FORGELOG_ROOT") or ".")
@@ -158,8 +160,8 @@ local before = {
   end,
   outside = function(log)
     assert(log:query("DELETE FROM alloc_two.forge_change_log_consumers"))
-    assert(log:query("INSERT INTO alloc_two.forge_change_log_consumers (name, position, updated_at) "
-      .. "VALUES ('other', '1:5', now())"))
+    assert(log:query("INSERT INTO alloc_two.forge_change_log_consumers (name, position, "
+      .. "updated_at) VALUES ('other', '1:5', now())"))
   end,
   file = function() os.remove(PATH) end,
   table = function(log) assert(consumer.forget(log, "alloc") ~= nil) end,

@@ -4,7 +4,8 @@ return {
   rule = "a feed reads again above the bound of each writer that is gone",
   changes = { {
     file = "src/core/changelog.c",
-    find = "    if (each->reader.live && log->horizon.gone_low < each->reader.cursor.rescan_from)\n",
+    find = "    if (each->reader.live && "
+      .. "log->horizon.gone_low < each->reader.cursor.rescan_from)\n",
     put = "    if (each->reader.live && log->horizon.gone_low < 0)\n",
   } },
   says = "^lost",

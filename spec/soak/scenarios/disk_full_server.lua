@@ -5,8 +5,8 @@ local outage = require "support.outage"
 local situation = require "soak.situation"
 local support = require "support"
 
--- What fills the room that is left: that of a table's file, without which a statement fails, or that
--- of the WAL, without which the server does.
+-- What fills the room that is left: that of a table's file, without which a statement fails, or
+-- that of the WAL, without which the server does.
 local TABLE = "CREATE TABLE more AS SELECT g FROM generate_series(1, 100000) g; CHECKPOINT; "
   .. "DROP TABLE more"
 local WAL = "SELECT pg_logical_emit_message(false, 'full', repeat('x', 1000000)) "

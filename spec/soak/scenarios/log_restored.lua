@@ -15,7 +15,8 @@ return {
       assert(ok, errors)
     end, function(at)
       local ok, _, errors = support.run(
-        ("pg_dump -t forge_change_log -t forge_change_log_state -t forge_change_log_seq_seq -f %s %s")
+        ("pg_dump -t forge_change_log -t forge_change_log_state -t forge_change_log_seq_seq "
+          .. "-f %s %s")
         :format(dump, database(at)))
       assert(ok, errors)
     end)
