@@ -166,10 +166,10 @@ end
 -- @param at the situation
 -- @string kind one of KINDS
 -- @tparam[opt] table expected `gaps` (list of the reasons that it is to tell, in their order;
--- "any": whatever there is), `once` (whether nothing may come twice), `phantoms` (whether it may be given
--- what the database has lost since); and how it is begun: `conninfo`, `position` (path), `name`,
--- `with` (options of the consumer or the feed), `program` (a command before it),
--- `work` (seconds that the handler takes)
+-- "any": whatever there is), `once` (whether nothing may come twice), `phantoms` (whether it may be
+-- given what the database has lost since); and how it is begun: `conninfo`, `position` (path),
+-- `name`, `with` (options of the consumer or the feed), `program` (a command before it), `work`
+-- (seconds that the handler takes)
 function witness.new(at, kind, expected)
   expected = expected or {}
   local self = setmetatable({ at = at, kind = kind, expected = expected,
