@@ -36,10 +36,10 @@ function broken.copy(name, copy)
   local version = os.getenv("FORGELOG_LUA_VERSION")
   -- What is built comes with its times, so that only what is changed is built again.
   local ok, _, errors = support.run(([[set -e; cd %s; rm -rf %s; mkdir -p %s/build
-    cp -a Makefile src spec bin rockspec %s; cp -a build/%s %s/build/%s
+    cp -a Makefile src spec bin rockspec %s; [ ! -e build/%s ] || cp -a build/%s %s/build/
     for kept in build/postgres build/upgrade; do
       [ ! -e $kept ] || ln -s "$(realpath $kept)" %s/$kept
-    done]]):format(process.quote(root), folder, folder, folder, version, folder, version, folder))
+    done]]):format(process.quote(root), folder, folder, folder, version, version, folder, folder))
   assert(ok, errors)
   for _, change in ipairs(require("soak.broken." .. name).changes) do
     local path = folder .. "/" .. change.file

@@ -299,7 +299,6 @@ static void rescan(struct fl_changelog *log) {
 static bool end_tick(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
   int64_t before = durable(log);
-  log->doubted = false;
   log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
   fl_server_note(log, fl_result_true(pg, FL_TICK_STANDBY));
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));
@@ -413,7 +412,7 @@ enum fl_step fl_changelog_step(struct fl_changelog *log) {
   if (step == FL_STEP_DONE && log->without_timeline == FL_TRYING) log->without_timeline = FL_YES;
   if (step == FL_STEP_DONE && !end(log)) step = FL_STEP_FAILED;
   if (step == FL_STEP_FAILED) undo(log);
-  if (step == FL_STEP_FAILED) fl_may_be_another(log);
+  fl_may_be_another(log, step);
   if (step == FL_STEP_DONE || step == FL_STEP_FAILED) log->operation = FL_OP_NONE;
   return step;
 }

@@ -78,9 +78,11 @@ bool fl_sequence_leads(struct fl_changelog *log) {
   return false;
 }
 
-void fl_may_be_another(struct fl_changelog *log) {
+void fl_may_be_another(struct fl_changelog *log, enum fl_step step) {
   bool gone = strcmp(log->pg.error.sqlstate, "XX000") == 0; /* no relation of such a number */
-  if (!gone || log->operation != FL_OP_STATEMENT) return;
+  if (log->operation != FL_OP_STATEMENT) return;
+  if (step == FL_STEP_DONE && log->statement == FL_STATEMENT_TICK) log->doubted = false;
+  if (step != FL_STEP_FAILED || !gone) return;
   log->pg.error.retryable = !log->doubted;
   log->doubted = true;
 }

@@ -23,9 +23,9 @@ bool fl_knows_trimmed_to(struct fl_changelog *log);
 /* Whether the sequence is not behind the seqs in the log. */
 bool fl_sequence_leads(struct fl_changelog *log);
 
-/* A statement failed. Where it named what is not there any more, the log may have been made anew
-   since it was located: then the error says that another try may help, unless that was the last
-   one. */
-void fl_may_be_another(struct fl_changelog *log);
+/* A statement has come to this step. Where it failed since it named what is not there any more, the
+   log may have been made anew since it was located: then the error says that another try may help,
+   unless no tick has ended well since the last such try. */
+void fl_may_be_another(struct fl_changelog *log, enum fl_step step);
 
 #endif

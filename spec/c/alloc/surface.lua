@@ -81,10 +81,10 @@ end
 
 function calls.feed(log, context)
   local feed = log:follow(0, { poll = 0.01, backoff = 0.001, tables = { "item" } })
-  local seen, changes, err = {}, nil, nil
+  local seen = {}
   context.feed = feed
   repeat
-    changes, err = feed:batch(7, 0.3)
+    local changes, err = feed:batch(7, 0.3)
     if not changes then return nil, err end
     for _, change in ipairs(changes) do seen[change.row_id] = true end
   until not lacking(seen)
@@ -101,13 +101,13 @@ local function consumed(context, store)
       end
     end, on_resync = function() end }
   context.consumer = one
-  local failed, done, err = 0, nil, nil
-  repeat
-    done, err = one:step(0.2)
-    if not done then failed = failed + 1 end
+  local failed = 0
+  while true do
+    local done, err = one:step(0.2)
     if not lacking(context.seen) then return true end
-  until failed > 3 or err and not one:passes(err)
-  return nil, err
+    if not done then failed = failed + 1 end
+    if failed > 3 or err and not one:passes(err) then return nil, err end
+  end
 end
 
 function calls.file(_, context) return consumed(context, consumer.file(PATH)) end

@@ -1,5 +1,4 @@
 -- The server's clock is set back and forward by an hour, while the log is followed and trimmed.
-local logs = require "support.logs"
 local situation = require "soak.situation"
 local support = require "support"
 
