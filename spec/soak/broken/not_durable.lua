@@ -9,4 +9,5 @@ return {
     put = "  (void)flushed;\n",
   } },
   says = "^lost",
+  scale = 0.5,
 }
