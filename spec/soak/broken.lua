@@ -1,7 +1,8 @@
 --- Broken builds: copies of this tree in which one rule is switched off. Each file of
 -- spec/soak/broken is named for what it breaks, and returns `scenarios` (which prove the rule),
 -- `rule` (what is switched off), `changes` (a list of `file`, `find`, `put`), `says` (a pattern of
--- what the scenario complains of then), and perhaps `commits` and `scale` (how much that takes).
+-- what the scenario complains of then, or a list of some), and perhaps `commits` and `scale` (how
+-- much that takes).
 -- @module soak.broken
 local process = require "support.process"
 local support = require "support"

@@ -73,6 +73,14 @@ local function start(work)
     work.scale, work.path, os.getenv("FORGELOG_LUA_VERSION"), work.path))
 end
 
+-- Whether a complaint is one of those that are expected of a broken build.
+local function is_said(complaint, says)
+  for _, pattern in ipairs(type(says) == "table" and says or { says }) do
+    if complaint:find(pattern) then return true end
+  end
+  return false
+end
+
 -- What has become of it: `rows`, or `skipped`; `failed` where it is not as it has to be.
 local function finish(work)
   work.process:wait()
@@ -91,7 +99,7 @@ local function finish(work)
   if work.broken then
     local said
     for _, row in ipairs(result.rows or {}) do
-      if row.failed and row.failed:find(work.how.says) then said = said or row.failed end
+      if row.failed and is_said(row.failed, work.how.says) then said = said or row.failed end
     end
     work.said = said
     local other = result.rows and result.rows[1].failed or result.skipped or "nothing"

@@ -100,6 +100,27 @@ describe("a word", function()
   end)
 end)
 
+describe("a file of SQL that cannot be opened for now", function()
+  it("is not taken for one that is not there", function()
+    local ok, output, errors = process.run(("ulimit -n 40; %s %s"):format(os.getenv("FORGELOG_LUA"),
+      process.file([[
+        local sql = require "forgelog.connection.sql"
+        sql.text("tables.touch")
+        local files = {}
+        repeat
+          local file = io.open("/dev/null")
+          files[#files + 1] = file
+        until not file
+        local words = { schema = "public", schema_name = "'public'" }
+        local done, why = pcall(sql.fill, "tables.touch", words)
+        for _, file in ipairs(files) do file:close() end
+        print(done, why)
+        assert(sql.fill("tables.touch", words))]])))
+    assert.is_true(ok, errors)
+    assert.match("^false.*Too many open files", output)
+  end)
+end)
+
 describe("quoting", function()
   it("of a text and of a name", function()
     assert.equal("'it''s'", sql.literal("it's"))

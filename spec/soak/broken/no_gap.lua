@@ -8,4 +8,5 @@ return {
     put = "  (void)lost;\n",
   } },
   says = "^lost",
+  scale = 0.5,
 }

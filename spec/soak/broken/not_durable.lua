@@ -8,6 +8,6 @@ return {
       .. "return;\n",
     put = "  (void)flushed;\n",
   } },
-  says = "^lost",
+  says = { "^lost", "to be told: none" },
   scale = 0.5,
 }
