@@ -1,6 +1,6 @@
--- The log is trimmed again and again of all that it has, however far those who read have come, and
--- these are held up now and then. Whoever is overtaken is told, and reads the tables.
-local logs = require "support.logs"
+-- The log is trimmed each second of all that it has, however far those who read have come, and one
+-- of these is held up again and again until a trim has passed it. Whoever is overtaken is told, and
+-- reads the tables.
 local situation = require "soak.situation"
 local support = require "support"
 
@@ -9,7 +9,7 @@ local logs = require "support.logs"
 local log = logs.connect((...))
 while true do
   log:trim(logs.server_time(log) - 0.3, { min_rows = 0 })
-  logs.pause(0.02)
+  logs.pause(1)
 end
 ]]
 
@@ -24,7 +24,11 @@ return {
     at:meanwhile(at:times(10), function(round)
       local one = all[round % #all + 1]
       one.process:kill("STOP")
-      logs.pause(0.5)
+      at:more(200)
+      local written = at:ask("SELECT max(seq) AS n FROM forge_change_log")[1].n
+      support.wait_until(function()
+        return at:ask("SELECT trimmed_to AS n FROM forge_change_log_state")[1].n >= (written or 0)
+      end, "the trim", 60)
       one.process:kill("CONT")
     end)
     trimmer:kill()
