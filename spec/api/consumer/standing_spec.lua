@@ -35,17 +35,20 @@ describe("a consumer", function()
   after_each(function() at:close() end)
 
   for name, make_store in pairs { file = file_store, own = own_store } do
-    it("saves nothing over the position of another that has its name, with a store: " .. name,
-      function()
+    for how, late in pairs { ["in time"] = 0, ["when the time of its step is over"] = 0.5 } do
+      it(("saves nothing over the position of another that has its name, %s, with a store: %s")
+        :format(how, name), function()
         at:add(20)
-        local store, works, one = make_store(), 0, nil
+        local clock, store, works, one = ahead(), make_store(), 0, nil
         local other = at:make { name = "one", position = store, batch = 20 }
-        one = at:make { name = "one", position = store, batch = 5, on_changes = function()
-          works = works + 1
-          if works > 1 then return end
-          at:terminate(one)
-          handle(other, 20)
-        end }
+        one = at:make { name = "one", position = store, batch = 5, wait = clock,
+          on_changes = function()
+            works = works + 1
+            if works > 1 then return end
+            at:terminate(one)
+            handle(other, 20)
+            clock.by = late
+          end }
         for _ = 1, 4 do assert.is_nil((one:step(0.1))) end
         assert.matches("^%d+:20$", store.load())
         other:close()
@@ -53,7 +56,26 @@ describe("a consumer", function()
         assert.equal(1, works)
         assert.matches("^%d+:20%f[@%z]", store.load() .. "\0")
       end)
+    end
   end
+
+  it("saves no heartbeat over the position of another that has its name", function()
+    local clock, store = ahead(), own_store()
+    local one = at:make { name = "one", position = store, lease = 0.3, wait = clock,
+      ops = { "DELETE" } }
+    local other = at:make { name = "one", position = store, ops = { "DELETE" } }
+    settle(one)
+    settle(other)
+    local theirs = other:stats().position
+    at:add(3)
+    clock.by = 11
+    for _ = 1, 3 do
+      local done, err = one:step(0.1)
+      assert.is_nil(done)
+      assert.is_not.equal("no_change", err.code)
+    end
+    assert.equal(theirs, store.load())
+  end)
 
   for name, make_store in pairs { memory = consumer.memory, table = consumer.table } do
     it("counts work that is left in an open transaction as failed, with the store " .. name,

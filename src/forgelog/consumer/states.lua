@@ -88,6 +88,7 @@ function states.rest(self)
     return
   end
   if feed:rest(FAREWELL) and not self._checkpoint:superseded() then
+    self._checkpoint:step_until(self._waiter.now() + FAREWELL)
     self._checkpoint:heartbeat(place(self), true)
   end
 end

@@ -77,13 +77,17 @@ local function save_done(self, position)
   return ok, err
 end
 
-local function superseded(self)
+-- The table store finds out whether another consumer of the name has saved meanwhile. Any other one
+-- takes what it is given, so the claim has to stand still: asked before each try to save.
+local function ours(self, in_any_case)
+  if not self._name or self._store.transactional then return true end
+  local ok, err = self:prove(in_any_case)
+  if not ok or not self._superseded then return ok, err end
   local message = ("consumer %s is another program's by now"):format(self._name)
-  return core.error("query", message, nil, { code = "superseded", retryable = true })
+  return nil, core.error("query", message, nil, { code = "superseded", retryable = true })
 end
 
--- The work, and then its position. The table store finds out whether another consumer of the name
--- has saved meanwhile; with any other one the claim has to stand still.
+-- The work, and then its position.
 local function in_turn(self, _, do_it, ...)
   local own = self._work
   if not own.done then
@@ -93,10 +97,9 @@ local function in_turn(self, _, do_it, ...)
     self._claim:note_work(self._conn:now() - began)
     if not ok then return nil, err, raised end
     own.done = true
-    if self._name and not self._store.transactional then ok, err = self:prove(true) end
-    if not ok then return nil, err end
-    if self._superseded then return nil, superseded(self) end
   end
+  local ok, err = ours(self, true)
+  if not ok then return nil, err end
   return save_done(self, own.position)
 end
 
@@ -141,9 +144,11 @@ function work:heartbeat(position, at_once)
   if not due or not moved and (rests(saved) or not rests(position)) then
     return self:look()
   end
+  local ok, err = ours(self)
+  if not ok then return nil, err end
   if not rested then position = core.place(position) end
   self._saved_at, self._beat = now, position
-  local ok, err = save(self, position)
+  ok, err = save(self, position)
   if not ok then return nil, err end
   self._saved = position
   return true
