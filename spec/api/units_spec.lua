@@ -33,8 +33,9 @@ describe("units", function()
   end)
 
   it("shortens a position to 16 characters", function()
-    assert.equal("1:10@0/154A69012", units.position("1:10@0/154A69012"))
-    assert.equal("1:10@0/154A69...", units.position("1:10@0/154A690123"))
+    assert.equal("1:10:12-15,17-20", units.position("1:10:12-15,17-20"))
+    assert.equal("1:10:12-15,17...", units.position("1:10:12-15,17-201"))
+    assert.equal("1:10", units.position("1:10@0/154A69012~9+1/1f.2b"))
   end)
 
   it("writes sizes", function()

@@ -1,6 +1,7 @@
 /* A reader's place in the log: its text, its ranges, and what it does when there are too many of
    them. */
 #include "cursor.h"
+#include "named.h"
 
 #include "tap.h"
 

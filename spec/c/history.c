@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define UNKNOWN -1
+#define AT(log, timeline, seq, lsn) {log, timeline, seq, lsn, false}
 
 struct scene {
   const char *name;
@@ -21,7 +22,8 @@ struct scene {
 static const struct scene scenes[] = {
     /* name, has_state, last_given, trimmed_to, largest, high_water, log, timeline, place, gap,
        upto */
-    {"an empty log and its beginning", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 0, 0}, FL_GAP_NONE, 0},
+    {"an empty log and its beginning", true, 0, 0, UNKNOWN, 0, 9, 1,
+     AT(9, 1, 0, 0), FL_GAP_NONE, 0},
     {"everything after the place is there",
      true,
      20,
@@ -30,11 +32,12 @@ static const struct scene scenes[] = {
      20,
      9,
      1,
-     {9, 1, 10, 0},
+     AT(9, 1, 10, 0),
      FL_GAP_NONE,
      20},
-    {"the next change was deleted", true, 20, 11, 20, 20, 9, 1, {9, 1, 10, 0}, FL_GAP_TRIMMED, 11},
-    {"all was deleted", true, 20, 20, UNKNOWN, 20, 9, 1, {9, 1, 19, 0}, FL_GAP_TRIMMED, 20},
+    {"the next change was deleted", true, 20, 11, 20, 20, 9, 1,
+     AT(9, 1, 10, 0), FL_GAP_TRIMMED, 11},
+    {"all was deleted", true, 20, 20, UNKNOWN, 20, 9, 1, AT(9, 1, 19, 0), FL_GAP_TRIMMED, 20},
     {"all was deleted, and delivered before",
      true,
      20,
@@ -43,10 +46,10 @@ static const struct scene scenes[] = {
      20,
      9,
      1,
-     {9, 1, 20, 0},
+     AT(9, 1, 20, 0),
      FL_GAP_NONE,
      20},
-    {"the place is ahead of the log", true, 20, 0, 20, 20, 9, 1, {9, 1, 21, 0}, FL_GAP_RESET, 20},
+    {"the place is ahead of the log", true, 20, 0, 20, 20, 9, 1, AT(9, 1, 21, 0), FL_GAP_RESET, 20},
     {"numbers that were rolled back count as given",
      true,
      25,
@@ -55,7 +58,7 @@ static const struct scene scenes[] = {
      20,
      9,
      1,
-     {9, 1, 25, 0},
+     AT(9, 1, 25, 0),
      FL_GAP_NONE,
      25},
     {"without a right on the sequence the largest seq counts",
@@ -66,7 +69,7 @@ static const struct scene scenes[] = {
      0,
      9,
      1,
-     {9, 1, 21, 0},
+     AT(9, 1, 21, 0),
      FL_GAP_RESET,
      20},
     {"without it a tick that saw more counts",
@@ -77,7 +80,7 @@ static const struct scene scenes[] = {
      30,
      9,
      1,
-     {9, 1, 30, 0},
+     AT(9, 1, 30, 0),
      FL_GAP_NONE,
      30},
     {"without it, what was trimmed counts",
@@ -88,7 +91,7 @@ static const struct scene scenes[] = {
      0,
      9,
      1,
-     {9, 1, 40, 0},
+     AT(9, 1, 40, 0),
      FL_GAP_NONE,
      40},
     {"without it an empty log that gave nothing proves nothing",
@@ -99,10 +102,10 @@ static const struct scene scenes[] = {
      0,
      9,
      1,
-     {9, 1, 7, 0},
+     AT(9, 1, 7, 0),
      FL_GAP_NONE,
      0},
-    {"with it, it does", true, 0, 0, UNKNOWN, 0, 9, 1, {9, 1, 7, 0}, FL_GAP_RESET, 0},
+    {"with it, it does", true, 0, 0, UNKNOWN, 0, 9, 1, AT(9, 1, 7, 0), FL_GAP_RESET, 0},
     {"a sequence that was set back is trusted over the trims",
      true,
      5,
@@ -111,14 +114,16 @@ static const struct scene scenes[] = {
      5,
      9,
      1,
-     {9, 1, 30, 0},
+     AT(9, 1, 30, 0),
      FL_GAP_RESET,
      5},
-    {"a place on another timeline", true, 20, 0, 20, 20, 9, 2, {9, 1, 10, 0}, FL_GAP_FAILOVER, 20},
-    {"a failover outweighs a trim", true, 20, 15, 20, 20, 9, 2, {9, 1, 10, 0}, FL_GAP_FAILOVER, 20},
-    {"a place without a timeline", true, 20, 0, 20, 20, 9, 2, {9, 0, 10, 0}, FL_GAP_NONE, 20},
-    {"a server without a timeline", true, 20, 0, 20, 20, 9, 0, {9, 1, 10, 0}, FL_GAP_NONE, 20},
-    {"another table of that name", true, 20, 0, 20, 20, 8, 1, {9, 1, 10, 0}, FL_GAP_RESET, 20},
+    {"a place on another timeline", true, 20, 0, 20, 20, 9, 2,
+     AT(9, 1, 10, 0), FL_GAP_FAILOVER, 20},
+    {"a failover outweighs a trim", true, 20, 15, 20, 20, 9, 2,
+     AT(9, 1, 10, 0), FL_GAP_FAILOVER, 20},
+    {"a place without a timeline", true, 20, 0, 20, 20, 9, 2, AT(9, 0, 10, 0), FL_GAP_NONE, 20},
+    {"a server without a timeline", true, 20, 0, 20, 20, 9, 0, AT(9, 1, 10, 0), FL_GAP_NONE, 20},
+    {"another table of that name", true, 20, 0, 20, 20, 8, 1, AT(9, 1, 10, 0), FL_GAP_RESET, 20},
     {"a place of which the table is not known",
      true,
      20,
@@ -127,7 +132,7 @@ static const struct scene scenes[] = {
      20,
      8,
      1,
-     {0, 1, 10, 0},
+     AT(0, 1, 10, 0),
      FL_GAP_NONE,
      20},
     {"the largest numbers",
@@ -138,7 +143,7 @@ static const struct scene scenes[] = {
      INT64_MAX,
      9,
      1,
-     {9, 1, INT64_MAX - 1, 0},
+     AT(9, 1, INT64_MAX - 1, 0),
      FL_GAP_TRIMMED,
      INT64_MAX},
 };
@@ -193,7 +198,7 @@ static void test_high_water(void) {
                           0,
                           0,
                           0,
-                          {0, 0, 0, 0},
+                          AT(0, 0, 0, 0),
                           FL_GAP_NONE,
                           0};
     struct fl_history history = history_of(&scene);
@@ -261,7 +266,7 @@ static void test_deleted(void) {
 
 static void test_exact(void) {
   struct fl_history history;
-  struct fl_place place = {9, 1, 5, 0};
+  struct fl_place place = AT(9, 1, 5, 0);
   fl_history_init(&history);
   history.log_oid = 9;
   history.last_given = 20;

@@ -3,6 +3,7 @@
    world.h. */
 #include "horizon.h"
 #include "reader.h"
+#include "named.h"
 #include "stream.h"
 #include "tap.h"
 #include "world.h"

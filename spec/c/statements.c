@@ -24,6 +24,11 @@ static const struct fl_word words[] = {{"log", "feed.forge_change_log"},
                                        {"columns", ", op::text"},
                                        {"filter", " AND true"},
                                        {"apart", " AND true"},
+                                       {"created_at", "created_at"},
+                                       {"gone", "NULL"},
+                                       {"deleted_on", "NULL"},
+                                       {"named_rows", "l.seq BETWEEN 3 AND 4"},
+                                       {"named_set", "{[3,4]}"},
                                        {"had", "{[11,12]}"},
                                        {NULL, NULL}};
 
@@ -38,7 +43,7 @@ static const char *filled(enum fl_statement statement, const struct fl_word *wit
 static void test_fill(void) {
   struct fl_bytes out = {NULL, 0, 0};
   int statement, length;
-  for (statement = 0; statement <= FL_STATEMENT_FEW_PASSED; statement++) {
+  for (statement = 0; statement <= FL_STATEMENT_VERIFY; statement++) {
     const char *unknown = filled((enum fl_statement)statement, words, &out, &length);
     ok(!unknown && !strchr(out.data, '@'), "statement %d has no word left", statement);
   }
@@ -59,7 +64,7 @@ static void test_unknown(void) {
     int statement;
     memcpy(fewer, words, sizeof words);
     fewer[missing].name = "";
-    for (statement = 0; !unknown && statement <= FL_STATEMENT_FEW_PASSED; statement++)
+    for (statement = 0; !unknown && statement <= FL_STATEMENT_VERIFY; statement++)
       unknown = filled((enum fl_statement)statement, fewer, &out, &length);
     ok(unknown && strncmp(unknown, words[missing].name, (size_t)length) == 0 &&
            strlen(words[missing].name) == (size_t)length,

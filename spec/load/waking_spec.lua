@@ -112,7 +112,7 @@ describe("a follower", function()
     sleeper = support.lua(SLEEPER, db)
     feeds.lies_down(feed, "owned")
     support.wait_until(function()
-      return #must(other, "SELECT FROM pg_stat_activity WHERE query LIKE 'WITH given%'"
+      return #must(other, "SELECT FROM pg_stat_activity WHERE query LIKE 'WITH newest%'"
         .. " AND datname = current_database() AND pid <> $1::int AND pid <> pg_backend_pid()",
         log.connection:fact("backend")) > 0
     end, "the sleeper")

@@ -225,6 +225,9 @@ end
 --- Makes a standby a primary.
 function server:promote() manage(self, "promote", self.dir) end
 
+--- Makes a server that was killed a standby of another one, from which its history has parted.
+function server:rewind(source) manage(self, "rewind", self.dir, source.dir) end
+
 --- Has a server without databases of its own go on with another transaction number.
 -- @string xid number
 function server:next_xid(xid) manage(self, "next-xid", self.dir, xid) end

@@ -6,8 +6,6 @@
 #include <string.h>
 
 #define HEADER_LENGTH 19 /* signature of 11 bytes, 4 of flags, 4 of the extension's length */
-#define EPOCH_MICROSECONDS \
-  INT64_C(946684800000000) /* 2000-01-01, where PostgreSQL's time begins \ */
 
 static const char signature[11] = {'P',  'G',        'C',  'O',  'P', 'Y',
                                    '\n', (char)0xff, '\r', '\n', '\0'};
@@ -91,7 +89,7 @@ static enum fl_decode next_TIME(struct window *in, int64_t *value) {
   if (got != FL_CHANGE_OK || field.length == -1) return got;
   if (field.length != 8) return FL_CHANGE_BAD;
   *value = int64_at(field.data);
-  if (*value <= INT64_MAX - EPOCH_MICROSECONDS) *value += EPOCH_MICROSECONDS;
+  if (*value <= INT64_MAX - FL_EPOCH_MICROSECONDS) *value += FL_EPOCH_MICROSECONDS;
   return FL_CHANGE_OK;
 }
 

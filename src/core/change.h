@@ -74,6 +74,7 @@ static inline uint32_t fl_uint32_at(const char *bytes) {
 #define FL_CHANGE_MEMBER(name, kind, type, key) FL_CHANGE_##kind name;
 
 #define FL_NO_TIME INT64_MIN /* SQL NULL; no timestamp is as early */
+#define FL_EPOCH_MICROSECONDS INT64_C(946684800000000) /* 2000-01-01, where PostgreSQL's begin */
 
 /* One row. Each read begins with a marker, a row without a table_name, whose seq is trimmed_to. */
 struct fl_change {

@@ -8,6 +8,8 @@
 #include "server.h"
 #include "texts.h"
 #include "timeline.h"
+#include "verify.h"
+#include "writers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,9 +30,16 @@ bool fl_changelog_setup(struct fl_changelog *log, const char *conninfo, const ch
   return replace(&log->conninfo, conninfo) && replace(&log->name, name);
 }
 
+/* What was found of the rows that readers name was found elsewhere. */
+static void doubt(struct fl_changelog *log) {
+  struct fl_log_reader *each;
+  for (each = log->readers; each; each = each->next) each->verdict = FL_VERDICT_NONE;
+}
+
 bool fl_changelog_connect(struct fl_changelog *log, const struct fl_place_of_server *place) {
   struct fl_log_reader *each;
   for (each = log->readers; each; each = each->next) fl_reader_drop_request(&each->reader);
+  doubt(log);
   fl_horizon_reconnected(&log->horizon);
   fl_server_connect(log);
   log->operation = FL_OP_NONE;
@@ -109,7 +118,7 @@ bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement) {
   if (!ready(log)) return false;
   if (statement == FL_STATEMENT_TICK && !fl_can_tick(log)) return false;
   log->reading = NULL;
-  if (!fl_changelog_text(log, statement, 0)) return false;
+  if (!fl_changelog_text(log, statement, durable(log))) return false;
   if (statement != FL_STATEMENT_TICK) return send(log, statement, NULL);
   snprintf(log->call.numbers[0], sizeof log->call.numbers[0], "%" PRId64, durable(log));
   return send_often(log, statement, 1, NULL);
@@ -172,6 +181,14 @@ bool fl_log_reader_fetch(struct fl_log_reader *reader, int most) {
   return false;
 }
 
+bool fl_log_reader_verify(struct fl_log_reader *reader) {
+  struct fl_changelog *log = reader->log;
+  if (!ready(log)) return false;
+  log->reading = reader;
+  return fl_changelog_text(log, FL_STATEMENT_VERIFY, reader->reader.proof.low) &&
+         send(log, FL_STATEMENT_VERIFY, NULL);
+}
+
 /* ---- ending ---- */
 
 bool fl_knows_writers(const struct fl_changelog *log) {
@@ -194,7 +211,10 @@ static void set_last_given(struct fl_changelog *log, int64_t last_given) {
    given again. */
 static bool set_timeline(struct fl_changelog *log, int column) {
   bool changed = fl_history_note_timeline(&log->history, fl_result_text(&log->pg, column));
-  if (changed) fl_server_forget(log);
+  if (changed) {
+    fl_server_forget(log);
+    doubt(log);
+  }
   fl_server_note_timeline(log);
   return changed;
 }
@@ -227,21 +247,6 @@ static bool end_locate(struct fl_changelog *log) {
   return fl_sees_all(log, fl_result_text(pg, FL_LOCATE_HIDDEN));
 }
 
-/* Where the state does not say up to where the log is empty, the smallest seq does. */
-static void note_smallest(struct fl_changelog *log, int64_t smallest) {
-  if (!log->history.exact) fl_history_note_smallest(&log->history, smallest, log->horizon.seq);
-}
-
-/* The same by a tick. What the state says of a log whose sequence was set back since is not so any
-   more. */
-static void note_emptiness(struct fl_changelog *log, const char *state) {
-  struct fl_history *history = &log->history;
-  if (!history->has_state) note_smallest(log, history->trimmed_to + 1);
-  if (!history->exact) return;
-  history->empty_to =
-      history->last_given >= history->trimmed_to ? strtoll(strchr(state, ' '), NULL, 10) : 0;
-}
-
 static bool end_seqs(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
   struct fl_history *history = &log->history;
@@ -251,40 +256,10 @@ static bool end_seqs(struct fl_changelog *log) {
   set_last_given(log, fl_result_number(pg, FL_SEQS_LAST_GIVEN, -1));
   set_timeline(log, FL_SEQS_TIMELINE);
   if (history->exact) history->empty_to = fl_result_number(pg, FL_SEQS_EMPTY_TO, 0);
-  note_smallest(log, history->smallest);
+  fl_note_smallest(log, history->smallest);
   if (!fl_history_note_deleted(history, fl_result_text(pg, FL_SEQS_DELETED)))
     return fl_changelog_no_memory(log);
   return fl_knows_trimmed_to(log);
-}
-
-/* One writer out of the text of a tick, such as "7/132u" or "-1/5p". */
-static bool add_writer(struct fl_changelog *log, const char *text, char **end) {
-  int32_t backend = (int32_t)strtol(text, end, 10);
-  uint32_t local = (uint32_t)strtoul(*end + 1, end, 10);
-  bool prepared = **end == 'p';
-  if (prepared) (*end)++;
-  if (!fl_horizon_writer(&log->horizon, backend, local, prepared)) return false;
-  if (**end != 'u' && **end != 'e') return true; /* it has no xid yet, or its lock on it is gone */
-  fl_horizon_xid(&log->horizon, **end == 'u');
-  (*end)++;
-  return true;
-}
-
-static bool note_under_way(struct fl_changelog *log, const char *xids) {
-  log->under_way.length = 0;
-  return fl_bytes_add(&log->under_way, "{") && fl_bytes_add(&log->under_way, xids) &&
-         fl_bytes_append(&log->under_way, "}", 2);
-}
-
-/* The text of a tick: "7/132u 9/5e|775,776"; NULL: there are none. */
-static bool observe_writers(struct fl_changelog *log, const char *writers) {
-  const char *bar = writers ? strchr(writers, '|') : NULL;
-  char *end;
-  fl_horizon_begin(&log->horizon);
-  if (!note_under_way(log, bar ? bar + 1 : "")) return fl_changelog_no_memory(log);
-  for (; bar && writers < bar; writers = *end == ' ' ? end + 1 : end)
-    if (!add_writer(log, writers, &end)) return fl_changelog_no_memory(log);
-  return true;
 }
 
 /* What writers that are gone have committed lies above their bounds: live readers look there
@@ -305,12 +280,11 @@ static bool end_tick(struct fl_changelog *log) {
   set_last_given(log, fl_result_number(pg, FL_TICK_LAST_GIVEN, -1));
   log->history.trimmed_to = fl_result_number(pg, FL_TICK_TRIMMED_TO, log->history.exact ? -1 : 0);
   if (set_timeline(log, FL_TICK_TIMELINE)) before = 0;
-  if (!log->catalog.pooled && !log->catalog.standby)
-    fl_history_note_flushed(&log->history, fl_result_lsn(pg, FL_TICK_FLUSHED));
+  fl_timeline_note_tick(log);
   if (!fl_knows_trimmed_to(log) || !fl_sequence_leads(log)) return false;
-  note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
+  fl_note_emptiness(log, fl_result_text(pg, FL_TICK_TRIMMED_TO));
   if (log->catalog.standby) return fl_server_tick(log);
-  if (!observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
+  if (!fl_observe_writers(log, fl_result_text(pg, FL_TICK_WRITERS))) return false;
   fl_horizon_end(&log->horizon, fl_history_high_water(&log->history, before));
   if (log->history.exact) fl_horizon_emptied(&log->horizon, log->history.empty_to);
   rescan(log);
@@ -343,6 +317,8 @@ static bool end(struct fl_changelog *log) {
     case FL_STATEMENT_LOCATE: return end_locate(log);
     case FL_STATEMENT_SEQS: return end_seqs(log);
     case FL_STATEMENT_READ: return end_read(log);
+    case FL_STATEMENT_VERIFY: return fl_verify_end(log);
+    case FL_STATEMENT_SIGHT: return fl_timeline_note_sight(log);
     default: return end_tick(log);
   }
 }
@@ -357,7 +333,7 @@ static void undo(struct fl_changelog *log) {
 static bool try_without_timeline(struct fl_changelog *log) {
   const char *sqlstate = log->pg.error.sqlstate;
   bool asked = log->operation == FL_OP_STATEMENT && log->statement != FL_STATEMENT_LOCATE &&
-               log->statement != FL_STATEMENT_READ && log->catalog.has_timeline;
+               log->statement < FL_STATEMENT_READ && log->catalog.has_timeline;
   if (log->without_timeline == FL_TRYING) log->without_timeline = FL_NO;
   if (!asked || log->without_timeline != FL_NOT_TRIED || log->pg.state != FL_PGCONN_IDLE ||
       fl_pgconn_in_transaction(&log->pg) ||
@@ -425,7 +401,7 @@ void fl_log_reader_open(struct fl_log_reader *reader, struct fl_changelog *log) 
   reader->log_oid = log->history.log_oid;
   reader->reader.from_start = cursor->base == 0 && cursor->timeline == 0;
   if (!cursor->timeline) cursor->timeline = log->history.timeline;
-  fl_timeline_note_handled(reader, cursor->lsn);
+  fl_timeline_open(reader);
   fl_server_enter(reader);
   reader->next = log->readers;
   log->readers = reader;
@@ -437,22 +413,27 @@ static void skip_emptiness(struct fl_log_reader *reader) {
   struct fl_cursor *cursor = &reader->reader.cursor;
   int64_t empty_to = reader->log->history.empty_to;
   if (!reader->reader.from_start || reader->reader.begun || empty_to <= cursor->next) return;
-  cursor->base = cursor->next = empty_to;
+  cursor->base = cursor->next = reader->reader.proof.floor = empty_to;
 }
 
 bool fl_log_reader_seek(struct fl_log_reader *reader) {
   const struct fl_changelog *log = reader->log;
   const struct fl_horizon *horizon = &log->horizon;
   struct fl_cursor *cursor = &reader->reader.cursor;
+  bool later = reader->verdict == FL_VERDICT_LATER;
   bool above = reader->reader.live && !reader->reader.settled;
   fl_timeline_change(reader);
   fl_server_note_scan(reader);
   if (reader->reader.live) fl_cursor_settle(cursor, horizon->seq);
   skip_emptiness(reader);
-  fl_reader_scan(&reader->reader, above ? horizon->high_water : horizon->seq);
+  fl_reader_scan(&reader->reader, later ? 0 : above ? horizon->high_water : horizon->seq);
+  fl_reader_note_scan(&reader->reader, !later && horizon->high_water >= cursor->next &&
+                                           cursor->until >= horizon->high_water);
+  if (later) return false;
   return cursor->until > cursor->next || log->history.trimmed_to > cursor->next ||
          reader->log_oid != log->history.log_oid || fl_timeline_differs(reader) ||
-         (horizon->high_water < cursor->next && !log->catalog.standby);
+         (horizon->high_water < cursor->next && !log->catalog.standby) ||
+         reader->verdict == FL_VERDICT_MISSING;
 }
 
 bool fl_log_reader_can_prefetch(const struct fl_log_reader *reader) {
@@ -480,6 +461,7 @@ void fl_log_reader_close(struct fl_log_reader *reader) {
   reader->log = NULL;
   fl_reader_free(&reader->reader);
   fl_ranges_free(&reader->excused);
+  fl_ranges_free(&reader->parted);
   fl_bytes_free(&reader->filter);
 }
 

@@ -14,11 +14,21 @@
 
 struct fl_changelog;
 
+/* Whether the rows that a reader's position names are in the log of this server. */
+enum fl_verdict {
+  FL_VERDICT_NONE,    /* it names none, or nobody has asked on this connection */
+  FL_VERDICT_THERE,   /* all are there, or were deleted here after they had been: nothing is lost */
+  FL_VERDICT_MISSING, /* one is not, or is another one */
+  FL_VERDICT_TRIMMED, /* some were deleted, and it is not known whether they were the same */
+  FL_VERDICT_LATER    /* some are missing on a server in recovery, where they may still arrive */
+};
+
 /* A reader of a log, with what its statements need. Any number of them may read one log side by
    side. */
 struct fl_log_reader {
   struct fl_reader reader;
   uint32_t log_oid;           /* of the log table that it reads */
+  enum fl_verdict verdict;    /* on what its position names */
   bool strict;                /* it takes each failover for a gap */
   bool beside;                /* what it delivers is worked on while it reads */
   bool asks_gone;             /* its statement under way also brings what was deleted */
@@ -26,6 +36,7 @@ struct fl_log_reader {
   bool was_here;              /* it had so before it was promoted */
   int64_t brought;            /* the highest seq that it had when it came to this server */
   struct fl_ranges excused;   /* deleted before a reader from the beginning had its first look */
+  struct fl_ranges parted;    /* deleted before this server's history left that of its position */
   struct fl_bytes filter;     /* SQL condition on its rows, terminated; empty: all changes */
   struct fl_changelog *log;   /* NULL: closed, or its connection is gone */
   struct fl_log_reader *next; /* of the same connection */
@@ -108,8 +119,10 @@ bool fl_changelog_begin(struct fl_changelog *log, enum fl_statement statement);
 /* One step of what was begun. */
 enum fl_step fl_changelog_step(struct fl_changelog *log);
 
-/* Whether the log can give everything after a cursor. */
-struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor);
+/* Whether the log can give everything after a cursor. `differs`: rows that were delivered before it
+   are not in the log, or are others there. */
+struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor,
+                               bool differs);
 
 void fl_changelog_close(struct fl_changelog *log);
 
@@ -127,6 +140,9 @@ bool fl_log_reader_can_prefetch(const struct fl_log_reader *reader);
 
 /* Begins to read the next chunk, of at most `most` rows (0: as many as are good). */
 bool fl_log_reader_fetch(struct fl_log_reader *reader, int most);
+
+/* Begins to ask whether the rows that its position names are there. */
+bool fl_log_reader_verify(struct fl_log_reader *reader);
 
 void fl_log_reader_close(struct fl_log_reader *reader);
 

@@ -1,6 +1,8 @@
 /* A reader's place in the log: a base, and the ranges above it that were delivered. */
 #include "cursor.h"
 
+#include "named.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +11,14 @@
 void fl_cursor_free(struct fl_cursor *cursor) {
   static const struct fl_cursor none;
   free(cursor->ranges);
+  free(cursor->named);
   *cursor = none;
 }
 
 bool fl_cursor_copy(struct fl_cursor *copy, const struct fl_cursor *cursor) {
   *copy = *cursor;
   copy->ranges = NULL;
+  copy->named = NULL;
   copy->count = copy->room = 0;
   if (cursor->count == 0) return true;
   copy->ranges = malloc(cursor->count * sizeof *copy->ranges);
@@ -184,6 +188,11 @@ static void replace_sections(struct fl_cursor *cursor, struct fl_ranges *section
   if (cursor->count > FL_RANGES_KEPT) cursor->count = 0;
 }
 
+static void name_nothing(struct fl_cursor *cursor) {
+  free(cursor->named);
+  cursor->named = NULL;
+}
+
 static bool replace_or_free(struct fl_cursor *cursor, struct fl_ranges *sections, bool complete) {
   if (complete)
     replace_sections(cursor, sections);
@@ -218,6 +227,8 @@ bool fl_cursor_take_out(struct fl_cursor *cursor, int64_t *seqs, size_t count) {
   while (next < end && *next < 1) next++; /* there are none: the base never goes below 0 */
   for (at = 0; complete && at <= cursor->count; at++)
     complete = add_without(&left, section(cursor, at), &next, end);
+  if (complete && cursor->named && cursor->named->proves == FL_PROVES_AT_REST)
+    cursor->named->proves = FL_PROVES_NO_WORK;
   return replace_or_free(cursor, &left, complete);
 }
 
@@ -232,6 +243,7 @@ bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other
     if (b.last <= a.last) its++;
   }
   if (complete && other->timeline < cursor->timeline) cursor->timeline = other->timeline;
+  if (complete) name_nothing(cursor);
   return replace_or_free(cursor, &both, complete);
 }
 
@@ -255,7 +267,7 @@ static const char *parse_range(struct fl_cursor *cursor, const char *text, const
   text = parse_number(text, &first);
   last = first;
   if (text && *text == '-') text = parse_number(text + 1, &last);
-  if (!text || (*text != ',' && *text != '@' && *text != '\0')) return NULL;
+  if (!text || !strchr(",@" FL_NAMED_SIGNS, *text)) return NULL;
   *wrong = "its ranges do not ascend above the horizon";
   if (first <= above || last < first) return NULL;
   *wrong = "out of memory";
@@ -269,7 +281,7 @@ static const char *parse_ranges(struct fl_cursor *cursor, const char *text, cons
   do {
     text = parse_range(cursor, text, &wrong);
     if (wrong) return wrong;
-  } while ((text[0] != '\0' && text[0] != '@') || text[-1] == ',');
+  } while (!strchr("@" FL_NAMED_SIGNS, *text) || text[-1] == ',');
   *end = text;
   return NULL;
 }
@@ -287,13 +299,21 @@ uint64_t fl_lsn_parse(const char *text) {
   text = parse_half(text, &lsn);
   if (!text || *text != '/') return 0;
   text = parse_half(text + 1, &lsn);
-  return text && (*text == '\0' || *text == ' ') ? lsn : 0;
+  return text && strchr(" " FL_NAMED_SIGNS, *text) ? lsn : 0;
 }
 
-static const char *parse_lsn(struct fl_cursor *cursor, const char *text) {
-  if (*text == '\0') return NULL;
+/* Up to its end, or to the rows that are named behind it. */
+static const char *parse_lsn(struct fl_cursor *cursor, const char *text, const char **end) {
+  *end = text + strcspn(text, FL_NAMED_SIGNS);
+  if (*text != '@') return NULL;
   cursor->lsn = fl_lsn_parse(text + 1);
   return cursor->lsn && !strchr(text, ' ') ? NULL : "it does not end in a place such as @0/3000060";
+}
+
+static const char *parse_named(struct fl_cursor *cursor, const char *text) {
+  if (*text == '\0') return NULL;
+  cursor->named = malloc(sizeof *cursor->named);
+  return cursor->named ? fl_named_parse(cursor->named, text) : "out of memory";
 }
 
 static const char *parse(struct fl_cursor *cursor, const char *text) {
@@ -309,7 +329,10 @@ static const char *parse(struct fl_cursor *cursor, const char *text) {
   cursor->timeline = (uint32_t)timeline;
   if (*at == ':' && strchr(text, ':') != at) wrong = parse_ranges(cursor, at + 1, &at);
   if (wrong) return wrong;
-  return *at == '\0' || (*at == '@' && timeline) ? parse_lsn(cursor, at) : shape;
+  if (!strchr("@" FL_NAMED_SIGNS, *at) || (*at == '@' && !timeline) || (*at && !strchr(text, ':')))
+    return shape;
+  wrong = parse_lsn(cursor, at, &at);
+  return wrong ? wrong : parse_named(cursor, at);
 }
 
 const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text) {
@@ -325,6 +348,11 @@ const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text) {
   return NULL;
 }
 
+size_t fl_position_room(const struct fl_cursor *cursor) {
+  size_t ranges = cursor->count > FL_RANGES_SAVED ? 0 : cursor->count;
+  return FL_POSITION_ROOM(ranges) + (cursor->named ? FL_NAMED_ROOM(cursor->named->count) : 0);
+}
+
 void fl_cursor_print(const struct fl_cursor *cursor, char *text) {
   size_t i, count = cursor->count > FL_RANGES_SAVED ? 0 : cursor->count;
   text += sprintf(text, "%" PRIu32 ":%" PRId64, cursor->timeline, cursor->base);
@@ -334,5 +362,6 @@ void fl_cursor_print(const struct fl_cursor *cursor, char *text) {
     if (range->last > range->first) text += sprintf(text, "-%" PRId64, range->last);
   }
   if (cursor->lsn)
-    sprintf(text, "@%" PRIX64 "/%" PRIX64, cursor->lsn >> 32, cursor->lsn & UINT32_MAX);
+    text += sprintf(text, "@%" PRIX64 "/%" PRIX64, cursor->lsn >> 32, cursor->lsn & UINT32_MAX);
+  if (cursor->named) fl_named_print(cursor->named, text);
 }

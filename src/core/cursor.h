@@ -17,6 +17,8 @@ struct fl_ranges {
   size_t count, room;
 };
 
+struct fl_named;
+
 struct fl_cursor {
   uint32_t timeline;       /* of the server that the position came from; 0: not known */
   uint64_t lsn;            /* that server had written this much WAL when everything delivered had
@@ -27,6 +29,8 @@ struct fl_cursor {
   int64_t until;           /* where this scan ends */
   struct fl_range *ranges; /* delivered above base, ascending, never touching each other */
   size_t count, room;
+  struct fl_named *named; /* rows by which a server is found to have all that was delivered; NULL:
+                             none. As text only: a copy has none */
 };
 
 /* A cursor with more ranges than this (1 MiB) forgets them: changes above its base may be delivered
@@ -35,15 +39,18 @@ struct fl_cursor {
 /* A position with more ranges than this (some 64 KiB of text) is written without them, with the
    same effect. */
 #define FL_RANGES_SAVED 4096
-/* Room for the text of a position: two numbers of 20 digits for each range. */
+/* Room for the text of a position that names no rows: two numbers of 20 digits for each range. */
 #define FL_POSITION_ROOM(ranges) (60 + (ranges)*42)
-#define FL_POSITION_SIZE FL_POSITION_ROOM(FL_RANGES_SAVED)
 
 /* Reads the text of a position: "15", "1:15" or "1:15:17-20,22", the latter two perhaps with a
-   place in the WAL behind them, "@0/3000060". NULL, or what is wrong with it. */
+   place in the WAL behind them, "@0/3000060", and the rows that it names, "=12+3,5/9f3c.7a" (see
+   named.h). NULL, or what is wrong with it. */
 const char *fl_cursor_parse(struct fl_cursor *cursor, const char *text);
 
-/* Writes the text of the position, at most FL_POSITION_ROOM(cursor->count) bytes. */
+/* Bytes in which the text of the position has room. */
+size_t fl_position_room(const struct fl_cursor *cursor);
+
+/* Writes the text of the position. */
 void fl_cursor_print(const struct fl_cursor *cursor, char *text);
 
 /* The number that stands for a place in the WAL, such as "0/3000060", up to the end of the text or
@@ -61,12 +68,13 @@ bool fl_cursor_deliver_range(struct fl_cursor *cursor, int64_t first, int64_t la
 bool fl_cursor_lacks(const struct fl_cursor *cursor, const struct fl_ranges *seqs, int64_t above);
 
 /* Takes seqs out again, which are sorted for that: the base goes below the lowest of them, and what
-   else it had above becomes ranges. Seqs that it does not have take nothing away. It rests on no
-   place in the WAL then, and reading goes on above the base. False: out of memory, and nothing has
-   changed. */
+   else it had above becomes ranges. Seqs that it does not have take nothing away. It is not at rest
+   then, and reading goes on above the base.
+   False: out of memory, and nothing has changed. */
 bool fl_cursor_take_out(struct fl_cursor *cursor, int64_t *seqs, size_t count);
 
-/* Leaves what the other one has too, on the lower timeline of the two, with the same effects. */
+/* Leaves what the other one has too, on the lower timeline of the two, with the same effects. It
+   names no rows then. */
 bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other);
 
 /* Lifts the base up to where everything is settled and delivered, and forgets the ranges below. */

@@ -2,6 +2,8 @@
 #include "gaps.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The seq up to which nothing can be missing that the reader wants: what a live one was delivered
    above its base is known one by one; another one has had all up to where its statement begins. */
@@ -9,9 +11,26 @@ int64_t fl_base_of(const struct fl_log_reader *reading, int64_t after) {
   return reading->reader.live ? reading->reader.cursor.base : after;
 }
 
-struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor) {
+/* Where the state does not say up to where the log is empty, the smallest seq does. */
+void fl_note_smallest(struct fl_changelog *log, int64_t smallest) {
+  if (!log->history.exact)
+    fl_history_note_smallest(&log->history, smallest, log->horizon.seq);
+}
+
+/* The same by a tick. What the state says of a log whose sequence was set back since is not so any
+   more. */
+void fl_note_emptiness(struct fl_changelog *log, const char *state) {
+  struct fl_history *history = &log->history;
+  if (!history->has_state) fl_note_smallest(log, history->trimmed_to + 1);
+  if (!history->exact) return;
+  history->empty_to =
+      history->last_given >= history->trimmed_to ? strtoll(strchr(state, ' '), NULL, 10) : 0;
+}
+
+struct fl_gap fl_changelog_gap(const struct fl_changelog *log, const struct fl_cursor *cursor,
+                               bool differs) {
   const struct fl_history *history = &log->history;
-  struct fl_place place = {0, cursor->timeline, cursor->next, cursor->lsn};
+  struct fl_place place = {0, cursor->timeline, cursor->next, cursor->lsn, differs};
   if (!history->exact) return fl_history_gap(history, log->horizon.high_water, place);
   return fl_history_exact_gap(history, log->horizon.high_water, place,
                               fl_cursor_lacks(cursor, &history->deleted, cursor->base));
@@ -48,7 +67,8 @@ static bool lacks(const struct fl_log_reader *reading, int64_t above) {
 static struct fl_gap find_gap(const struct fl_changelog *log,
                               const struct fl_log_reader *reading) {
   const struct fl_reader *reader = &reading->reader;
-  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next, 0};
+  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next, 0,
+                           reading->verdict == FL_VERDICT_MISSING};
   if (reader->chunk.left > 0) place.seq = reader->chunk.last;
   if (!log->history.exact)
     return fl_history_gap(&log->history, log->horizon.high_water, place);

@@ -15,4 +15,9 @@ bool fl_joins(struct fl_changelog *log, struct fl_log_reader *reading);
 /* Whether the answer does not say which of what was deleted lies above the reader's base. */
 bool fl_leaves_open(const struct fl_changelog *log, const struct fl_log_reader *reading);
 
+/* Takes in the smallest seq of the log, where its state does not say up to where it is empty; and
+   what a tick says of that state. */
+void fl_note_smallest(struct fl_changelog *log, int64_t smallest);
+void fl_note_emptiness(struct fl_changelog *log, const char *state);
+
 #endif

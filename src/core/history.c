@@ -66,11 +66,15 @@ static const char *note_range(struct fl_ranges *ranges, const char *text) {
   return fl_ranges_append(ranges, first, behind - 1) ? end + (*end == ')') : NULL;
 }
 
-bool fl_history_note_deleted(struct fl_history *history, const char *text) {
-  history->deleted.count = 0;
+bool fl_history_note_ranges(struct fl_ranges *ranges, const char *text) {
+  ranges->count = 0;
   while (text && (*text == '{' || *text == ','))
-    if (*++text == '[' && (text = note_range(&history->deleted, text + 1)) == NULL) return false;
+    if (*++text == '[' && (text = note_range(ranges, text + 1)) == NULL) return false;
   return true;
+}
+
+bool fl_history_note_deleted(struct fl_history *history, const char *text) {
+  return fl_history_note_ranges(&history->deleted, text);
 }
 
 /* Whether this role may ask the sequence. */
@@ -124,8 +128,9 @@ static enum fl_gap_reason reason(const struct fl_history *history, int64_t given
                                  struct fl_place place, bool lost) {
   if (place.log_oid && place.log_oid != history->log_oid) return FL_GAP_RESET;
   if (fl_history_differs(history, place.timeline) &&
-      !fl_history_continues(history, place.timeline, place.lsn))
+      (place.differs || !fl_history_continues(history, place.timeline, place.lsn)))
     return FL_GAP_FAILOVER;
+  if (place.differs) return FL_GAP_RESET;
   if (lost) return FL_GAP_TRIMMED;
   if (is_ahead(history, given, place)) return FL_GAP_RESET;
   return FL_GAP_NONE;

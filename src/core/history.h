@@ -27,6 +27,11 @@ struct fl_history {
   int64_t smallest, largest; /* in the log as last seen; -1: the log is empty */
   bool exact;       /* the state table also tells which changes were deleted, one by one */
   int64_t empty_to; /* no change is or will ever be at or below this */
+  /* What the latest tick saw beside that: the newest row, and its created_at (FL_NO_TIME: there is
+     none); what the sequence said (-1: it says nothing); the horizon as it was before; and whether
+     who commits waits for a standby. */
+  int64_t newest, newest_at, mark, settled;
+  bool synchronous;
   struct fl_ranges deleted; /* as asked last, above the place that it was asked for */
 };
 
@@ -48,6 +53,7 @@ struct fl_place {
   uint32_t timeline; /* 0: not known */
   int64_t seq;       /* everything up to here was delivered */
   uint64_t lsn;      /* the WAL written when that had been worked on; 0: not known */
+  bool differs;      /* rows that were delivered are not in this log, or are others there */
 };
 
 void fl_history_init(struct fl_history *history);
@@ -74,6 +80,7 @@ void fl_history_note_smallest(struct fl_history *history, int64_t smallest, int6
 
 /* Takes in the text of an int8multirange, such as {[1,5),[7,8)}; false: out of memory. */
 bool fl_history_note_deleted(struct fl_history *history, const char *text);
+bool fl_history_note_ranges(struct fl_ranges *ranges, const char *text);
 
 /* Takes in what the sequence says (-1: not allowed to ask). A sequence never goes back on its own
    accord: true, if it did, so that another history has begun and nothing known of the horizon

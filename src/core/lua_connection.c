@@ -187,17 +187,14 @@ static int connection_gap(lua_State *L) {
   struct fl_gap gap = {FL_GAP_NONE, 0};
   memset(&cursor, 0, sizeof cursor);
   wrong = fl_cursor_parse(&cursor, text);
-  if (!wrong) gap = fl_changelog_gap(log, &cursor);
+  if (!wrong) gap = fl_changelog_gap(log, &cursor, false);
   fl_cursor_free(&cursor);
   if (wrong) {
     lua_pushnil(L);
     lua_pushstring(L, wrong);
     return 2;
   }
-  if (gap.reason == FL_GAP_NONE) return lua_pushboolean(L, 0), 1;
-  lua_pushstring(L, fl_gap_name(gap.reason));
-  fl_push_seq(L, gap.upto);
-  return 2;
+  return fl_push_gap(L, gap);
 }
 
 static const char *const fact_names[] = {

@@ -1,5 +1,5 @@
 /* The userdata Reader: a place in the log, and the changes on their way from there. A reader keeps
-   its connection alive; when that is closed, the reader is closed too. And positions as text. */
+   its connection alive; when that is closed, the reader is closed too. */
 #include "lua_reader.h"
 
 #include "compat.h"
@@ -8,6 +8,7 @@
 #include "lua_values.h"
 #include "server.h"
 #include "timeline.h"
+#include "verify.h"
 
 #include <string.h>
 
@@ -200,7 +201,9 @@ static int reader_pop(lua_State *L) {
 /* pending(): whether the statement that the connection is busy with is of this reader. */
 static int reader_pending(lua_State *L) {
   const struct fl_log_reader *reader = check_open(L);
-  lua_pushboolean(L, reader->log->operation == FL_OP_STATEMENT && reader->log->reading == reader);
+  const struct fl_changelog *log = reader->log;
+  lua_pushboolean(L, log->operation == FL_OP_STATEMENT && log->statement == FL_STATEMENT_READ &&
+                         log->reading == reader);
   return 1;
 }
 
@@ -219,8 +222,7 @@ static int reader_reached(lua_State *L) {
   return 1;
 }
 
-/* The list of seqs at index 2, as an array that lies in a userdata on top of the stack. */
-static int64_t *check_seqs(lua_State *L, size_t *count) {
+int64_t *fl_check_seqs(lua_State *L, size_t *count) {
   int64_t *seqs;
   size_t i;
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -240,16 +242,63 @@ static int reader_handled(lua_State *L) {
   struct fl_log_reader *reading = check_open(L);
   struct fl_reader *reader = &reading->reader;
   size_t count = 0;
-  int64_t *open = lua_isnoneornil(L, 2) ? NULL : check_seqs(L, &count);
+  int64_t *open = lua_isnoneornil(L, 2) ? NULL : fl_check_seqs(L, &count);
   uint64_t lsn = reading->log->history.lsn;
+  struct fl_sight sight;
   if (fl_timeline_differs(reading) || !fl_server_has_all(reading)) return 0;
   fl_timeline_note_handled(reading, lsn);
-  if (count == 0) return 0;
-  lsn = reader->handled.lsn;
-  if (!fl_cursor_take_out(&reader->handled, open, count)) lsn = 0;
-  reader->handled.lsn = lsn;
-  reader->delivered = true;
+  if (count > 0) {
+    lsn = reader->handled.lsn;
+    if (!fl_cursor_take_out(&reader->handled, open, count)) lsn = 0;
+    reader->handled.lsn = lsn;
+    reader->delivered = true;
+  }
+  sight = fl_timeline_sight(reading);
+  fl_reader_note_look(reader, &sight);
   return 0;
+}
+
+/* crowded(): whether its position has so many rows to name that the statement "sight" is worth its
+   time in the middle of a scan. */
+static int reader_crowded(lua_State *L) {
+  lua_pushboolean(L, fl_proof_crowded(&check_open(L)->reader.proof));
+  return 1;
+}
+
+/* prove(): "sight" was asked, since when nothing was popped. */
+static int reader_prove(lua_State *L) {
+  struct fl_log_reader *reading = check_open(L);
+  struct fl_sight sight = fl_timeline_sight(reading);
+  if (!fl_timeline_differs(reading) && fl_server_has_all(reading))
+    fl_proof_look(&reading->reader.proof, &sight);
+  return 0;
+}
+
+/* doubtful(): whether it is not known if the server has the rows that its position names. */
+static int reader_doubtful(lua_State *L) {
+  lua_pushboolean(L, fl_verify_wanted(check_open(L)));
+  return 1;
+}
+
+/* verify(): begins to ask for them; false: it has failed already, see the connection's error(). */
+static int reader_verify(lua_State *L) {
+  lua_pushboolean(L, fl_log_reader_verify(check_open(L)));
+  return 1;
+}
+
+/* verdict(): what was found: "there", "missing", "trimmed" (not to be compared any more) or "later"
+   (missing on a server in recovery, which may not have them yet); nil: nobody has asked. */
+static int reader_verdict(lua_State *L) {
+  lua_pushstring(L, fl_verdict_name(check(L)->verdict));
+  return 1;
+}
+
+/* gap(): as the connection's gap(), for where it is, once its rows have been asked for. */
+static int reader_gap(lua_State *L) {
+  struct fl_log_reader *reader = check_open(L);
+  fl_timeline_change(reader);
+  return fl_push_gap(L, fl_changelog_gap(reader->log, &reader->reader.cursor,
+                                         reader->verdict == FL_VERDICT_MISSING));
 }
 
 /* work_beside(): from now on what it delivers is worked on while it reads. */
@@ -259,17 +308,23 @@ static int reader_work_beside(lua_State *L) {
 }
 
 /* position([at_rest]): the reader's place as text. `at_rest`: nothing will be worked on before it
-   is replaced, so that it may say what of the WAL it rests on, where that is known. */
+   is replaced, so that it may say what it rests on, where that is known. */
 static int reader_position(lua_State *L) {
   struct fl_log_reader *reader = check(L);
   struct fl_cursor *cursor = &reader->reader.cursor;
   bool at_rest = lua_toboolean(L, 2) && !reader->reader.delivered;
+  struct fl_named named;
   char *text;
+  bool names;
   if (reader->log) fl_cursor_settle(cursor, reader->log->horizon.seq);
-  text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count));
+  names = fl_reader_name(&reader->reader, at_rest, &named);
+  text = lua_newuserdata(
+      L, FL_POSITION_ROOM(cursor->count) + (names ? FL_NAMED_ROOM(named.count) : 0));
   cursor->lsn = at_rest && cursor->timeline ? reader->reader.handled.lsn : 0;
+  cursor->named = names ? &named : NULL;
   fl_cursor_print(cursor, text);
   cursor->lsn = 0;
+  cursor->named = NULL;
   lua_pushstring(L, text);
   return 1;
 }
@@ -283,6 +338,12 @@ static const luaL_Reg methods[] = {{"seek", reader_seek},
                                    {"reached", reader_reached},
                                    {"handled", reader_handled},
                                    {"work_beside", reader_work_beside},
+                                   {"crowded", reader_crowded},
+                                   {"prove", reader_prove},
+                                   {"doubtful", reader_doubtful},
+                                   {"verify", reader_verify},
+                                   {"verdict", reader_verdict},
+                                   {"gap", reader_gap},
                                    {"position", reader_position},
                                    {"want", reader_want},
                                    {"close", reader_close},
@@ -298,127 +359,4 @@ void fl_setup_readers(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* ---- positions as text ---- */
-
-/* Pushes the ranges of a position as text, "17-20,22"; nil where there is none. */
-static void push_ranges(lua_State *L, const struct fl_cursor *cursor) {
-  char *text = lua_newuserdata(L, FL_POSITION_ROOM(cursor->count)), *ranges;
-  fl_cursor_print(cursor, text);
-  ranges = strchr(strchr(text, ':') + 1, ':');
-  lua_pushstring(L, ranges ? ranges + 1 : NULL);
-  lua_remove(L, -2);
-}
-
-/* A cursor that belongs to a userdata on top of the stack, so that what it holds is freed also
-   where Lua raises an error for lack of memory. */
-static struct fl_cursor *new_cursor(lua_State *L) { return &new_reader(L)->reader.cursor; }
-
-/* False: nil, and what is wrong with the position, are on top of the stack. */
-static bool parse_into(lua_State *L, struct fl_cursor *cursor, const char *position) {
-  const char *wrong = fl_cursor_parse(cursor, position);
-  if (!wrong) return true;
-  lua_pushnil(L);
-  lua_pushstring(L, wrong);
-  return false;
-}
-
-/* The position at index 1. NULL: nil, and what is wrong with it, are on top of the stack. */
-static struct fl_cursor *parsed(lua_State *L) {
-  const char *position = fl_check_text(L, 1);
-  struct fl_cursor *cursor = new_cursor(L);
-  return parse_into(L, cursor, position) ? cursor : NULL;
-}
-
-/* Pushes the text of a position that is not needed any longer. */
-static int push_position(lua_State *L, struct fl_cursor *cursor) {
-  size_t ranges = cursor->count > FL_RANGES_SAVED ? 0 : cursor->count;
-  char *text = lua_newuserdata(L, FL_POSITION_ROOM(ranges));
-  fl_cursor_print(cursor, text);
-  fl_cursor_free(cursor);
-  lua_pushstring(L, text);
-  return 1;
-}
-
-/* core.parse_position(text): its timeline (0: none is named), the seq up to which everything was
-   delivered (as text where this Lua would round it), the ranges delivered above that as text, or
-   nil, and whether it rests on a place in the WAL. Or nil and what is wrong with it. */
-int fl_core_parse_position(lua_State *L) {
-  struct fl_cursor *cursor = parsed(L);
-  bool rests;
-  if (!cursor) return 2;
-  rests = cursor->lsn != 0;
-  cursor->lsn = 0;
-  fl_pushinteger(L, cursor->timeline);
-  fl_push_bigint(L, cursor->base);
-  push_ranges(L, cursor);
-  lua_pushboolean(L, rests);
-  fl_cursor_free(cursor);
-  return 4;
-}
-
-/* core.position_text(timeline, seq): the position that has everything up to that seq behind it. */
-int fl_core_position_text(lua_State *L) {
-  char text[FL_POSITION_ROOM(0)];
-  struct fl_cursor cursor;
-  memset(&cursor, 0, sizeof cursor);
-  cursor.timeline = (uint32_t)fl_checkint64(L, 1);
-  cursor.base = fl_checkint64(L, 2);
-  fl_cursor_print(&cursor, text);
-  lua_pushstring(L, text);
-  return 1;
-}
-
-/* core.place(position, [timeline]): the same place without what it rests on, on that timeline or on
-   its own. Or nil and what is wrong with the position. */
-int fl_core_place(lua_State *L) {
-  struct fl_cursor *cursor;
-  lua_settop(L, 2);
-  cursor = parsed(L);
-  if (!cursor) return 2;
-  if (!lua_isnil(L, 2)) cursor->timeline = (uint32_t)fl_checkint64(L, 2);
-  cursor->lsn = 0;
-  return push_position(L, cursor);
-}
-
-/* core.without(position, seqs): the position out of which these seqs are taken, a list in any
-   order, so that they are handed out again; what it does not have behind it changes nothing. It
-   rests on nothing then. Or nil and what is wrong with the position. */
-int fl_core_without(lua_State *L) {
-  size_t count;
-  int64_t *seqs = check_seqs(L, &count);
-  struct fl_cursor *cursor = parsed(L);
-  if (!cursor) return 2;
-  if (!fl_cursor_take_out(cursor, seqs, count)) return luaL_error(L, "forgelog: out of memory");
-  return push_position(L, cursor);
-}
-
-/* A text of the list at index 1, which keeps it. */
-static const char *list_text(lua_State *L, int i) {
-  size_t length;
-  const char *text;
-  lua_rawgeti(L, 1, i);
-  luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 1, "a list of positions expected");
-  text = lua_tolstring(L, -1, &length);
-  luaL_argcheck(L, strlen(text) == length, 1, "text with a zero byte");
-  lua_pop(L, 1);
-  return text;
-}
-
-/* core.common(positions): the position that has behind it what each one of the list has, at least
-   one; on the lowest of their timelines, 0 where one names none. It rests on nothing, unless it is
-   the only one. Or nil and what is wrong with one of them. */
-int fl_core_common(lua_State *L) {
-  struct fl_cursor *common, *other;
-  int i, count;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  count = (int)lua_rawlen(L, 1);
-  common = new_cursor(L);
-  other = new_cursor(L);
-  if (!parse_into(L, common, list_text(L, 1))) return 2;
-  for (i = 2; i <= count; i++) {
-    if (!parse_into(L, other, list_text(L, i))) return 2;
-    if (!fl_cursor_intersect(common, other)) return luaL_error(L, "forgelog: out of memory");
-  }
-  fl_cursor_free(other);
-  return push_position(L, common);
-}
+struct fl_cursor *fl_new_cursor(lua_State *L) { return &new_reader(L)->reader.cursor; }

@@ -3,6 +3,8 @@
 #define FORGELOG_LUA_READER_H
 
 #include <lua.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Makes its metatable. */
 void fl_setup_readers(lua_State *L);
@@ -10,11 +12,13 @@ void fl_setup_readers(lua_State *L);
 /* connection:reader(position, tables, live): see lua_reader.c. */
 int fl_connection_reader(lua_State *L);
 
-/* Positions as text, core.parse_position and so on: see lua_reader.c. */
-int fl_core_parse_position(lua_State *L);
-int fl_core_position_text(lua_State *L);
-int fl_core_place(lua_State *L);
-int fl_core_without(lua_State *L);
-int fl_core_common(lua_State *L);
+struct fl_cursor;
+
+/* A cursor that belongs to a userdata, which it pushes, so that what it holds is freed also where
+   Lua raises an error for lack of memory. */
+struct fl_cursor *fl_new_cursor(lua_State *L);
+
+/* The list of seqs at index 2, as an array that lies in a userdata, which it pushes. */
+int64_t *fl_check_seqs(lua_State *L, size_t *count);
 
 #endif

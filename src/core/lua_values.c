@@ -146,6 +146,13 @@ void fl_push_seq(lua_State *L, int64_t seq) {
   fl_pushinteger(L, seq);
 }
 
+int fl_push_gap(lua_State *L, struct fl_gap gap) {
+  if (gap.reason == FL_GAP_NONE) return lua_pushboolean(L, 0), 1;
+  lua_pushstring(L, fl_gap_name(gap.reason));
+  fl_push_seq(L, gap.upto);
+  return 2;
+}
+
 void fl_push_bigint(lua_State *L, int64_t value) {
   char digits[24];
   if (value <= FL_EXACT && value >= FL_EXACT_LEAST) {

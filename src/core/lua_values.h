@@ -2,6 +2,7 @@
 #ifndef FORGELOG_LUA_VALUES_H
 #define FORGELOG_LUA_VALUES_H
 
+#include "history.h"
 #include "reader.h"
 #include "result.h"
 
@@ -29,6 +30,9 @@ void fl_push_error(lua_State *L, const struct fl_error *error);
 
 /* A seq; raises where this Lua would round it. */
 void fl_push_seq(lua_State *L, int64_t seq);
+
+/* A gap as Lua sees it: false, or the reason and up to where changes are gone; how many values. */
+int fl_push_gap(lua_State *L, struct fl_gap gap);
 
 /* An integer; as text where this Lua would round it. */
 void fl_push_bigint(lua_State *L, int64_t value);

@@ -3,6 +3,7 @@
 #include "lua_connection.h"
 #include "lua_job.h"
 #include "lua_process.h"
+#include "lua_positions.h"
 #include "lua_reader.h"
 #include "lua_values.h"
 
@@ -14,6 +15,7 @@ static const luaL_Reg functions[] = {{"connection", fl_core_connection},
                                      {"parse_position", fl_core_parse_position},
                                      {"position_text", fl_core_position_text},
                                      {"place", fl_core_place},
+                                     {"stirred", fl_core_stirred},
                                      {"without", fl_core_without},
                                      {"common", fl_core_common},
                                      {"hash", fl_core_hash},

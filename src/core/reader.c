@@ -2,6 +2,7 @@
    to. */
 #include "reader.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What a socket takes in while nobody reads it: a Unix socket on Linux 176 KiB, but not 192. So a
@@ -22,6 +23,8 @@ static void empty(struct fl_chunk *chunk) {
 void fl_reader_free(struct fl_reader *reader) {
   fl_cursor_free(&reader->cursor);
   fl_cursor_free(&reader->handled);
+  fl_cursor_free(&reader->looked);
+  fl_cursor_free(&reader->seen);
   empty(&reader->chunk);
   empty(&reader->prefetched);
   fl_bytes_free(&reader->chunk.bytes);
@@ -35,6 +38,88 @@ void fl_reader_note_handled(struct fl_reader *reader, uint64_t lsn) {
   reader->handled.lsn = lsn;
   reader->cursor.lsn = 0;
   reader->delivered = false;
+}
+
+/* ---- what proves that all was delivered is there ---- */
+
+void fl_reader_note_look(struct fl_reader *reader, const struct fl_sight *sight) {
+  struct fl_cursor spent = reader->seen;
+  if (reader->over) {
+    reader->seen = reader->looked;
+    reader->looked = spent;
+    reader->has_seen = true;
+  }
+  fl_cursor_free(&reader->looked);
+  fl_cursor_copy(&reader->looked, &reader->handled); /* without memory more comes again */
+  reader->over = false;
+  fl_proof_look(&reader->proof, sight);
+}
+
+void fl_reader_note_scan(struct fl_reader *reader, bool whole) {
+  reader->whole = whole;
+  if (whole && reader->cursor.until == reader->cursor.next) reader->over = true;
+}
+
+/* What was read by work that was done elsewhere, is found only by the first scan, unless the
+   position says that it is proven. */
+bool fl_reader_begin(struct fl_reader *reader) {
+  struct fl_named *named = reader->cursor.named;
+  fl_proof_begin(&reader->proof, reader->cursor.base, named);
+  reader->over = named && named->proves != FL_PROVES_NO_WORK;
+  reader->has_seen = false;
+  free(named);
+  reader->cursor.named = NULL;
+  fl_cursor_free(&reader->looked);
+  return fl_cursor_copy(&reader->looked, &reader->cursor);
+}
+
+bool fl_reader_name(const struct fl_reader *reader, bool at_rest, struct fl_named *named) {
+  if (!fl_proof_name(&reader->proof, named)) return false;
+  if (named->proves == FL_PROVES_AT_REST && !(at_rest && !reader->delivered && reader->over))
+    named->proves = FL_PROVES_NO_WORK;
+  return true;
+}
+
+/* Where the work may have seen what no standby had, it is done again from the latest look on of
+   which all that it can have seen was delivered: of that, what was committed before is proven, and
+   what was read since is read again. NULL: there was no such look. */
+static const struct fl_cursor *proven_place(const struct fl_reader *reader,
+                                            const struct fl_named *named) {
+  if (named->proves == FL_PROVES_ALL) return &reader->cursor;
+  if (reader->over) return &reader->looked;
+  return reader->has_seen ? &reader->seen : NULL;
+}
+
+/* Goes to a place, with what is named. */
+static void go_to(struct fl_reader *reader, struct fl_cursor place, const struct fl_named *named) {
+  fl_cursor_free(&reader->cursor);
+  reader->cursor = place;
+  reader->cursor.named = malloc(sizeof *named);
+  if (reader->cursor.named) *reader->cursor.named = *named;
+  fl_reader_begin(reader);
+}
+
+bool fl_reader_retreat(struct fl_reader *reader, const struct fl_ranges *deleted) {
+  struct fl_named named;
+  struct fl_cursor place;
+  const struct fl_cursor *from;
+  if (!fl_proof_name(&reader->proof, &named) || !(from = proven_place(reader, &named)))
+    return false;
+  if (!fl_cursor_copy(&place, from) || !fl_named_retreat(&named, &place, deleted)) {
+    fl_cursor_free(&place);
+    return false;
+  }
+  go_to(reader, place, &named);
+  return true;
+}
+
+void fl_reader_clip(struct fl_reader *reader, const struct fl_ranges *deleted) {
+  struct fl_named named;
+  if (!fl_proof_name(&reader->proof, &named)) return;
+  fl_named_clip(&named, &reader->cursor, deleted);
+  fl_named_clip(&named, &reader->looked, deleted);
+  fl_named_clip(&named, &reader->seen, deleted);
+  fl_proof_clip(&reader->proof, reader->cursor.base);
 }
 
 static bool under_way(const struct fl_reader *reader) {
@@ -54,6 +139,7 @@ void fl_reader_scan(struct fl_reader *reader, int64_t until) {
 
 void fl_reader_rewind(struct fl_reader *reader) {
   reader->cursor.rescan_from = reader->cursor.base;
+  reader->over = reader->has_seen = false;
   fl_reader_scan(reader, 0);
 }
 
@@ -139,6 +225,7 @@ const char *fl_reader_receive(struct fl_reader *reader, int64_t *trimmed_to,
   }
   if (got != FL_CHANGE_END) return "the server sent a log that cannot be decoded";
   chunk->left = chunk->rows;
+  chunk->looks = reader->proof.looks;
   if (chunk->rows > 0) reader->row_width = chunk->bytes.length / (size_t)chunk->rows;
   reader->prefetch = FL_PREFETCH_READY;
   return NULL;
@@ -160,6 +247,7 @@ enum fl_rows fl_reader_rows(struct fl_reader *reader) {
   if (reader->chunk.left > 0) return FL_ROWS_HERE;
   if (!reader->last_chunk || under_way(reader)) return FL_ROWS_WANTED;
   if (cursor->until > cursor->next) cursor->next = cursor->until;
+  if (reader->whole) reader->over = true;
   return FL_ROWS_OVER;
 }
 
@@ -183,12 +271,18 @@ bool fl_reader_peek(const struct fl_reader *reader, struct fl_peek *peek,
 static void remember(struct fl_reader *reader, size_t end) {
   struct fl_stream *stream = &reader->chunk.stream;
   struct fl_change change;
-  while (stream->position < end && fl_change_next(stream, &change) == FL_CHANGE_OK)
+  while (stream->position < end && fl_change_next(stream, &change) == FL_CHANGE_OK) {
+    if (!fl_cursor_has(&reader->cursor, change.seq))
+      fl_proof_add(&reader->proof, reader->chunk.looks, change.seq, change.created_at);
     if (!fl_cursor_deliver(&reader->cursor, change.seq)) reader->cursor.count = 0;
+  }
 }
 
 void fl_reader_deliver(struct fl_reader *reader, const struct fl_peek *peek, int64_t horizon) {
-  if (reader->live) remember(reader, peek->stream.position);
+  if (reader->live)
+    remember(reader, peek->stream.position);
+  else
+    reader->proof.younger.too_many = true; /* it keeps no account */
   reader->chunk.stream = peek->stream;
   reader->chunk.left -= peek->rows;
   reader->delivered = true;

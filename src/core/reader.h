@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "change.h"
 #include "cursor.h"
+#include "proof.h"
 
 /* The rows of one statement. */
 struct fl_chunk {
@@ -13,6 +14,7 @@ struct fl_chunk {
   struct fl_stream stream;
   int64_t last;   /* highest seq in it */
   uint64_t lsn;   /* the WAL written when its rows were read; 0: not known */
+  uint64_t looks; /* taken for the proof when they were */
   int limit;      /* rows asked for; fewer rows mean that the scan ends here */
   int rows, left; /* rows that came; of them not yet delivered */
 };
@@ -36,6 +38,13 @@ struct fl_reader {
   struct fl_cursor cursor;
   struct fl_cursor handled; /* where it was when all that was delivered had been worked on */
   bool delivered;           /* something was delivered since */
+  struct fl_proof proof;    /* of all that was delivered */
+  /* Where it was at the latest look, but for what was being worked on then; whether all that this
+     look saw was delivered; and where it was at the latest look before of which that is so, if
+     there was one. */
+  struct fl_cursor looked, seen;
+  bool over, has_seen;
+  bool whole; /* its scan goes over all that the latest look saw */
   bool live; /* delivers changes above the horizon too, and so remembers them as ranges */
   bool settled; /* a live one that waits until changes are settled all the same */
   bool
@@ -88,6 +97,28 @@ void fl_reader_deliver(struct fl_reader *reader, const struct fl_peek *peek, int
 /* All that was delivered has been worked on, by the time at which the server had written its WAL up
    to `lsn` (0: not known). Whatever the work can have seen by then is part of that. */
 void fl_reader_note_handled(struct fl_reader *reader, uint64_t lsn);
+
+/* A look was taken, of which a scan is to follow. What the work can have seen by then was visible
+   to the look, and so is delivered when that scan is over. */
+void fl_reader_note_look(struct fl_reader *reader, const struct fl_sight *sight);
+
+/* A scan begins, which is over at once where there is nothing. Without `whole` it is not known what
+   the look saw. */
+void fl_reader_note_scan(struct fl_reader *reader, bool whole);
+
+/* Begins behind a cursor that was set; what it names is verified before anything is read. */
+bool fl_reader_begin(struct fl_reader *reader);
+
+/* The rows that its position names; false: none. `at_rest`: nothing will be worked on before the
+   position is replaced. */
+bool fl_reader_name(const struct fl_reader *reader, bool at_rest, struct fl_named *named);
+
+/* Goes on in another history, which has all the rows of its proof; false: it cannot. `deleted` are
+   seqs that were deleted before the histories parted. */
+bool fl_reader_retreat(struct fl_reader *reader, const struct fl_ranges *deleted);
+
+/* Goes on in a history whose timeline has the same number, and which has all those rows. */
+void fl_reader_clip(struct fl_reader *reader, const struct fl_ranges *deleted);
 
 void fl_reader_free(struct fl_reader *reader);
 

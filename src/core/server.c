@@ -101,7 +101,10 @@ bool fl_server_has_all(const struct fl_log_reader *reading) {
 
 void fl_server_note_scan(struct fl_log_reader *reading) {
   const struct fl_changelog *log = reading->log;
-  if (log->catalog.standby && log->horizon.seq >= reading->brought) reading->has_all = true;
+  bool there = reading->verdict == FL_VERDICT_THERE || reading->verdict == FL_VERDICT_TRIMMED;
+  if (log->catalog.standby && there && !fl_timeline_differs(reading) &&
+      log->horizon.seq >= reading->brought)
+    reading->has_all = true;
 }
 
 bool fl_server_looks_anew(const struct fl_log_reader *reading) {

@@ -127,13 +127,45 @@ const struct fl_word fl_common_words[] = {
 /* The highest seq comes first, then the locks, which depend on its row. The largest one that is
    visible is looked for above the one that is known to be given for good (see history.h), since it
    may lie behind any number of changes that are not committed. */
+#define MICROSECONDS(time) \
+  "('x' || pg_catalog.encode(pg_catalog.timestamptz_send(" time "), 'hex'))::pg_catalog.bit(64)" \
+  "::pg_catalog.int8"
+
+/* A commit that is visible is on a standby too, as far as this session can tell of the others. */
+#define SYNCHRONOUS \
+  "pg_catalog.current_setting('synchronous_standby_names') <> ''" \
+  " AND pg_catalog.current_setting('synchronous_commit') IN ('on', 'remote_apply')"
+
 #define TICK \
-  "WITH given AS MATERIALIZED (SELECT coalesce((SELECT max(seq) FROM @log@" \
-  " WHERE seq > $1::pg_catalog.int8), $1::pg_catalog.int8) AS seq)" \
+  "WITH newest AS MATERIALIZED (SELECT seq, @created_at@ AS at FROM @log@" \
+  " WHERE seq > $1::pg_catalog.int8 ORDER BY seq DESC LIMIT 1)," \
+  " given AS MATERIALIZED (SELECT coalesce((SELECT seq FROM newest), $1::pg_catalog.int8) AS seq)" \
   " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@," \
-  " @timeline@, @flushed@," \
+  " @timeline@, @flushed@, (SELECT " MICROSECONDS("at") " FROM newest), " SYNCHRONOUS "," \
   " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (" WRITERS ") END, " STANDBY_SNAPSHOT \
   " FROM given g"
+
+/* The same for the proof of a reader in the middle of a scan. */
+#define SIGHT \
+  "SELECT n.seq, " MICROSECONDS("n.at") ", @last_given@, " SYNCHRONOUS \
+  " FROM (SELECT) one LEFT JOIN (SELECT seq, @created_at@ AS at FROM @log@" \
+  " WHERE seq > @after@ ORDER BY seq DESC LIMIT 1) n ON true"
+
+/* The rows that a reader names: how many are there, and were deleted. */
+#define ADDS \
+  "(2 * l.seq::pg_catalog.numeric + 1) * nullif(" MICROSECONDS("@created_at@") "," \
+  " '-9223372036854775808')"
+#define SUM(filter) "pg_catalog.mod(sum(" ADDS ")" filter ", 18446744073709551616)"
+#define HIGHEST \
+  " FILTER (WHERE l.seq = pg_catalog.upper('@named_set@'::pg_catalog.int8multirange) - 1)"
+#define VERIFY \
+  "SELECT count(*), coalesce(" SUM("") ", 0)::text," \
+  " pg_catalog.pg_is_in_recovery(), (SELECT coalesce(sum(pg_catalog.upper(g.range)" \
+  " - pg_catalog.lower(g.range)), 0) FROM pg_catalog.unnest(@gone@" \
+  " * '@named_set@'::pg_catalog.int8multirange) g(range)), @deleted_on@," \
+  " " SUM(HIGHEST) "::text," \
+  " (@gone@ * pg_catalog.int8multirange(pg_catalog.int8range(@after@, NULL, '()')))::text" \
+  " FROM @log@ l WHERE @named_rows@"
 
 /* What was deleted above a place. */
 #define GONE \
@@ -230,6 +262,7 @@ static const struct {
      "SELECT @trimmed_to@, (SELECT min(seq) FROM @log@ WHERE seq > @empty_to@),"
      " (SELECT max(seq) FROM @log@), @last_given@, @empty_to@, @deleted@, @timeline@"},
     {"tick", TICK},
+    {"sight", SIGHT},
     /* Only a reader begins these. */
     {NULL, READ("", "", CHUNK)},
     {NULL, READ(GONE, "", CHUNK)},
@@ -240,7 +273,8 @@ static const struct {
     {NULL, READ("", PASSED(NEW_ROWS, NEW_CHUNK("seq")), NEW_CHUNK)},
     {NULL, READ(GONE, PASSED(NEW_ROWS, NEW_CHUNK("seq")), NEW_CHUNK)},
     {NULL, FEW("")},
-    {NULL, FEW(FEW_PASSED)}};
+    {NULL, FEW(FEW_PASSED)},
+    {NULL, VERIFY}};
 
 int fl_statement_named(const char *name) {
   int i;

@@ -19,6 +19,7 @@ enum fl_statement {
   FL_STATEMENT_LOCATE, /* finds the log, and learns about its server */
   FL_STATEMENT_SEQS,   /* trimmed_to, the smallest and the largest seq */
   FL_STATEMENT_TICK,   /* one observation for the horizon */
+  FL_STATEMENT_SIGHT,  /* what a proof needs, without anything for the horizon */
   FL_STATEMENT_READ,   /* a chunk of rows for a reader */
   /* Added to it: what was deleted above the reader's base, what it does not want above that. */
   FL_STATEMENT_READ_GONE = FL_STATEMENT_READ + 1,
@@ -29,7 +30,8 @@ enum fl_statement {
   /* A few rows, after $1 until $2, without those above the horizon $4 that the xids under way, $3,
      have written; and what of them the reader does not want above its base, $5. */
   FL_STATEMENT_FEW = FL_STATEMENT_READ + 8,
-  FL_STATEMENT_FEW_PASSED = FL_STATEMENT_READ + 9
+  FL_STATEMENT_FEW_PASSED = FL_STATEMENT_READ + 9,
+  FL_STATEMENT_VERIFY = FL_STATEMENT_READ + 10 /* looks for the rows that a reader names */
 };
 
 /* The columns of the answers. */
@@ -69,8 +71,20 @@ enum {
   FL_TICK_TRIMMED_TO, /* and behind a space empty_to, where the state tells */
   FL_TICK_TIMELINE,
   FL_TICK_FLUSHED, /* up to where the WAL is on disk */
+  FL_TICK_LARGEST_AT, /* microseconds since 2000 of its created_at; NULL: it is no row */
+  FL_TICK_SYNCHRONOUS, /* whether who commits waits for a standby */
   FL_TICK_WRITERS,
   FL_TICK_SNAPSHOT /* of a standby */
+};
+enum { FL_SIGHT_NEWEST, FL_SIGHT_NEWEST_AT, FL_SIGHT_LAST_GIVEN, FL_SIGHT_SYNCHRONOUS };
+enum {
+  FL_VERIFY_ROWS, /* how many of them are there */
+  FL_VERIFY_SUM,  /* over those: see fl_named_row */
+  FL_VERIFY_STANDBY,
+  FL_VERIFY_DELETED,   /* how many were deleted */
+  FL_VERIFY_DELETED_ON, /* the highest timeline on which anything was; NULL: it is not kept */
+  FL_VERIFY_TOP,        /* what the highest of them adds to the sum; NULL: it is not there */
+  FL_VERIFY_GONE        /* what was deleted above the place where they begin: "{[3,5)}" */
 };
 
 struct fl_word {

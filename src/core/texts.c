@@ -5,6 +5,7 @@
 #include "refusals.h"
 #include "server.h"
 #include "timeline.h"
+#include "verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,9 @@ struct values {
   char trimmed_to[4 * FL_NAME_SIZE + 400], empty_to[2 * FL_NAME_SIZE + 200];
   char deleted[FL_NAME_SIZE + 150], state[FL_NAME_SIZE + 150];
   char timeline[FL_TIMELINE_SIZE];
+  char gone[4 * FL_NAME_SIZE + 500], deleted_on[FL_NAME_SIZE + 200];
   struct fl_bytes log_oid, name, columns, apart;
+  struct fl_verify_words named;
 };
 
 static void print_number(char text[24], int64_t number) { snprintf(text, 24, "%" PRId64, number); }
@@ -63,6 +66,27 @@ static void print_deleted(const struct fl_changelog *log, struct values *values)
   if (log->history.exact)
     snprintf(values->deleted, sizeof values->deleted,
              "(SELECT deleted::text FROM %s_state" FL_NEWEST_STATE ")", values->log);
+}
+
+/* What was deleted, as far as it is known, and on which timeline last; 1: on no later one. */
+static void print_gone(const struct fl_changelog *log, struct values *values) {
+  if (log->history.exact)
+    snprintf(values->gone, sizeof values->gone,
+             "(SELECT deleted FROM %s_state" FL_NEWEST_STATE ")", values->log);
+  else
+    snprintf(values->gone, sizeof values->gone,
+             "int8multirange(int8range(NULL, %s::bigint, '[]'))", values->trimmed_to);
+  strcpy(values->deleted_on, "NULL::int");
+  if (log->catalog.has_timelines)
+    snprintf(values->deleted_on, sizeof values->deleted_on,
+             "(SELECT coalesce(max(t), 1) FROM (SELECT timelines FROM %s_state" FL_NEWEST_STATE
+             ") s, pg_catalog.unnest(s.timelines) t)",
+             values->log);
+}
+
+static const char *created_at(const struct fl_changelog *log) {
+  return log->catalog.columns >> FL_FIELD_created_at & 1 ? "created_at::pg_catalog.timestamptz"
+                                                         : "NULL::pg_catalog.timestamptz";
 }
 
 /* The highest seq ever given, where this role is allowed to know it. */
@@ -113,12 +137,14 @@ static bool find_values(const struct fl_changelog *log, enum fl_statement statem
   print_empty_to(log, values);
   print_trimmed_to(log, values);
   print_deleted(log, values);
+  print_gone(log, values);
   print_state(values);
   fl_timeline_print(log, values->timeline);
   return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&
          quote(log, values->log, &values->log_oid) &&
          fl_bytes_add(&values->log_oid, "::pg_catalog.regclass::pg_catalog.oid") &&
          fl_bytes_append(&values->log_oid, "", 1) && print_apart(log, statement, &values->apart) &&
+         (statement != FL_STATEMENT_VERIFY || fl_verify_words(log, &values->named)) &&
          (!log->reading || fl_statement_columns(log->catalog.columns, &values->columns));
 }
 
@@ -143,6 +169,11 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"columns", values->columns.data},
                                   {"filter", filter},
                                   {"apart", values->apart.data},
+                                  {"created_at", created_at(log)},
+                                  {"gone", values->gone},
+                                  {"deleted_on", values->deleted_on},
+                                  {"named_rows", values->named.rows.data},
+                                  {"named_set", values->named.set.data},
                                   {"had", log->under_way.data},
                                   {NULL, NULL}};
   const char *unknown;
@@ -172,5 +203,6 @@ bool fl_changelog_text(struct fl_changelog *log, enum fl_statement statement, in
   fl_bytes_free(&values.name);
   fl_bytes_free(&values.columns);
   fl_bytes_free(&values.apart);
+  fl_verify_free(&values.named);
   return done;
 }

@@ -1,6 +1,7 @@
 /* The timeline that a server is on: how it is asked, and how readers go from one to the next. */
 #include "timeline.h"
 
+#include "result.h"
 #include "server.h"
 #include "statements.h"
 
@@ -79,21 +80,89 @@ bool fl_timeline_differs(const struct fl_log_reader *reading) {
   return fl_history_differs(&reading->log->history, reading->reader.cursor.timeline);
 }
 
-/* A reader that was on another timeline goes on where it was when all that it had been delivered
-   had been worked on, if the server has all of that. What it was delivered since comes again: the
-   work on it may have seen what is lost. */
-void fl_timeline_change(struct fl_log_reader *reading) {
+void fl_timeline_open(struct fl_log_reader *reading) {
+  struct fl_reader *reader = &reading->reader;
+  uint64_t lsn = reader->cursor.lsn;
+  bool complete = fl_reader_begin(reader);
+  fl_timeline_note_handled(reading, complete ? lsn : 0);
+  if (!reading->log->history.synchronous) reader->proof.alone = reader->proof.younger_alone = true;
+}
+
+/* The newest row, whose created_at is in a column. */
+static void note_newest(struct fl_changelog *log, int64_t seq, int column) {
+  struct fl_history *history = &log->history;
+  history->newest = seq;
+  history->newest_at = fl_result_number(&log->pg, column, FL_NO_TIME);
+  if (history->newest_at != FL_NO_TIME && history->newest_at != INT64_MAX)
+    history->newest_at += FL_EPOCH_MICROSECONDS;
+}
+
+void fl_timeline_note_tick(struct fl_changelog *log) {
+  struct fl_history *history = &log->history;
+  if (!log->catalog.pooled && !log->catalog.standby)
+    fl_history_note_flushed(history, fl_result_lsn(&log->pg, FL_TICK_FLUSHED));
+  note_newest(log, history->largest, FL_TICK_LARGEST_AT);
+  history->mark = history->last_given;
+  history->synchronous =
+      fl_result_true(&log->pg, FL_TICK_SYNCHRONOUS) && !log->catalog.standby;
+  history->settled = log->horizon.seq;
+}
+
+bool fl_timeline_note_sight(struct fl_changelog *log) {
+  note_newest(log, fl_result_number(&log->pg, FL_SIGHT_NEWEST, -1), FL_SIGHT_NEWEST_AT);
+  log->history.mark = fl_result_number(&log->pg, FL_SIGHT_LAST_GIVEN, -1);
+  log->history.synchronous =
+      fl_result_true(&log->pg, FL_SIGHT_SYNCHRONOUS) && !log->catalog.standby;
+  log->history.settled = log->horizon.seq;
+  return true;
+}
+
+struct fl_sight fl_timeline_sight(const struct fl_log_reader *reading) {
+  const struct fl_history *history = &reading->log->history;
+  int64_t base = reading->reader.cursor.base;
+  struct fl_sight sight = {history->newest, history->newest_at, history->mark,
+                           base < history->settled ? base : history->settled,
+                           history->synchronous};
+  return sight;
+}
+
+/* Going on where all was when it had been worked on, if the server has all of the WAL of then. What
+   was delivered since comes again: the work on it may have seen what is lost. */
+static bool go_back(struct fl_log_reader *reading) {
   const struct fl_history *history = &reading->log->history;
   struct fl_reader *reader = &reading->reader;
   struct fl_cursor place;
-  if (!fl_timeline_differs(reading) || (reader->delivered && !reader->live) ||
-      !fl_history_continues(history, reader->cursor.timeline, reader->handled.lsn) ||
+  if (!fl_history_continues(history, reader->cursor.timeline, reader->handled.lsn) ||
       !fl_cursor_copy(&place, &reader->handled))
-    return;
+    return false;
   fl_cursor_free(&reader->cursor);
   reader->cursor = place;
-  reader->cursor.timeline = history->timeline;
   reader->cursor.next = place.base;
   reader->cursor.rescan_from = INT64_MAX;
+  reader->cursor.lsn = 0;
+  fl_reader_begin(reader);
+  return true;
+}
+
+/* Where the rows that it names show that nothing was lost, a reader goes on. Else the WAL may show
+   it; and if what was read beside those rows was not safe, the former comes last, since more comes
+   again then. */
+static bool change_timeline(struct fl_log_reader *reading) {
+  struct fl_named named;
+  struct fl_reader *reader = &reading->reader;
+  bool there = reading->verdict == FL_VERDICT_THERE && !reading->strict;
+  if (there && fl_proof_name(&reader->proof, &named) && named.proves == FL_PROVES_ALL)
+    return fl_reader_retreat(reader, &reading->parted);
+  if (reading->verdict == FL_VERDICT_MISSING) return false;
+  return go_back(reading) || (there && fl_reader_retreat(reader, &reading->parted));
+}
+
+/* A reader that was on another timeline goes on here, unless something may be lost. */
+void fl_timeline_change(struct fl_log_reader *reading) {
+  struct fl_reader *reader = &reading->reader;
+  if (!fl_timeline_differs(reading) || (reader->delivered && !reader->live) ||
+      !change_timeline(reading))
+    return;
+  reader->cursor.timeline = reading->log->history.timeline;
   fl_timeline_note_handled(reading, 0);
 }

@@ -27,4 +27,15 @@ void fl_timeline_note_handled(struct fl_log_reader *reading, uint64_t lsn);
 /* The same for the statement that brought its next rows. */
 void fl_timeline_note_read(struct fl_log_reader *reading);
 
+/* A reader begins behind the position that was set. */
+void fl_timeline_open(struct fl_log_reader *reading);
+
+/* Takes in what a tick says of the WAL, and what the proofs of readers need of it; the latter alone
+   of a statement that asks for no more. */
+void fl_timeline_note_tick(struct fl_changelog *log);
+bool fl_timeline_note_sight(struct fl_changelog *log);
+
+/* What the latest of these saw, for the proof of a reader. */
+struct fl_sight fl_timeline_sight(const struct fl_log_reader *reading);
+
 #endif

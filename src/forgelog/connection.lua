@@ -126,7 +126,7 @@ end
 
 local function query(handle, ...) return handle:query(...) end
 local function begin(handle, operation) return handle:begin(operation) end
-local function fetch(_, reader, most) return reader:fetch(most) end
+local function call(_, reader, method, ...) return reader[method](reader, ...) end
 
 --- What `query` and `run` do.
 -- @bool numeric whether numerics become numbers, as of `run`
@@ -189,7 +189,9 @@ function Connection:seqs() return perform(self, "seqs", begin, "seqs") end
 -- @return true; or nil and an error
 function Connection:tick() return perform(self, "tick", begin, "tick") end
 
--- ---- what is known ----
+--- What the proof of a reader needs in the middle of a scan: see its methods `crowded` and `prove`.
+-- @return true; or nil and an error
+function Connection:sight() return perform(self, "sight", begin, "sight") end
 
 --- One thing that the operations so far have found out.
 -- @string name "schema" (of the log, quoted for SQL), "has_state" (install was run), "exact"
@@ -223,22 +225,15 @@ end
 --- What libpq made of a connection option; nil where it is not set.
 function Connection:option(keyword) return self._state.handle:option(keyword) end
 
---- Whether a transaction block is open.
+--- Whether a transaction is open; "closed", "connecting", "idle" or "busy"; an operation is begun.
 function Connection:in_transaction() return self._state.handle:in_transaction() end
-
---- "closed", "connecting", "idle" or "busy".
 function Connection:state() return self._state.handle:state() end
-
---- Whether an operation is under way.
 function Connection:busy() return self._state.owner ~= nil end
 
---- The socket for event loops that wait themselves; it may change while connecting.
+--- The socket for event loops that wait themselves, which may change while connecting; and what to
+-- wait for on it: "r", "w" or "rw".
 function Connection:pollfd() return self._state.handle:pollfd() end
-
---- What to wait for on it: "r", "w" or "rw".
 function Connection:events() return self._state.handle:events() end
-
--- ---- readers ----
 
 --- A reader of the log after a position, for one drain or feed; any number may read side by side.
 -- Its methods are those of src/core/lua_reader.c; only `fetch` and `prefetch` below have it read.
@@ -259,7 +254,14 @@ function Connection:fetch(reader, most)
   if reader:pending() and state.unfinished ~= reader then
     state.unfinished, state.ends = reader, nil
   end
-  return perform(self, reader, fetch, reader, most)
+  return perform(self, reader, call, reader, "fetch", most)
+end
+
+--- Asks whether the server has the rows that a reader's position names, unless that is known.
+-- @return true, whatever was found (the reader's `verdict`); or nil and an error
+function Connection:verify(reader)
+  if not reader:doubtful() then return true end
+  return perform(self, "verify", call, reader, "verify")
 end
 
 --- Asks for the next chunk of a reader without waiting for it, where that costs nobody anything.
@@ -275,8 +277,6 @@ end
 
 --- Ends that.
 function Connection:end_following() self._state.follower = nil end
-
--- ---- waiting ----
 
 --- Seconds of a clock that never goes back.
 function Connection:now() return self._state.waiter.now() end

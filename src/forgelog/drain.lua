@@ -9,6 +9,21 @@ local drain = {}
 local BATCH = 64 -- changes handed to Lua by one call into the core
 local PREFETCH_LEAST = 8192 -- with a limit below this nothing is asked for ahead
 
+--- Whether rows are here; none of them is delivered.
+-- @local
+-- @param conn the connection
+-- @param reader of it
+-- @treturn bool; or nil and an error
+function drain.here(conn, reader)
+  local here, why = reader:here()
+  while why == "wanted" do
+    local ok, err = conn:fetch(reader, 0)
+    if not ok then return nil, err end
+    here, why = reader:here()
+  end
+  return here or false
+end
+
 --- Changes of a reader as soon as some are here; it fetches what it needs.
 -- @param conn the connection
 -- @param reader of this connection
@@ -39,6 +54,8 @@ local function open(conn, position, options)
   if not left then error(err, 0) end
   local reader, wrong = conn:reader(position, filter)
   if not reader then error("forgelog: drain: " .. wrong, 0) end
+  local ok, why = conn:verify(reader)
+  if not ok then error(why, 0) end
   reader:seek()
   return reader
 end

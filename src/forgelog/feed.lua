@@ -130,8 +130,8 @@ end
 
 --- Where a feed has to go on: everything delivered, and nothing else, is behind it. Save it when
 -- the work is done.
--- @bool[opt] at_rest the position also says how much WAL the server had written when all work was
--- done, where that is known; to be replaced by one without before more work is begun
+-- @bool[opt] at_rest the position also says what holds only while nothing is worked on, where that
+-- is known; to be replaced by one without before more work is begun
 -- @return text; usable wherever a position or a seq is
 function Feed:position(at_rest)
   if not self._reader then return self._position end
@@ -151,7 +151,27 @@ function Feed:rest(seconds)
   local open = self._at_work and self._at_work()
   if not conn:tick() then return nil end
   self._reader:handled(open)
+  self._reader:seek()
   return true
+end
+
+--- Has a feed compare what it has handed out with what its server has, whether or not its program
+-- has anything to say to a new connection; before it is closed.
+-- @local
+-- @number[opt] timeout seconds
+-- @return as of `connected`
+function Feed:compare(timeout)
+  self._on_reconnect = nil
+  return self:connected(timeout)
+end
+
+--- Why a feed cannot go on where it was on the server that it is connected to now.
+-- @local
+-- @return "failover" or "reset"; nil: it can, as far as is known
+function Feed:differs()
+  if UNCONNECTED[self._state] or not self._reader then return nil end
+  local reason = self._reader:gap()
+  return (reason == "failover" or reason == "reset") and reason or nil
 end
 
 --- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),
@@ -238,6 +258,7 @@ return function(conn, position, options)
     _state = "subscribe",
     _bell = "off",
     _reconnects = 0,
+    _proves_at = 0, -- when a sight may be taken again
     _attempt = 0,
   }, Feed)
   if not conn:begin_following(self) then

@@ -196,9 +196,10 @@ function Log:max_seq() return seqs.largest(conn_of(self, "max_seq")) end
 --- Whether retention has passed a position by, so that its owner must resync.
 -- @param since a seq or a position
 -- @return false; or "trimmed" (changes were deleted that it has not had), "reset" (it is ahead of
--- anything the log ever gave: a restored or recreated log), "failover" (it comes from another
--- timeline), and the seq up to which changes are gone (for the last two: the highest ever given);
--- or nil and an error
+-- anything the log ever gave, or a change that it has had is not in this log: a restored or
+-- recreated one), "failover" (it comes from another timeline, and this server may lack something
+-- that it has had), and the seq up to which changes are gone (for the last two: the highest ever
+-- given); or nil and an error
 function Log:gap(since)
   local conn = conn_of(self, "gap")
   return seqs.gap(conn, check.position("gap", since))

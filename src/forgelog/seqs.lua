@@ -49,14 +49,30 @@ function seqs.largest(conn)
   return conn:fact("largest")
 end
 
---- Whether retention has passed a position by.
+--- Whether there is a gap after a position, by what was asked last; the rows that it names are
+-- looked for.
+-- @param conn the connection
+-- @string position as text
+-- @return as of `gap`
+function seqs.compare(conn, position)
+  local reader = conn:reader(position, {})
+  if not reader or not reader:doubtful() then return conn:gap(position) end
+  local ok, err = conn:verify(reader)
+  if not ok then return nil, err end
+  local reason, upto = reader:gap()
+  reader:close()
+  return reason, upto
+end
+
+--- Whether there is a gap after a position: changes that it has not had were deleted, or the server
+-- lacks some that it has had.
 -- @param conn the connection
 -- @string position as text
 -- @return false; or the reason and the seq up to which changes are gone; or nil and an error
 function seqs.gap(conn, position)
   local ok, err = ask(conn)
   if not ok then return nil, err end
-  return conn:gap(position)
+  return seqs.compare(conn, position)
 end
 
 --- The horizon, as far as this connection knows it, and the open writers, oldest first.

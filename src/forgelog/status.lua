@@ -198,7 +198,8 @@ function status.standing(conn)
   if err then return nil, err end
   for _, consumer in ipairs(list) do
     consumer.gap = "unreadable" -- what is saved is no position
-    if consumer.seq then consumer.gap = conn:gap(consumer.position) end
+    if consumer.seq then consumer.gap, err = seqs.compare(conn, consumer.position) end
+    if consumer.gap == nil then return nil, err end
   end
   return list
 end

@@ -52,8 +52,9 @@ function units.many(number, word)
   return ("%s %s%s"):format(units.count(number), word, number == 1 and "" or "s")
 end
 
---- A position in a column of 16 characters: a longer one without its end.
+--- A position in a column of 16 characters: its place, and a longer one without its end.
 function units.position(position)
+  position = position:match("^[^@=~!]*")
   return #position > 16 and position:sub(1, 13) .. "..." or position
 end
 

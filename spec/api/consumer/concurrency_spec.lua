@@ -181,7 +181,7 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
   end
 
   local function saves(position)
-    wait_until(function() return (saved("one") or ""):match("^%d+:(%S+)$") == position end,
+    wait_until(function() return (saved("one") or ""):match("^%d+:([^!]+)!?%S*$") == position end,
       "position " .. position .. ", at " .. tostring(saved("one")))
   end
 

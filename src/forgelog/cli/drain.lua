@@ -100,8 +100,9 @@ end
 -- Delivers a batch, then saves the position behind it.
 local function finish(context, run, batch, position)
   if #batch > 0 then
-    if select(4, core.parse_position(run.saved or "0")) then -- as a consumer does before its work
-      run.position, run.unsaved = core.place(run.saved), true
+    local under_way = run.saved and core.stirred(run.saved, true) -- as a consumer does
+    if under_way ~= run.saved then
+      run.position, run.unsaved = under_way, true
       save(context, run)
     end
     deliver(context, run, batch)

@@ -93,7 +93,8 @@ local function find_behind(conn, rows, upto)
   if not ok then return nil, err end
   for _, row in ipairs(rows) do
     local reason, gone_to = false, nil
-    if row.position then reason, gone_to = conn:gap(row.position) end
+    if row.position then reason, gone_to = seqs.compare(conn, row.position) end
+    if reason == nil then return nil, gone_to end
     if reason then return nil, gap(row, reason, gone_to) end
   end
   return behind

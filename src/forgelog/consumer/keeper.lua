@@ -41,7 +41,7 @@ local function keep(self)
   if not ok or checkpoint:superseded() then return ok, err end
   self._kept_at = began
   if self._stirs then
-    ok, err = checkpoint:stir()
+    ok, err = checkpoint:stir(self._behind)
     self._stirs = not ok
   elseif not is_saved(self) then
     ok, err = save(self)
@@ -144,10 +144,11 @@ end
 --- Before changes are handed to the workers: sees to it that the saved position does not say that
 -- all work is done.
 -- @number seconds to wait at most
+-- @string behind the position behind these changes
 -- @treturn bool whether that is so
-function Keeper:stir(seconds)
-  self._rest = nil
-  local function stirred() return not self._resting and not self._checkpoint:rests() end
+function Keeper:stir(seconds, behind)
+  self._rest, self._behind = nil, behind
+  local function stirred() return not self._resting and not self._checkpoint:rests(behind) end
   if stirred() then return true end
   self._stirs = true
   wait(self, seconds, function()
@@ -168,6 +169,7 @@ return function(settings)
     _rest = nil, -- the same at rest, while all is done
     _resting = false, -- whether that may be being saved
     _stirs = false, -- whether a position that is not at rest is to be saved
+    _behind = nil, -- the position behind the changes for which that is so
     _saved = 0, -- how many changes were done of which the position is saved
     _kept_at = -math.huge, -- when it last began a round in which the claim was ours
     _err = nil, -- see `failure`

@@ -124,6 +124,8 @@ end
 function states.open(self, timeout)
   local options = self._options
   if not self._connecting then
+    local known, why = opening.compare(self, timeout)
+    if not known then return nil, why end
     states.drop(self)
     local about = { schema = options.schema, wait = self._waiter }
     self._log = forgelog.unconnected(options.conninfo, about)
@@ -134,13 +136,10 @@ function states.open(self, timeout)
   local ok, err = opening.connect(self, timeout)
   self._connecting = not ok and err.code == "unfinished"
   if not ok then return nil, err end
-  if self._checkpoint:saved() then
-    local position, why = self._checkpoint:place()
-    if not position then return nil, why end
-    return follow(self, position)
-  end
-  if self._start == "beginning" then
-    local position, why = opening.beginning(self)
+  if self._lost then return opening.resync(self) end
+  local saved = self._checkpoint:saved()
+  if saved or self._start == "beginning" then
+    local position, why = (saved and opening.saved or opening.beginning)(self)
     if not position then return nil, why end
     return follow(self, position)
   end

@@ -25,6 +25,7 @@ local bell = require "forgelog.feed.bell"
 local core = require "forgelog.core"
 local drain = require "forgelog.drain"
 local names = require "forgelog.tables.names"
+local proof = require "forgelog.feed.proof"
 
 -- Seconds between two looks while writers are open that do not ring the bell: at first, at most.
 local FIRST, MOST = 0.001, 0.25
@@ -87,6 +88,7 @@ local subscribing = {
   end,
   function(self) return self._conn:tick() end,
   open_reader,
+  function(self) return self._conn:verify(self._reader) end,
 }
 
 -- The connection is new to this feed, or an error has left it in nobody knows what condition.
@@ -132,27 +134,18 @@ local function rest(self, seconds)
   if pause > 0 then self._conn:sleep(pause) end
 end
 
--- Whether rows are here; none of them is delivered.
-local function rows_are_here(self)
-  local here, why = self._reader:here()
-  while why == "wanted" do
-    local ok, err = self._conn:fetch(self._reader, 0)
-    if not ok then return nil, err end
-    here, why = self._reader:here()
-  end
-  return here or false
-end
-
 -- A pass can bring nothing: seqs were given to writers that have not committed, or whose changes
 -- are not wanted. Then a feed that has armed goes on sleeping. Where it is quiet, what woke a feed
 -- is most likely all that there is: it lies down again, and looks only as it has to then.
 function states.read(self, seconds, most)
   if self._bell ~= "off" then
-    local here, err = rows_are_here(self)
+    local here, err = drain.here(self._conn, self._reader)
     if here == false then return nothing_came(self) end
     if here then here, err = states.disarm(self) end
     if not here then return nil, err end
   end
+  local ok, why = proof.look(self)
+  if not ok then return nil, why end
   local began = self._conn:now()
   local changes, result = drain.next_batch(self._conn, self._reader, most)
   self._worked = self._worked + self._conn:now() - began
@@ -172,6 +165,7 @@ end
 
 local looking = {
   function(self) return self._conn:tick() end,
+  function(self) return self._conn:verify(self._reader) end,
   function(self)
     self._looked, self._worked = self._began, self._conn:now() - self._began
     self._reader:handled(self._open)

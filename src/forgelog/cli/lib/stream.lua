@@ -153,7 +153,7 @@ end
 -- @param position nil: the beginning
 -- @param options of the command
 function stream.say_stopped(context, position, options)
-  position = position or "0"
+  position = core.place(position or "0")
   if options.name or options.position_file then
     context.note("stopped at position %s, saved", position)
   else

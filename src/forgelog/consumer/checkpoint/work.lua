@@ -24,15 +24,23 @@ local function save(self, position)
   return nil, failure.of_store(err, calls.NOT_DONE.save, failure.passes(err))
 end
 
--- Whether a position says what of the WAL it rests on.
+-- Whether a position says something that holds only at rest.
 local function rests(position) return position and select(4, core.parse_position(position)) end
 
---- A position that says what of the WAL it rests on is replaced before more work is begun: if the
+-- What a position says while work is under way that another one will be saved behind. Unless the
+-- rows of that one prove all, the work may see what no standby has, and those of this one must not
+-- prove it either.
+local function under_way(position, behind)
+  return position and core.stirred(position, not select(5, core.parse_position(behind)))
+end
+
+--- What a position says that holds only at rest is taken back before more work is begun: if the
 -- program dies in it, nobody knows what the work has seen.
+-- @string behind the position that is to be saved behind the work
 -- @return true; or nil and an error
-function work:stir()
-  if not rests(self._saved) then return true end
-  local bare = core.place(self._saved)
+function work:stir(behind)
+  local bare = under_way(self._saved, behind)
+  if bare == self._saved then return true end
   self._beat = bare
   local ok, err = save(self, bare)
   if ok then self._saved = bare end
@@ -91,7 +99,7 @@ end
 local function in_turn(self, _, do_it, ...)
   local own = self._work
   if not own.done then
-    local ok, err, raised = self:stir()
+    local ok, err, raised = self:stir(own.position)
     local began = self._conn:now()
     if ok then ok, err, raised = calls.work(self._conn, do_it, ...) end
     self._claim:note_work(self._conn:now() - began)
@@ -127,9 +135,10 @@ end
 -- @tparam table seqs list
 function work:leave(seqs) self._work.position = core.without(self._work.position, seqs) end
 
---- Whether the saved position says what of the WAL it rests on.
+--- Whether the saved position has to be replaced before work is begun: see `stir`.
+-- @string behind the position that is to be saved behind the work
 -- @treturn bool
-function work:rests() return rests(self._saved) or false end
+function work:rests(behind) return under_way(self._saved, behind) ~= self._saved end
 
 --- After a wait without changes: the claim is looked after; and the log goes on all the same, so
 -- the saved position follows it once in a while, or a trim would pass it.
@@ -146,7 +155,7 @@ function work:heartbeat(position, at_once)
   end
   local ok, err = ours(self)
   if not ok then return nil, err end
-  if not rested then position = core.place(position) end
+  if not rested then position = core.stirred(position) end
   self._saved_at, self._beat = now, position
   ok, err = save(self, position)
   if not ok then return nil, err end

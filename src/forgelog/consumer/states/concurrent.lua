@@ -170,7 +170,7 @@ local function turn(self, most, seconds)
     self._blocked, err = blocked(self, seconds)
     if not self._blocked then return nil, err end
   end
-  if own.keeper:stir(seconds) and self._crew == own then
+  if own.keeper:stir(seconds, self._position) and self._crew == own then
     own:add(self._changes, self._position, self._blocked)
     self._last = self._changes[#self._changes] or self._last
     self._changes, self._batches = nil, true

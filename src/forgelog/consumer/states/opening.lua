@@ -66,6 +66,51 @@ function opening.close_feed(self, seconds)
   self._feed = nil
 end
 
+--- Before a consumer begins anew from what is saved. A store that is in the database goes back with
+-- that, where a failover has lost the last of it; but what was handed out may be lost too, and only
+-- the feed knows that, or that nothing is.
+-- @param self the consumer
+-- @number[opt] timeout seconds
+-- @return true; or nil and an error
+function opening.compare(self, timeout)
+  local feed = self._feed
+  if not feed or self._options.transaction then return true end
+  local ok, err = feed:compare(timeout)
+  if not ok and err.kind ~= "closed" then return nil, err end
+  self._lost = feed:differs() or self._lost
+  self._was, self._proven = self._checkpoint and self._checkpoint:saved(), feed:position()
+  return true
+end
+
+--- Where a consumer goes on that begins anew. Of what was saved, all work is done; of where its
+-- feed has come to on another timeline, all that the work can have read is there. So what both have
+-- can stay behind it; unless somebody else has saved meanwhile.
+-- @param self the consumer
+-- @return the position; or nil and an error
+function opening.saved(self)
+  local position, err = self._checkpoint:place()
+  local was, proven = self._was, self._proven
+  self._was, self._proven = nil, nil
+  if not proven or position ~= was then return position, err end
+  local timeline = core.parse_position(proven)
+  if timeline == 0 or timeline == core.parse_position(was) then return position end
+  return core.place(core.common { was, proven }, timeline)
+end
+
+--- What follows where changes are lost that were handed out.
+-- @param self the consumer
+-- @return the state "resync"; or nil and an error
+function opening.resync(self)
+  local options, reason = self._options, self._lost
+  if not (options.on_resync or options.resync) then
+    local message = "%s: this server lacks changes that were handed out; resync, then go on from a "
+      .. "position taken before the resync"
+    return nil, core.error("gap", message:format(reason), nil, { code = reason, reason = reason })
+  end
+  self._reason, self._lost = reason, nil
+  return "resync"
+end
+
 -- Has a log connected, or goes on with that.
 local function reconnect(self, log, timeout)
   if not log.connection:lost() then return true end

@@ -1,0 +1,62 @@
+/* Which rows a reader has to name, so that they prove that a server has all that it was handed
+   out: pure arithmetic over what each look saw.
+
+   At a look the sequence says which seq it has given last: the mark. All rows that were handed out
+   before were visible, so committed, before that. A seq above the mark is given, and its row
+   written, only after it. So one such row, once it is visible, proves all of them, and none of them
+   has to be named any more. What is named is therefore: the newest row that a look saw, by which
+   all older ones are proven; the rows of before the mark that waits to be passed; and those since.
+   (The newest row need not be one that the reader wants.)
+
+   The base is proven with them. It lies below the horizon that the look before knew, so every
+   writer of a seq up to it had ended, and let its locks go, before the mark was read: in a history
+   that has the row above the mark, no prepared transaction can still bring one. */
+#ifndef FORGELOG_PROOF_H
+#define FORGELOG_PROOF_H
+
+#include "named.h"
+
+/* What a look saw. */
+struct fl_sight {
+  int64_t newest;    /* the largest seq that is visible */
+  int64_t newest_at; /* its created_at; FL_NO_TIME: it is not known, or is no row of the log */
+  int64_t given;     /* what the sequence said, after what was handed out was read; -1: unknown */
+  int64_t base;      /* all up to here was handed out, and nothing up to here could appear any more
+                        when the sequence was asked */
+  bool synchronous; /* whoever commits waits for a standby first */
+};
+
+struct fl_proof {
+  bool begun;   /* `newest` is the newest row by which older ones are proven; or what was named */
+  int64_t low;  /* see fl_named */
+  int64_t floor; /* where it began: a base lower than this one is none */
+  struct fl_named newest; /* that row alone */
+  bool waiting;           /* for a row above the mark, which proves the older ones and the base */
+  int64_t mark, base;
+  uint64_t looks, marked, proven; /* how many; which one gave the mark; the mark that was passed */
+  bool blind;                     /* the sequence may not be asked */
+  struct fl_named older, younger;
+  /* Something of it may have been read before a standby had it. */
+  bool older_alone, younger_alone, alone;
+};
+
+/* Begins at a position whose base is `floor`, and which names these rows; NULL: none, so that the
+   first row above the first mark is waited for. */
+void fl_proof_begin(struct fl_proof *proof, int64_t floor, const struct fl_named *named);
+
+/* A row is handed out that was read when so many looks had been taken. */
+void fl_proof_add(struct fl_proof *proof, uint64_t looks, int64_t seq, int64_t created_at);
+
+/* Whether so many rows are to be named that another look is worth its time. */
+bool fl_proof_crowded(const struct fl_proof *proof);
+
+/* A look was taken, after which nothing was handed out yet. */
+void fl_proof_look(struct fl_proof *proof, const struct fl_sight *sight);
+
+/* The server may be another one, which has the rows, but may give what is above this base anew. */
+void fl_proof_clip(struct fl_proof *proof, int64_t base);
+
+/* Names the rows; false: they are not known, or too many. */
+bool fl_proof_name(const struct fl_proof *proof, struct fl_named *named);
+
+#endif
