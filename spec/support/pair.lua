@@ -55,6 +55,8 @@ end
 
 --- Waits until the standby, or another one, has replayed all that the primary has written.
 function pair:catch_up(server)
+  -- What nobody waits for is flushed, and so sent, within some 15 seconds: a commit takes it along.
+  support.psql("SELECT pg_logical_emit_message(true, '', '')", self.primary.conninfo)
   local lsn = support.psql("SELECT pg_current_wal_insert_lsn()", self.primary.conninfo)
   support.wait_until(function()
     return support.psql(("SELECT pg_last_wal_replay_lsn() >= '%s'"):format(lsn),

@@ -424,7 +424,8 @@ bool fl_log_reader_seek(struct fl_log_reader *reader) {
   bool above = reader->reader.live && !reader->reader.settled;
   fl_timeline_change(reader);
   fl_server_note_scan(reader);
-  if (reader->reader.live) fl_cursor_settle(cursor, horizon->seq);
+  reader->reader.holds = !log->catalog.standby; /* there each look begins at the base */
+  if (reader->reader.live) fl_reader_settle(&reader->reader, horizon->seq);
   skip_emptiness(reader);
   fl_reader_scan(&reader->reader, later ? 0 : above ? horizon->high_water : horizon->seq);
   fl_reader_note_scan(&reader->reader, !later && horizon->high_water >= cursor->next &&

@@ -316,7 +316,7 @@ static int reader_position(lua_State *L) {
   struct fl_named named;
   char *text;
   bool names;
-  if (reader->log) fl_cursor_settle(cursor, reader->log->horizon.seq);
+  if (reader->log) fl_reader_settle(&reader->reader, reader->log->horizon.seq);
   names = fl_reader_name(&reader->reader, at_rest, &named);
   text = lua_newuserdata(
       L, FL_POSITION_ROOM(cursor->count) + (names ? FL_NAMED_ROOM(named.count) : 0));

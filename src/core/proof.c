@@ -81,6 +81,10 @@ static bool has_newest(const struct fl_proof *proof) {
   return seq == 0 || fl_named_has(&proof->older, seq) || fl_named_has(&proof->younger, seq);
 }
 
+bool fl_proof_inherited(const struct fl_proof *proof) {
+  return proof->begun && !proof->blind && proof->newest.count == 0;
+}
+
 void fl_proof_clip(struct fl_proof *proof, int64_t base) {
   if (proof->floor > base) proof->floor = base;
   if (proof->base > base) proof->base = base;

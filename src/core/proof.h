@@ -53,6 +53,10 @@ bool fl_proof_crowded(const struct fl_proof *proof);
 /* A look was taken, after which nothing was handed out yet. */
 void fl_proof_look(struct fl_proof *proof, const struct fl_sight *sight);
 
+/* Whether it names only rows that it has begun with: they may be of before this server's history
+   left that of another one, of which the same is true. */
+bool fl_proof_inherited(const struct fl_proof *proof);
+
 /* The server may be another one, which has the rows, but may give what is above this base anew. */
 void fl_proof_clip(struct fl_proof *proof, int64_t base);
 

@@ -90,11 +90,11 @@ static const struct fl_cursor *proven_place(const struct fl_reader *reader,
   return reader->has_seen ? &reader->seen : NULL;
 }
 
-/* Goes to a place, with what is named. */
-static void go_to(struct fl_reader *reader, struct fl_cursor place, const struct fl_named *named) {
+void fl_reader_go_to(struct fl_reader *reader, struct fl_cursor place,
+                     const struct fl_named *named) {
   fl_cursor_free(&reader->cursor);
   reader->cursor = place;
-  reader->cursor.named = malloc(sizeof *named);
+  reader->cursor.named = named ? malloc(sizeof *named) : NULL;
   if (reader->cursor.named) *reader->cursor.named = *named;
   fl_reader_begin(reader);
 }
@@ -109,7 +109,7 @@ bool fl_reader_retreat(struct fl_reader *reader, const struct fl_ranges *deleted
     fl_cursor_free(&place);
     return false;
   }
-  go_to(reader, place, &named);
+  fl_reader_go_to(reader, place, &named);
   return true;
 }
 
@@ -120,6 +120,12 @@ void fl_reader_clip(struct fl_reader *reader, const struct fl_ranges *deleted) {
   fl_named_clip(&named, &reader->looked, deleted);
   fl_named_clip(&named, &reader->seen, deleted);
   fl_proof_clip(&reader->proof, reader->cursor.base);
+}
+
+void fl_reader_settle(struct fl_reader *reader, int64_t horizon) {
+  int64_t floor = reader->proof.floor;
+  bool waits = reader->live && reader->holds && fl_proof_inherited(&reader->proof);
+  fl_cursor_settle(&reader->cursor, waits && floor < horizon ? floor : horizon);
 }
 
 static bool under_way(const struct fl_reader *reader) {
@@ -287,5 +293,5 @@ void fl_reader_deliver(struct fl_reader *reader, const struct fl_peek *peek, int
   reader->chunk.left -= peek->rows;
   reader->delivered = true;
   reader->cursor.next = peek->last;
-  if (reader->live) fl_cursor_settle(&reader->cursor, horizon);
+  if (reader->live) fl_reader_settle(reader, horizon);
 }

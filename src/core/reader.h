@@ -46,6 +46,7 @@ struct fl_reader {
   bool over, has_seen;
   bool whole; /* its scan goes over all that the latest look saw */
   bool live; /* delivers changes above the horizon too, and so remembers them as ranges */
+  bool holds;   /* its base waits for a row of this server's timeline: see fl_reader_settle */
   bool settled; /* a live one that waits until changes are settled all the same */
   bool
       from_start; /* wants whatever the log holds: nothing before its first change counts as gone */
@@ -101,6 +102,15 @@ void fl_reader_note_handled(struct fl_reader *reader, uint64_t lsn);
 /* A look was taken, of which a scan is to follow. What the work can have seen by then was visible
    to the look, and so is delivered when that scan is over. */
 void fl_reader_note_look(struct fl_reader *reader, const struct fl_sight *sight);
+
+/* Goes to a place, of which it is known that the server has these rows; NULL: it names none. */
+void fl_reader_go_to(struct fl_reader *reader, struct fl_cursor place,
+                     const struct fl_named *named);
+
+/* Lifts the base up to where everything is settled and delivered. It stays where it began as long
+   as it names only rows of before: what was found to be empty above it may be filled on another
+   server that has these, and whose timeline has the same number. */
+void fl_reader_settle(struct fl_reader *reader, int64_t horizon);
 
 /* A scan begins, which is over at once where there is nothing. Without `whole` it is not known what
    the look saw. */

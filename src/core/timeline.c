@@ -127,20 +127,22 @@ struct fl_sight fl_timeline_sight(const struct fl_log_reader *reading) {
 }
 
 /* Going on where all was when it had been worked on, if the server has all of the WAL of then. What
-   was delivered since comes again: the work on it may have seen what is lost. */
+   was delivered since comes again: the work on it may have seen what is lost. Rows that are there
+   stay named; what the work has read since is not proven by them. */
 static bool go_back(struct fl_log_reader *reading) {
   const struct fl_history *history = &reading->log->history;
   struct fl_reader *reader = &reading->reader;
   struct fl_cursor place;
+  struct fl_named named;
+  bool names = reading->verdict == FL_VERDICT_THERE && fl_proof_name(&reader->proof, &named);
   if (!fl_history_continues(history, reader->cursor.timeline, reader->handled.lsn) ||
       !fl_cursor_copy(&place, &reader->handled))
     return false;
-  fl_cursor_free(&reader->cursor);
-  reader->cursor = place;
-  reader->cursor.next = place.base;
-  reader->cursor.rescan_from = INT64_MAX;
-  reader->cursor.lsn = 0;
-  fl_reader_begin(reader);
+  place.next = place.base;
+  place.rescan_from = INT64_MAX;
+  place.lsn = 0;
+  if (names) named.proves = FL_PROVES_NO_WORK;
+  fl_reader_go_to(reader, place, names ? &named : NULL);
   return true;
 }
 

@@ -72,13 +72,17 @@ static enum fl_verdict judge(const struct fl_changelog *log, const struct fl_nam
 
 /* The server may be another one with a timeline of the same number, which was promoted beside the
    one before, or restored: then it may give anew what is above the rows, and what is known of who
-   writes is of the other one. */
+   writes is of the other one. Where it is not known that the rows are of this timeline, it may also
+   have filled what was empty on the other one. */
 static void doubt_rest(struct fl_changelog *log, struct fl_log_reader *reading,
                        const struct fl_named *named) {
-  fl_reader_clip(&reading->reader, &reading->parted);
-  reading->reader.handled.lsn = 0;
-  if (reading->reader.live && log->horizon.high_water > fl_named_highest(named))
-    fl_server_forget(log);
+  struct fl_reader *reader = &reading->reader;
+  bool filled = fl_proof_inherited(&reader->proof) && reader->proof.looks > 0;
+  fl_reader_clip(reader, &reading->parted);
+  reader->handled.lsn = 0;
+  if (!reader->live) return;
+  if (filled || log->horizon.high_water > fl_named_highest(named)) fl_server_forget(log);
+  if (filled) reader->cursor.rescan_from = reader->cursor.base;
 }
 
 /* On a server in recovery what is missing may still arrive, until nothing can any more. */
