@@ -72,6 +72,9 @@ static const char *const positions[] = {
     "4294967295:9223372036854775806",
     "1:15:17,19,21-9223372036854775806",
     "1:15@0/3000060",
+    "1:15=12+1-3/9f3c.7a",
+    "1:15:17-20,22@1/0~12+3,5-8,10/ffffffffffffffff.0",
+    "2:15!0+15/0.1^",
     "2:15:17,19@FFFFFFFF/FFFFFFFF",
     "3:100:110-120,130-140,150-160@1/0",
 };
@@ -92,7 +95,7 @@ static bool well_formed(const struct fl_cursor *cursor) {
 /* Whether it is written in the room that there is for it, and read the same again. */
 static bool round_trips(const struct fl_cursor *cursor) {
   struct fl_cursor again;
-  size_t room = FL_POSITION_ROOM(cursor->count);
+  size_t room = fl_position_room(cursor);
   char *first = malloc(room), *second = malloc(room);
   bool same;
   if (!first || !second) abort();

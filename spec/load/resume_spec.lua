@@ -105,6 +105,34 @@ describe("a feed's position", function()
     logs.complete(result)
   end)
 
+  -- Each change is of one table, and stands beside a seq that was rolled back.
+  local function scatter(count, name)
+    must(writer, ([[DO $$ BEGIN FOR i IN 1..%d LOOP
+      INSERT INTO forge_change_log (table_name, op, created_at) VALUES ('%s', 'INSERT',
+        clock_timestamp());
+      PERFORM nextval('forge_change_log_seq_seq'); END LOOP; END $$]]):format(count, name))
+  end
+
+  it("catches up in a log to which nobody writes any more, and leaves no ranges", function()
+    for _, wanted in ipairs { "x", "item" } do
+      local feed = log:follow(log:max_seq(), { tables = { wanted } })
+      for _ = 1, 4 do -- rows that it can name
+        scatter(1, wanted)
+        assert(feed:next(5))
+      end
+      local position = feed:position()
+      assert.matches("[=~!]%d+%+", position)
+      feed:close()
+      scatter(600, "x")
+      feed = log:follow(position, { tables = { wanted } })
+      local count = 0
+      while feed:next(0.05) do count = count + 1 end
+      assert.equal(wanted == "x" and 600 or 0, count)
+      assert.matches("^%d+:" .. log:max_seq(), feed:position())
+      feed:close()
+    end
+  end)
+
   it("falls back to the horizon when it would name more than 4096 ranges: some come twice, none "
     .. "is lost", function()
     local long = logs.connect(db)

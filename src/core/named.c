@@ -116,7 +116,8 @@ static bool parse_sums(struct fl_named *named, const char *text) {
   text = parse_hex(text, &named->sum);
   if (!text || *text != '.') return false;
   text = parse_hex(text + 1, &named->top);
-  return text && *text == '\0';
+  named->elder = text && *text == '^';
+  return text && text[named->elder] == '\0';
 }
 
 const char *fl_named_parse(struct fl_named *named, const char *text) {
@@ -139,7 +140,7 @@ void fl_named_print(const struct fl_named *named, char *text) {
     text += sprintf(text, "%c%" PRId64, i ? ',' : '+', range->first - named->low);
     if (range->last > range->first) text += sprintf(text, "-%" PRId64, range->last - named->low);
   }
-  sprintf(text, "/%" PRIx64 ".%" PRIx64, named->sum, named->top);
+  sprintf(text, "/%" PRIx64 ".%" PRIx64 "%s", named->sum, named->top, named->elder ? "^" : "");
 }
 
 /* ---- where they are ---- */

@@ -32,6 +32,7 @@ struct fl_named {
   uint64_t sum; /* over which rows they are: see fl_named_row */
   uint64_t top; /* what the highest of them adds to that: of all, it is deleted last */
   int64_t rows;
+  bool elder; /* it is not known that one of them is of the timeline of the position */
   bool too_many;
   size_t count;
   struct fl_range ranges[FL_NAMED_RANGES]; /* exactly their seqs, ascending, never touching */
@@ -52,8 +53,9 @@ void fl_named_add(struct fl_named *named, int64_t seq, int64_t created_at);
 void fl_named_join(struct fl_named *named, const struct fl_named *other);
 
 /* Reads the text behind a position, "=12+1-3,5/9f3c.7a": low, the seqs as seen from there, the sum,
-   and what the highest adds to it. In place of the first sign it has ~ where they prove all only at
-   rest, and ! where they prove nothing of the work. NULL, or what is wrong with it. */
+   and what the highest adds to it; and ^ behind that where they may all be elder than the timeline.
+   In place of the first sign it has ~ where they prove all only at rest, and ! where they prove
+   nothing of the work. NULL, or what is wrong with it. */
 #define FL_NAMED_SIGNS "=~!"
 const char *fl_named_parse(struct fl_named *named, const char *text);
 

@@ -15,6 +15,7 @@ void fl_proof_begin(struct fl_proof *proof, int64_t floor, const struct fl_named
     return;
   }
   proof->begun = true;
+  proof->elder = named->elder;
   proof->younger = *named;
   proof->low = named->low;
   proof->younger_alone = proof->alone = named->proves != FL_PROVES_ALL;
@@ -48,6 +49,7 @@ static void prove_older(struct fl_proof *proof, const struct fl_sight *sight) {
   forget(&proof->older);
   proof->low = proof->base;
   proof->begun = true;
+  proof->elder = false; /* the mark was read on this timeline */
   proof->waiting = false;
   proof->proven = proof->marked;
 }
@@ -81,9 +83,12 @@ static bool has_newest(const struct fl_proof *proof) {
   return seq == 0 || fl_named_has(&proof->older, seq) || fl_named_has(&proof->younger, seq);
 }
 
-bool fl_proof_inherited(const struct fl_proof *proof) {
-  return proof->begun && !proof->blind && proof->newest.count == 0;
+bool fl_proof_elder(const struct fl_proof *proof) {
+  bool too_many = proof->older.too_many || proof->younger.too_many;
+  return proof->begun && !proof->blind && !too_many && proof->elder;
 }
+
+void fl_proof_give_up(struct fl_proof *proof) { proof->younger.too_many = true; }
 
 void fl_proof_clip(struct fl_proof *proof, int64_t base) {
   if (proof->floor > base) proof->floor = base;
@@ -97,6 +102,7 @@ bool fl_proof_name(const struct fl_proof *proof, struct fl_named *named) {
   fl_named_join(named, &proof->younger);
   if (!has_newest(proof)) fl_named_join(named, &proof->newest);
   named->low = proof->low;
+  named->elder = proof->elder;
   named->proves = proof->alone || proof->older_alone || proof->younger_alone ? FL_PROVES_AT_REST
                                                                             : FL_PROVES_ALL;
   return !named->too_many && named->rows > 0 && fl_named_highest(named) < INT64_MAX / 2;

@@ -27,6 +27,7 @@ struct fl_sight {
 };
 
 struct fl_proof {
+  bool elder;   /* see fl_named */
   bool begun;   /* `newest` is the newest row by which older ones are proven; or what was named */
   int64_t low;  /* see fl_named */
   int64_t floor; /* where it began: a base lower than this one is none */
@@ -53,9 +54,12 @@ bool fl_proof_crowded(const struct fl_proof *proof);
 /* A look was taken, after which nothing was handed out yet. */
 void fl_proof_look(struct fl_proof *proof, const struct fl_sight *sight);
 
-/* Whether it names only rows that it has begun with: they may be of before this server's history
-   left that of another one, of which the same is true. */
-bool fl_proof_inherited(const struct fl_proof *proof);
+/* Whether all rows that it names may be of before this server's history left that of another one,
+   which has them too, and a timeline of the same number. */
+bool fl_proof_elder(const struct fl_proof *proof);
+
+/* It names nothing until a row comes that proves what was handed out by now. */
+void fl_proof_give_up(struct fl_proof *proof);
 
 /* The server may be another one, which has the rows, but may give what is above this base anew. */
 void fl_proof_clip(struct fl_proof *proof, int64_t base);

@@ -124,7 +124,11 @@ void fl_reader_clip(struct fl_reader *reader, const struct fl_ranges *deleted) {
 
 void fl_reader_settle(struct fl_reader *reader, int64_t horizon) {
   int64_t floor = reader->proof.floor;
-  bool waits = reader->live && reader->holds && fl_proof_inherited(&reader->proof);
+  bool waits = reader->live && reader->holds && fl_proof_elder(&reader->proof);
+  if (waits && reader->cursor.count > FL_NAMED_RANGES) {
+    fl_proof_give_up(&reader->proof);
+    waits = false;
+  }
   fl_cursor_settle(&reader->cursor, waits && floor < horizon ? floor : horizon);
 }
 

@@ -109,7 +109,8 @@ void fl_reader_go_to(struct fl_reader *reader, struct fl_cursor place,
 
 /* Lifts the base up to where everything is settled and delivered. It stays where it began as long
    as it names only rows of before: what was found to be empty above it may be filled on another
-   server that has these, and whose timeline has the same number. */
+   server that has these, and whose timeline has the same number. Where it would have to remember
+   too much for that, it names nothing and goes on. */
 void fl_reader_settle(struct fl_reader *reader, int64_t horizon);
 
 /* A scan begins, which is over at once where there is nothing. Without `whole` it is not known what

@@ -166,5 +166,6 @@ void fl_timeline_change(struct fl_log_reader *reading) {
       !change_timeline(reading))
     return;
   reader->cursor.timeline = reading->log->history.timeline;
+  reader->proof.elder = true;
   fl_timeline_note_handled(reading, 0);
 }

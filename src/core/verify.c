@@ -77,7 +77,7 @@ static enum fl_verdict judge(const struct fl_changelog *log, const struct fl_nam
 static void doubt_rest(struct fl_changelog *log, struct fl_log_reader *reading,
                        const struct fl_named *named) {
   struct fl_reader *reader = &reading->reader;
-  bool filled = fl_proof_inherited(&reader->proof) && reader->proof.looks > 0;
+  bool filled = fl_proof_elder(&reader->proof) && reader->proof.looks > 0;
   fl_reader_clip(reader, &reading->parted);
   reader->handled.lsn = 0;
   if (!reader->live) return;
