@@ -53,10 +53,14 @@ describe("one feed for all workers", function()
     end
   end
 
+  -- Its session at the server stands all the time. That must not keep another one from following.
   local function stopped_for_a_while(pid)
     signal("STOP", pid)
     logs.pause(2.2)
+    local ok, err = pcall(support.wait_until, function() return server:get("/up", 0.5) end,
+      "a fresh worker beside one that is stopped", logs.at_most(2))
     signal("CONT", pid)
+    assert.is_true(ok, err)
     fresh_again()
   end
 

@@ -83,16 +83,30 @@ local function of_worker(options, about, store)
   end
 end
 
+-- Which worker leads is decided in shared memory. A consumer with a name would claim it at the
+-- server as well, against those of other nginx servers, and against its own node's leader of before
+-- that is stopped, whose session stands. So it has none; only its position is kept under one. (The
+-- table store needs a name.)
+local function place_of(store, name)
+  if store.transactional then return store, name end
+  return {
+    load = function() return store:load(name) end,
+    save = function(_, _, position) return store:save(name, position) end,
+  }
+end
+
 local function of_nginx(options, about, store, held, dict)
   local evicts = held ~= nil and held:dictionary() == dict
   local name = hub_name(options, about, held)
+  if not store or store.dictionary then store = shared(zone_of(dict), evicts) end
+  local place, claimed = place_of(store, name)
   local feed = hub.new(dict, name, {
     evicts = evicts, bound = about.bound, report = about.report, handle = about.handle,
     purge = about.purge, forget = about.forget,
   })
   return feed, function()
     return make_consumer(options, about, {
-      position = store or shared(zone_of(dict), true), name = name,
+      position = place, name = claimed,
       on_error = function(...) feed:report(...) end,
       on_changes = function(changes) feed:tell(changes) end,
       on_resync = function(reason) feed:resync(reason) end,
