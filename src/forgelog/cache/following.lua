@@ -58,8 +58,8 @@ end
 function Following:start(make)
   if self._running then return end
   self._consumer = make()
+  assert(ngx.timer.at(0, work, self)) -- it may be refused: then another start tries again
   self._running = true
-  assert(ngx.timer.at(0, work, self))
   if self._lingers then return end
   self._lingers = true
   assert(ngx.timer.at(FOREVER, linger, self))

@@ -142,7 +142,7 @@ function Hub:_prove(moment)
   if not self._ring:head() then must(self._ring:restart("behind")) end
   must(self._reading:take(true))
   local id, number = self._reading:at()
-  self._ring:prove(id, moment, number)
+  must(self._ring:prove(id, moment, number))
 end
 
 local function look(self, make)
@@ -177,9 +177,9 @@ end
 -- @func make returns the consumer by which it leads
 function Hub:start(make)
   if self._running then return end
+  assert(ngx.timer.at(0, work, self, make)) -- it may be refused: then nothing has begun
   self._running, self._begun, self._stopping = true, true, false
   self._reading:join()
-  assert(ngx.timer.at(0, work, self, make))
   if self._lingers then return end
   self._lingers = true
   assert(ngx.timer.at(FOREVER, linger, self))

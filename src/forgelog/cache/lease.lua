@@ -59,8 +59,10 @@ end
 -- Of those who see the end of a lease, one takes it over.
 local function take_over(self, token)
   local key = ("%s:%s:%d"):format(self._key, token, math.floor(core.now() / TAKEN))
-  if not self._add(self._dict, key, true, 5 * TAKEN) then return false end
-  return self._set(self._dict, self._key, record(self)) or false
+  local ok, why = self._add(self._dict, key, true, 5 * TAKEN)
+  if ok then ok, why = self._set(self._dict, self._key, record(self)) end
+  if ok or why == "exists" then return ok or false end
+  return nil, ring.no_room(why)
 end
 
 local function is_over(self, ends, identity)
@@ -87,7 +89,8 @@ function Lease:hold()
     if ends - core.now() < SECONDS - RENEWED then self._set(self._dict, self._key, record(self)) end
     return true
   end
-  return is_over(self, ends, identity) and take_over(self, token)
+  if not is_over(self, ends, identity) then return false end
+  return take_over(self, token)
 end
 
 --- Gives it back, for another worker to take at once.

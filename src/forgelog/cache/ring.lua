@@ -102,10 +102,13 @@ end
 -- @int id of the ring
 -- @number moment by `forgelog.core.now`
 -- @int number
+-- @return true; or nil and an error
 function Ring:prove(id, moment, number)
   -- All proofs are of one length, so that a later one has the room of the one before.
   local proof = ("%010d %016d %016d"):format(id, math.floor(moment * 1e6), number)
-  self._set(self._dict, self._proof, proof)
+  local ok, err = self._set(self._dict, self._proof, proof)
+  if ok then return true end
+  return nil, ring.no_room(err)
 end
 
 --- What was proven last, where it is of this ring: the moment and the number.
