@@ -102,6 +102,29 @@ describe("forgelog.cache", function()
     for _ = 1, 4 do assert.equal("2", server:get("/item?id=-2"):match("%d+")) end
   end)
 
+  it("does not keep an old value where its dictionary is flushed in between", function()
+    server = service.start(db, { options = "position = nil,", more = [[
+      location /late { content_by_lua_block {
+        if cache:stats().leads then return ngx.print("leads") end
+        ngx.print(cache:get("item:-4", function()
+          ngx.shared.seen:set("read:item:-4", 1)
+          require("forgelog.core").poll(nil, "", 1) -- this worker hears of nothing for a second
+          ngx.shared.items:flush_all()
+          require("forgelog.core").poll(nil, "", 0.05) -- and the other one leads again
+          return 1
+        end))
+      } }]] })
+    logs.must(writer, "INSERT INTO item (id, n) VALUES (-4, 1)")
+    handed_on()
+    local reading = support.start(("until curl -s --unix-socket %s/socket http://nginx/late |"
+      .. " grep -v leads; do :; done"):format(server.dir))
+    support.wait_until(function() return server:get("/read?id=-4", 0.3) == "1" end, "a load")
+    logs.must(writer, "UPDATE item SET n = 2 WHERE id = -4")
+    local _, answer = reading:wait()
+    assert.equal("1", answer:match("%d"))
+    service.ask_until(server, "/item?id=-4", "2 hit")
+  end)
+
   it("is purged on a gap, by a TRUNCATE and by a RELOAD", function()
     server = service.start(db, { workers = 1 })
     logs.must(writer, "INSERT INTO item (id, n) VALUES (-3, 1)")

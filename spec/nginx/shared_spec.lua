@@ -121,7 +121,7 @@ describe("the shared store", function()
     assert.equal("false no room in the lua_shared_dict of a cache: no memory", server:get("/full"))
   end)
 
-  it("has a cache say so where it became full: to take over, and to tell how fresh it is", function()
+  it("has a cache say so where it became full: to take over, to tell how fresh it is", function()
     local none = "no room in the lua_shared_dict of a cache: no memory"
     assert.equal(none .. "; nil " .. none, server:get("/late"))
   end)

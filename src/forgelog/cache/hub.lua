@@ -79,11 +79,18 @@ local function write(self, changes)
   return true
 end
 
+-- Begins a ring where there is none. With a ring that stood beside the values went what keeps other
+-- workers from storing there what they read before a change: so the values have to go after it.
+local function begin(self)
+  if self._about.evicts then return self:resync("behind") end
+  must(self._ring:restart("behind"))
+end
+
 -- False where some of it may stand in a ring that is gone.
 local function tell(self, changes)
   must(self._reading:take(true) or not self._ring:head())
   local lost, written = self._reading:lost(), write(self, changes)
-  if not written then must(self._ring:restart("behind")) end
+  if not written then begin(self) end
   must(self._reading:take(true))
   return written and lost == self._reading:lost()
 end
@@ -139,7 +146,7 @@ end
 -- Proves a moment by which all was handled.
 function Hub:_prove(moment)
   if not self._lease:holds() then return end
-  if not self._ring:head() then must(self._ring:restart("behind")) end
+  if not self._ring:head() then begin(self) end
   must(self._reading:take(true))
   local id, number = self._reading:at()
   must(self._ring:prove(id, moment, number))
