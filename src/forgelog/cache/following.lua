@@ -4,6 +4,7 @@
 local core = require "forgelog.core"
 
 local SLICE = 0.25 -- seconds between two looks whether the worker exits
+local DROPPED = 1 -- seconds after which a timer that has not begun counts as dropped by nginx
 local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
 
 local Following = {}
@@ -41,10 +42,12 @@ local function step(self)
   ngx.sleep(1)
 end
 
-local function work(premature, self)
+local function work(premature, self, turn)
+  if self._turn ~= turn then return end
+  self._at_work = true
   while not premature and not self._stopping and not ngx.worker.exiting() do step(self) end
   pcall(self._consumer.close, self._consumer)
-  self._proven, self._running, self._stopping = -math.huge, false, false
+  self._proven, self._running, self._stopping, self._at_work = -math.huge, false, false, false
 end
 
 -- A worker exits once its last timer is done: this one lets the feed end in order (a thread's
@@ -53,20 +56,32 @@ local function linger(premature, self)
   while premature and self._running do ngx.sleep(0.01) end
 end
 
+-- Whether a consumer runs, or will. Where too many timers run, nginx drops one and tells nobody.
+local function is_begun(self)
+  return self._running and (self._at_work or core.now() - self._asked < DROPPED)
+end
+
 --- Has a consumer run, if none does.
 -- @func make returns the consumer
 function Following:start(make)
-  if self._running then return end
+  if is_begun(self) then return end
   self._consumer = make()
-  assert(ngx.timer.at(0, work, self)) -- it may be refused: then another start tries again
-  self._running = true
+  local turn = {}
+  assert(ngx.timer.at(0, work, self, turn)) -- it may be refused: then another start tries again
+  self._turn, self._asked, self._running = turn, core.now(), true
   if self._lingers then return end
   self._lingers = true
   assert(ngx.timer.at(FOREVER, linger, self))
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.
-function Following:stop() self._stopping = self._running end
+function Following:stop()
+  if self._at_work then
+    self._stopping = true
+  else
+    self._turn, self._running = nil, false
+  end
+end
 
 --- Whether it does.
 function Following:running() return self._running or false end

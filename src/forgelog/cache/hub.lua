@@ -159,8 +159,7 @@ local function look(self, make)
     self._following:stop()
     return err and error(err, 0)
   end
-  if self._following:running() then return end
-  self._deposed = false
+  if not self._following:running() then self._deposed = false end
   self._following:start(make)
 end
 
