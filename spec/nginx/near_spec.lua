@@ -87,6 +87,18 @@ describe("a cache with near", function()
     end)
   end
 
+  it("keeps nothing where all is purged just before it would be made to stay", function()
+    assert.equal("nil", run([[
+      for i = 1, 100 do far:set(i, i) end -- the oldest few are gone at once after a flush
+      function far.expire(dict, ...)
+        far.expire = nil
+        one:purge("test")
+        return dict:expire(...)
+      end
+      other:get("purged", function() return "old" end)
+      return tostring(far:get("purged"))]]))
+  end)
+
   it("needs a lua_shared_dict behind it", function()
     assert.matches("near must be a lua-resty-lrucache, and cache a lua_shared_dict", run([[
       local lrucache = require "resty.lrucache"

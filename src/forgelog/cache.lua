@@ -197,10 +197,12 @@ local function answer(self, ok, value, err)
   return value, err
 end
 
-local function keep(self, key, value, since)
-  if value == nil or self._held:refuses(value) or not self._source:proven() then return end
-  if self._held:put(key, value, since) then return end
-  self._count.refused = self._count.refused + 1
+local function keep(self, key, value, since, is_valid)
+  local feed = self._source
+  local function holds() return feed:catch_up() and feed:proven() and is_valid() end
+  if value == nil or self._held:refuses(value) or not feed:proven() then return end
+  local count = self._count
+  if not self._held:put(key, value, since, holds) then count.refused = count.refused + 1 end
 end
 
 --- The value under a key; where there is none, or the cache is not fresh, what `load` returns. It
@@ -228,8 +230,8 @@ function Cache:get(key, load, ...)
   local since = self._flights:since(name)
   -- What began to be loaded before another worker found the key stale is not for this one.
   if since and cached:made_stale(name, since) then self._flights:drop(name) end
-  local function keep_it(loaded, began) keep(self, name, loaded, began) end
-  return answer(self, self._flights:load(name, fresh and keep_it or nil, load, key, ...))
+  local keep_it = fresh and function(...) keep(self, name, ...) end or nil
+  return answer(self, self._flights:load(name, keep_it, load, key, ...))
 end
 
 --- What `forgelog.consumer` tells, of the worker that follows; `leads` (whether that is this one)

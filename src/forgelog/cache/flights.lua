@@ -65,15 +65,19 @@ local function load_for_all(self, key, flight, keep, call, ...)
   if flight.landed then return ok, value, err end
   self._settle()
   if flight.landed then return ok, value, err end -- by another one, if that could wait
-  land(self, key, flight, ok, value, err)
-  if ok and keep and not flight.stale then keep(value, since) end
+  -- While it is kept it is under way, so that what makes it stale is told to it.
+  if ok and keep and not flight.stale and not flight.kept then
+    flight.kept = true
+    keep(value, since, function() return not flight.stale end)
+  end
+  if not flight.landed then land(self, key, flight, ok, value, err) end
   return ok, value, err
 end
 
 --- Loads a key, or waits for a load of it that is under way.
 -- @string key
--- @tparam ?function keep called with what was loaded, and when that load began, unless the key was
--- made stale since; nil: it is not to be kept
+-- @tparam ?function keep called with what was loaded, when that load began, and what tells whether
+-- the key was made stale since, unless it was by then; nil: it is not to be kept
 -- @func call what loads: called with the further arguments
 -- @param ... further arguments for it
 -- @return what pcall returns: whether it returned, and its first two results or the error

@@ -3,10 +3,14 @@
 --
 -- Workers hear of a change one after another. One that has not may store into the lua_shared_dict,
 -- after another has deleted there, what it read before the change. So a key that became stale
--- leaves a tombstone there, and whoever stores looks for it afterwards. Between these two steps
--- others can see the old value. It is gone in a moment, but what they took into their own memory
--- would stay: so each value tells when it was loaded, and is taken only where this worker has found
--- its key stale no later than that.
+-- leaves a tombstone there. Whoever stores, looks afterwards for it, and for what it has not heard
+-- itself. Until then its value has but a moment to live, so that it goes by itself if the worker is
+-- stopped or killed in between; only then is it made to stay. A change after it was stored has
+-- deleted it, and then there is nothing that could be made to stay.
+--
+-- In that moment others can see the old value, and what they took into their own memory would stay:
+-- so each value tells when it was loaded, and is taken only where this worker has found its key
+-- stale no later than that.
 -- @module forgelog.cache.held
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
@@ -15,10 +19,11 @@ local OWN = "forgelog:" -- names in shared memory that begin so are forgelog's o
 local VALUE = "forgelog:value:" -- ... or are those of values whose key begins so too
 local TOMBSTONE = "forgelog:stale:" -- before a key, or alone for all of them: when it became stale
 local TOMBSTONE_TTL = 60 -- seconds
+local UNCONFIRMED = 0.1 -- seconds that a value lives unless it is made to stay
 
 -- A value's flags in shared memory: when its load began, in milliseconds that begin anew after 24
--- days. They are read back for what may still be overtaken, which is what is younger than a
--- tombstone's life.
+-- days. They are read back for what is younger than a tombstone's life; whatever is older, and was
+-- made to stay, has not been overtaken.
 local ROUND = 2 ^ 31 - 1
 local PRECISION = 0.002 -- seconds that flags may be off
 
@@ -55,18 +60,18 @@ local function flags_of(time) return math.floor(time * 1000) % ROUND + 1 end
 
 local function bucket_of(key) return ngx.crc32_short(key) % BUCKETS end
 
+local function name_of(self, key)
+  if self._shared and key:sub(1, #OWN) == OWN then return VALUE .. key end
+  return key
+end
+
 -- Whether what was loaded at the time that flags tell is not older than what this worker knows.
 local function may_be_near(self, key, flags)
   if not flags then return false end
   local age = (flags_of(core.now()) - flags) % ROUND / 1000
-  if age > TOMBSTONE_TTL then return true end
+  if age > TOMBSTONE_TTL then return self._target:ttl(name_of(self, key)) == 0 end
   local since = core.now() - age - PRECISION
   return since > self._purged and since > (self._found_stale[bucket_of(key)] or -math.huge)
-end
-
-local function name_of(self, key)
-  if self._shared and key:sub(1, #OWN) == OWN then return VALUE .. key end
-  return key
 end
 
 --- The value under a key; nil where there is none.
@@ -90,26 +95,33 @@ function Held:made_stale(key, since)
   return of_key and of_key >= since or of_all and of_all >= since
 end
 
+-- Whether what is stored may stay. (The time last: a tombstone that was not there may have ended.)
+local function may_stay(self, key, since, holds)
+  return holds() and not self:made_stale(key, since) and core.now() - since < TOMBSTONE_TTL
+end
+
 --- Stores a value, unless it was made stale since it was loaded. What took longer to load than
 -- tombstones are kept is not stored.
 -- @string key
 -- @param value
 -- @number since when its load began
+-- @func holds called once others can see the value: whether this worker knows of all changes by
+-- then, and none has made the value stale
 -- @treturn bool false where there is no room for it
-function Held:put(key, value, since)
-  if core.now() - since >= TOMBSTONE_TTL then return true end
+function Held:put(key, value, since, holds)
   if not self._shared then
     self._target:set(key, value)
     return true
   end
   local name = name_of(self, key)
-  local ok = self._target:set(name, value, 0, flags_of(since))
-  if self:made_stale(key, since) then
+  if not self._target:set(name, value, UNCONFIRMED, flags_of(since)) then return false end
+  if not may_stay(self, key, since, holds) then
     self._target:delete(name)
-  elseif self._near then
-    self._near:set(key, value)
+    return true
   end
-  return ok
+  self._target:expire(name, 0)
+  if self._near then self._near:set(key, value) end
+  return true
 end
 
 local function leave_tombstone(self, key)
@@ -142,6 +154,9 @@ function Held:purge()
   self:forget()
   if not self._shared then return end
   leave_tombstone(self, "")
+  self._purge(self._target)
+  -- What is flushed is still there, and would come back to life when it is made to stay.
+  self._target:flush_expired()
   self._purge(self._target)
   leave_tombstone(self, "") -- purged as well
 end
