@@ -45,9 +45,14 @@ end
 local function work(premature, self, turn)
   if self._turn ~= turn then return end
   self._at_work = true
-  while not premature and not self._stopping and not ngx.worker.exiting() do step(self) end
-  pcall(self._consumer.close, self._consumer)
-  self._proven, self._running, self._stopping, self._at_work = -math.huge, false, false, false
+  repeat
+    self._again = nil
+    while not premature and not self._stopping and not ngx.worker.exiting() do step(self) end
+    pcall(self._consumer.close, self._consumer)
+    self._proven, self._stopping = -math.huge, false
+    if self._again then self._consumer = self._again() end
+  until not self._again
+  self._running, self._at_work = false, false
 end
 
 -- A worker exits once its last timer is done: this one lets the feed end in order (a thread's
@@ -61,9 +66,10 @@ local function is_begun(self)
   return self._running and (self._at_work or core.now() - self._asked < DROPPED)
 end
 
---- Has a consumer run, if none does.
+--- Has a consumer run, if none does; where one is about to end, another one after it.
 -- @func make returns the consumer
 function Following:start(make)
+  if self._stopping then self._again = make end
   if is_begun(self) then return end
   self._consumer = make()
   local turn = {}
@@ -77,7 +83,7 @@ end
 --- Has it end, within a quarter of a second and the statement at hand.
 function Following:stop()
   if self._at_work then
-    self._stopping = true
+    self._stopping, self._again = true, nil
   else
     self._turn, self._running = nil, false
   end

@@ -152,25 +152,26 @@ function Hub:_prove(moment)
   must(self._ring:prove(id, moment, number))
 end
 
-local function look(self, make)
+local function look(self)
   if self._reading:catch_up() then self._reading:adopt() end
   local leads, err = self._lease:hold()
   if not leads then
     self._following:stop()
     return err and error(err, 0)
   end
-  if not self._following:running() then self._deposed = false end
-  self._following:start(make)
+  self._following:start(self._make)
 end
 
-local function work(premature, self, make)
-  while not premature and not self._stopping and not ngx.worker.exiting() do
-    local ok, err = pcall(look, self, make)
-    if not ok then self._about.report(err, 1) end
-    ngx.sleep(ok and PAUSE or REST)
-  end
-  self._following:stop()
-  while self._following:running() do ngx.sleep(PAUSE) end
+local function work(premature, self)
+  repeat
+    while not premature and not self._stopping and not ngx.worker.exiting() do
+      local ok, err = pcall(look, self)
+      if not ok then self._about.report(err, 1) end
+      ngx.sleep(ok and PAUSE or REST)
+    end
+    self._following:stop()
+    while self._following:running() do ngx.sleep(PAUSE) end
+  until premature or self._stopping or ngx.worker.exiting() -- else it was started again
   self._lease:resign()
   self._running = false
 end
@@ -182,8 +183,13 @@ end
 --- Has this worker take part, if it does not.
 -- @func make returns the consumer by which it leads
 function Hub:start(make)
-  if self._running then return end
-  assert(ngx.timer.at(0, work, self, make)) -- it may be refused: then nothing has begun
+  function self._make()
+    self._deposed = false
+    return make()
+  end
+  if not self._running then
+    assert(ngx.timer.at(0, work, self)) -- it may be refused: then nothing has begun
+  end
   self._running, self._begun, self._stopping = true, true, false
   self._reading:join()
   if self._lingers then return end
