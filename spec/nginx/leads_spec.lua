@@ -3,8 +3,12 @@
 if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
 
 local logs = require "support.logs"
+local nginx = require "support.nginx"
+local service = require "support.service"
 local support = require "support"
 local worker = require "support.worker"
+
+local BOUND = 1 -- seconds: stale_after
 
 local db, log, server
 
@@ -46,4 +50,62 @@ describe("a cache that is stopped and started at once", function()
         return tostring(not cache:fresh())]]))
     end)
   end
+end)
+
+describe("workers with one feed", function()
+  local HTTP = [[
+    lua_shared_dict items 1m;
+    lua_shared_dict seen 1m;
+    init_worker_by_lua_block {
+      local seen, me = ngx.shared.seen, ngx.worker.pid()
+      local keys = { $keys }
+      cache = require("forgelog.cache").new({ conninfo = "$db", cache = ngx.shared.items,
+        stale_after = $bound, poll = 0.3, backoff_max = 0.3,
+        on_error = function(err) ngx.log(ngx.WARN, tostring(err)) end,
+        keys = function(change)
+          keys[1](seen, me)
+          return change.row_id
+        end })
+      cache:start()
+    }
+    server {
+      listen unix:$socket;
+      location /up { return 200; }
+      location /fresh { content_by_lua_block {
+        local sick = ngx.shared.seen:get("sick") == ngx.worker.pid()
+        ngx.print(sick and "sick " or "well ", tostring(cache:fresh()))
+      } }
+      location /spin { content_by_lua_block {
+        if cache:stats().leads then return ngx.print("leads") end
+        collectgarbage("stop")
+        ngx.shared.seen:set("spinning", true)
+        repeat cache:fresh() until false
+      } }
+      location /spinning { content_by_lua_block {
+        ngx.print(tostring(ngx.shared.seen:get("spinning")))
+      } }
+    }]]
+
+  local function start(keys)
+    server = nginx.start({ main = "worker_processes 2;", http = HTTP,
+      vars = { db = db, bound = BOUND, keys = keys } })
+    for _ = 1, 6 do service.ask_until(server, "/fresh", "well true") end
+  end
+
+  local function change()
+    logs.must(log, "INSERT INTO item (id, n) VALUES (1, 1)"
+      .. " ON CONFLICT (id) DO UPDATE SET n = item.n + 1")
+  end
+
+  it("take what they are told where a request ended while it took that", function()
+    start([[ function(seen, me)
+      if ngx.get_phase() ~= "content" or not seen:safe_add("sick", me) then return end
+      ngx.sleep(0.001)
+      ngx.exit(444)
+    end ]])
+    support.wait_until(function() return server:get("/spin", 0.2) ~= "leads" end, "a request")
+    assert.equal("true", server:get("/spinning"))
+    change()
+    service.ask_until(server, "/fresh", "sick true", 5)
+  end)
 end)

@@ -6,6 +6,7 @@ local core = require "forgelog.core"
 local packed = require "forgelog.cache.packed"
 
 local REST = 1 -- seconds after which what failed to be handled is tried again
+local HELD_UP = 1 -- seconds after which the others do not wait for who handles something
 
 local Reading = {}
 Reading.__index = Reading
@@ -19,16 +20,25 @@ function reading.new(ring, about)
   return setmetatable({
     _ring = ring, _about = about, _proven = -math.huge, _lost = 0, _attempt = 0,
     _retry_at = -math.huge,
-    _handling = setmetatable({}, { __mode = "v" }), -- the coroutine that does, as `by`
   }, Reading)
 end
 
--- Handles what came; a coroutine that is gone in the middle of it does not hold up the others.
+local function me() return coroutine.running() or "main" end
+
 local function handle(self, call, ...)
-  self._handling.by = coroutine.running() or "main"
+  local handling = { by = me(), since = core.now() }
+  self._handling = handling
   local ok, err = pcall(call, ...)
-  self._handling.by = nil
+  if self._handling == handling then self._handling = nil end
   return ok, err
+end
+
+-- Whether something is being handled. Who does may wait in it, and nothing tells that its request
+-- ended there: so after a while another one handles the same, which does no harm. (Not who does it
+-- itself, and asks the cache.)
+local function is_handling(self)
+  local handling = self._handling
+  return handling and (handling.by == me() or core.now() - handling.since < HELD_UP) or false
 end
 
 -- What was in the ring before is not known any more. What is stored from now on is newer than it.
@@ -59,18 +69,19 @@ local function take(self, head, id, leads)
     if not text then return not is_lost(self, number, id, leads) or fell_behind(self, head, id) end
     local ok, err = handle(self, self._about.handle, packed.read(text, at))
     if not ok then return nil, err end
-    if self._id == id then self._taken = number end -- else all was purged in between
+    -- Else all was purged in between, or another one was faster.
+    if self._id == id and self._taken < number then self._taken = number end
   end
   return true
 end
 
---- Takes all that is in the ring.
+--- Takes all that is in the ring, up to an event that is not written yet.
 -- @bool leads whether this worker leads
 -- @return true; false where there is no ring, or another coroutine takes it; or nil and an error
 function Reading:take(leads)
   local head, id = self._ring:head()
   if head and head == self._taken and id == self._id then return true end
-  if not head or self._handling.by then return false end
+  if not head or is_handling(self) then return false end
   if id ~= self._id then return forget(self, head, id) end
   return take(self, head, id, leads)
 end
