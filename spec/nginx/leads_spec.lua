@@ -97,6 +97,19 @@ describe("workers with one feed", function()
       .. " ON CONFLICT (id) DO UPDATE SET n = item.n + 1")
   end
 
+  it("are led by another one where the first to lead cannot handle what it is told", function()
+    start([[ function(seen, me)
+      if cache:stats().leads then seen:safe_add("sick", me) end
+      if seen:get("sick") == me then error("of no use") end
+    end ]])
+    change()
+    logs.pause(BOUND + 0.1) -- what was proven before is too old by then
+    service.ask_until(server, "/fresh", "well true", 5)
+    change()
+    logs.pause(BOUND + 0.1)
+    service.ask_until(server, "/fresh", "well true", 5)
+  end)
+
   it("take what they are told where a request ended while it took that", function()
     start([[ function(seen, me)
       if ngx.get_phase() ~= "content" or not seen:safe_add("sick", me) then return end

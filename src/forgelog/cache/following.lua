@@ -20,6 +20,7 @@ local following = {}
 function following.new(bound, report, prove)
   return setmetatable({
     _bound = bound, _report = report, _prove = prove, _proven = -math.huge,
+    _moved = -math.huge,
   }, Following)
 end
 
@@ -27,11 +28,14 @@ end
 -- process may have slept in it.
 local function note_proof(self)
   local now = core.now() -- before it is asked: between these two the process may sleep as well
-  local age = self._consumer:stats().caught_up
+  local stats = self._consumer:stats()
+  local age, done = stats.caught_up, stats.handed_out + stats.resyncs
   local moment = age and now - age
+  if done ~= self._done then self._done, self._moved = done, now end
   if not moment or moment <= self._proven then return end
   self._proven = moment
   if self._prove then self._prove(moment) end
+  self._moved = now
 end
 
 local function step(self)
@@ -46,7 +50,7 @@ local function work(premature, self, turn)
   if self._turn ~= turn then return end
   self._at_work = true
   repeat
-    self._again = nil
+    self._again, self._done, self._asked = nil, 0, core.now()
     while not premature and not self._stopping and not ngx.worker.exiting() do step(self) end
     pcall(self._consumer.close, self._consumer)
     self._proven, self._stopping = -math.huge, false
@@ -91,6 +95,11 @@ end
 
 --- Whether it does.
 function Following:running() return self._running or false end
+
+--- When it last proved or handled something, and for how many seconds it has run without.
+function Following:moved()
+  return self._moved, core.now() - math.max(self._moved, self._asked)
+end
 
 --- Whether it knows of every change up to now.
 function Following:fresh() return core.now() - self._proven <= self._bound end

@@ -4,10 +4,12 @@
 --
 -- The leader writes a change into the ring before it handles the change itself, handles it before
 -- its position moves on, and only then proves that all is told up to a moment. So whoever leads
--- next begins at the latest with what some worker may not have been told. A worker is fresh while
--- the last proof is young enough and it has taken all that stood in the ring when that was written.
--- It looks into the ring whenever it is asked, and every few milliseconds.
+-- next begins at the latest with what some worker may not have been told. A worker is fresh while a
+-- proof is young enough of which it has taken all that stood in the ring when that was written.
+-- Behind an event that has a number, but is not written yet, it waits; what comes from there on was
+-- not proven by then. It looks into the ring whenever it is asked, and every few milliseconds.
 -- @module forgelog.cache.hub
+local core = require "forgelog.core"
 local following = require "forgelog.cache.following"
 local lease = require "forgelog.cache.lease"
 local packed = require "forgelog.cache.packed"
@@ -17,6 +19,7 @@ local ring = require "forgelog.cache.ring"
 local PAUSE = 0.01 -- seconds between two looks into the ring
 local REST = 1 -- seconds after a look that failed
 local TRIES = 5 -- of telling changes while others begin new rings
+local LONGEST = 60 -- seconds between two times that a leader which gets nowhere offers its lease
 local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
 
 local Hub = {}
@@ -36,7 +39,7 @@ function hub.new(dict, name, about)
   local events = ring.new(dict, name, about.evicts)
   local self = setmetatable({
     _about = about, _ring = events, _reading = reading.new(events, about),
-    _lease = lease.new(dict, name, about.evicts),
+    _lease = lease.new(dict, name, about.evicts), _offered = -math.huge, _patience = about.bound,
   }, Hub)
   self._following = following.new(about.bound, function(...) self:report(...) end,
     function(moment) self:_prove(moment) end)
@@ -152,6 +155,16 @@ function Hub:_prove(moment)
   must(self._ring:prove(id, moment, number))
 end
 
+-- A leader that gets nowhere lets another one try: what fails here may not fail there. Where it is
+-- no better there, since the server is away, they take turns, later and later.
+local function offer(self)
+  local now, moved, idle = core.now(), self._following:moved()
+  if moved > self._offered then self._patience = self._about.bound end
+  if math.min(idle, now - self._offered) < self._patience then return end
+  self._lease:offer()
+  self._offered, self._patience = now, math.min(2 * self._patience, LONGEST)
+end
+
 local function look(self)
   if self._reading:catch_up() then self._reading:adopt() end
   local leads, err = self._lease:hold()
@@ -160,6 +173,7 @@ local function look(self)
     return err and error(err, 0)
   end
   self._following:start(self._make)
+  offer(self)
 end
 
 local function work(premature, self)

@@ -11,6 +11,7 @@ local ring = require "forgelog.cache.ring"
 local SECONDS = 1.5 -- without a sign of a process that lives, after which another one leads
 local RENEWED = 0.2 -- seconds after which a lease is renewed
 local LOOKED = 0.1 -- seconds between two looks whether the leader's process lives
+local OFFERED = 0.5 -- seconds for which others may take what this worker offers
 local TAKEN = 2 -- seconds after which a worker that died while it took over is given up
 
 local Lease = {}
@@ -28,14 +29,15 @@ function lease.new(dict, name, evicts)
   made = made + 1
   return setmetatable({
     _dict = dict, _key = "forgelog:lease:" .. name, _looked = -math.huge,
+    _offered = -math.huge,
     _set = evicts and dict.set or dict.safe_set, _add = evicts and dict.add or dict.safe_add,
     _token = ("%d.%d.%d"):format(ngx.worker.pid(), math.floor(core.now() * 1e6), made),
   }, Lease)
 end
 
-local function record(self)
+local function record(self, seconds)
   local identity = core.process() or "-"
-  local ends = math.floor((core.now() + SECONDS) * 1e6)
+  local ends = math.floor((core.now() + (seconds or SECONDS)) * 1e6)
   return ("%s %d %s"):format(self._token, ends, identity)
 end
 
@@ -73,6 +75,13 @@ local function is_over(self, ends, identity)
   return core.lives(identity) == false
 end
 
+-- While it is offered it is not renewed.
+local function renew(self, ends)
+  local now = core.now()
+  if ends - now > SECONDS - RENEWED or now - self._offered < OFFERED then return end
+  self._set(self._dict, self._key, record(self))
+end
+
 -- Takes the lease where nobody has ever had it, or it was dropped.
 local function take(self)
   local ok, why = self._add(self._dict, self._key, record(self))
@@ -86,11 +95,17 @@ function Lease:hold()
   local token, ends, identity = read(self)
   if not token then return take(self) end
   if token == self._token then
-    if ends - core.now() < SECONDS - RENEWED then self._set(self._dict, self._key, record(self)) end
+    renew(self, ends)
     return true
   end
   if not is_over(self, ends, identity) then return false end
   return take_over(self, token)
+end
+
+--- Lets any other worker take it; where none does, this one goes on.
+function Lease:offer()
+  self._offered = core.now()
+  self._set(self._dict, self._key, record(self, 0))
 end
 
 --- Gives it back, for another worker to take at once.
