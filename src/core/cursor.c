@@ -15,6 +15,12 @@ void fl_cursor_free(struct fl_cursor *cursor) {
   *cursor = none;
 }
 
+void fl_cursor_bare(struct fl_cursor *cursor) {
+  cursor->lsn = 0;
+  free(cursor->named);
+  cursor->named = NULL;
+}
+
 bool fl_cursor_copy(struct fl_cursor *copy, const struct fl_cursor *cursor) {
   *copy = *cursor;
   copy->ranges = NULL;
@@ -188,11 +194,6 @@ static void replace_sections(struct fl_cursor *cursor, struct fl_ranges *section
   if (cursor->count > FL_RANGES_KEPT) cursor->count = 0;
 }
 
-static void name_nothing(struct fl_cursor *cursor) {
-  free(cursor->named);
-  cursor->named = NULL;
-}
-
 static bool replace_or_free(struct fl_cursor *cursor, struct fl_ranges *sections, bool complete) {
   if (complete)
     replace_sections(cursor, sections);
@@ -243,14 +244,13 @@ bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other
     if (b.last <= a.last) its++;
   }
   if (complete && other->timeline < cursor->timeline) cursor->timeline = other->timeline;
-  if (complete) name_nothing(cursor);
+  if (complete) fl_cursor_bare(cursor);
   return replace_or_free(cursor, &both, complete);
 }
 
 /* ---- as text ---- */
 
-/* Digits to a number; NULL where there are none or too many. */
-static const char *parse_number(const char *text, int64_t *value) {
+const char *fl_seq_parse(const char *text, int64_t *value) {
   if (*text < '0' || *text > '9') return NULL;
   for (*value = 0; *text >= '0' && *text <= '9'; text++) {
     int digit = *text - '0';
@@ -264,9 +264,9 @@ static const char *parse_range(struct fl_cursor *cursor, const char *text, const
   int64_t first, last,
       above = cursor->count ? cursor->ranges[cursor->count - 1].last : cursor->base;
   *wrong = "its ranges are not numbers such as 17-20,22";
-  text = parse_number(text, &first);
+  text = fl_seq_parse(text, &first);
   last = first;
-  if (text && *text == '-') text = parse_number(text + 1, &last);
+  if (text && *text == '-') text = fl_seq_parse(text + 1, &last);
   if (!text || !strchr(",@" FL_NAMED_SIGNS, *text)) return NULL;
   *wrong = "its ranges do not ascend above the horizon";
   if (first <= above || last < first) return NULL;
@@ -320,10 +320,10 @@ static const char *parse(struct fl_cursor *cursor, const char *text) {
   static const char *const shape = "it is not of the form 15, 1:15 or 1:15:17-20,22";
   const char *wrong = NULL;
   int64_t timeline = 0;
-  const char *at = parse_number(text, &cursor->base);
+  const char *at = fl_seq_parse(text, &cursor->base);
   if (at && *at == ':') {
     timeline = cursor->base;
-    at = parse_number(at + 1, &cursor->base);
+    at = fl_seq_parse(at + 1, &cursor->base);
   }
   if (!at || timeline > UINT32_MAX) return shape;
   cursor->timeline = (uint32_t)timeline;

@@ -53,6 +53,12 @@ size_t fl_position_room(const struct fl_cursor *cursor);
 /* Writes the text of the position. */
 void fl_cursor_print(const struct fl_cursor *cursor, char *text);
 
+/* Takes away what the position says beside the place. */
+void fl_cursor_bare(struct fl_cursor *cursor);
+
+/* Digits to a number; the text behind them, or NULL: there are none, or too many. */
+const char *fl_seq_parse(const char *text, int64_t *value);
+
 /* The number that stands for a place in the WAL, such as "0/3000060", up to the end of the text or
    a blank; 0: it is none. */
 uint64_t fl_lsn_parse(const char *text);

@@ -6,8 +6,32 @@
 #include "lua_values.h"
 #include "named.h"
 
-#include <stdlib.h>
+#include <lauxlib.h>
 #include <string.h>
+
+#define POSITION "forgelog.position"
+
+static int position_free(lua_State *L) {
+  fl_cursor_free(lua_touserdata(L, 1));
+  return 0;
+}
+
+void fl_setup_positions(lua_State *L) {
+  luaL_newmetatable(L, POSITION);
+  lua_pushcfunction(L, position_free);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
+
+/* A cursor in a userdata on top of the stack, so that what it holds is freed also where Lua raises
+   an error for lack of memory. */
+static struct fl_cursor *new_cursor(lua_State *L) {
+  struct fl_cursor *cursor = lua_newuserdata(L, sizeof *cursor);
+  memset(cursor, 0, sizeof *cursor);
+  luaL_getmetatable(L, POSITION);
+  lua_setmetatable(L, -2);
+  return cursor;
+}
 
 /* Pushes the ranges of a position as text, "17-20,22"; nil where there is none. */
 static void push_ranges(lua_State *L, const struct fl_cursor *cursor) {
@@ -30,7 +54,7 @@ static bool parse_into(lua_State *L, struct fl_cursor *cursor, const char *posit
 /* The position at index 1. NULL: nil, and what is wrong with it, are on top of the stack. */
 static struct fl_cursor *parsed(lua_State *L) {
   const char *position = fl_check_text(L, 1);
-  struct fl_cursor *cursor = fl_new_cursor(L);
+  struct fl_cursor *cursor = new_cursor(L);
   return parse_into(L, cursor, position) ? cursor : NULL;
 }
 
@@ -43,13 +67,6 @@ static int push_position(lua_State *L, struct fl_cursor *cursor) {
   return 1;
 }
 
-/* Takes away what a position says beside the place. */
-static void bare(struct fl_cursor *cursor) {
-  cursor->lsn = 0;
-  free(cursor->named);
-  cursor->named = NULL;
-}
-
 /* core.parse_position(text): its timeline (0: none is named), the seq up to which everything was
    delivered (as text where this Lua would round it), the ranges delivered above that as text, or
    nil, whether it says something that holds only at rest, and whether it names rows that prove all
@@ -60,7 +77,7 @@ int fl_core_parse_position(lua_State *L) {
   if (!cursor) return 2;
   names = cursor->named && cursor->named->proves == FL_PROVES_ALL;
   rests = cursor->lsn != 0 || (cursor->named && cursor->named->proves == FL_PROVES_AT_REST);
-  bare(cursor);
+  fl_cursor_bare(cursor);
   fl_pushinteger(L, cursor->timeline);
   fl_push_bigint(L, cursor->base);
   push_ranges(L, cursor);
@@ -106,7 +123,7 @@ int fl_core_place(lua_State *L) {
   cursor = parsed(L);
   if (!cursor) return 2;
   if (!lua_isnil(L, 2)) cursor->timeline = (uint32_t)fl_checkint64(L, 2);
-  bare(cursor);
+  fl_cursor_bare(cursor);
   return push_position(L, cursor);
 }
 
@@ -142,8 +159,8 @@ int fl_core_common(lua_State *L) {
   int i, count;
   luaL_checktype(L, 1, LUA_TTABLE);
   count = (int)lua_rawlen(L, 1);
-  common = fl_new_cursor(L);
-  other = fl_new_cursor(L);
+  common = new_cursor(L);
+  other = new_cursor(L);
   if (!parse_into(L, common, list_text(L, 1))) return 2;
   for (i = 2; i <= count; i++) {
     if (!parse_into(L, other, list_text(L, i))) return 2;

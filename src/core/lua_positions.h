@@ -4,6 +4,9 @@
 
 #include <lua.h>
 
+/* Makes the metatable of what these work with. */
+void fl_setup_positions(lua_State *L);
+
 int fl_core_parse_position(lua_State *L);
 int fl_core_position_text(lua_State *L);
 int fl_core_place(lua_State *L);

@@ -358,5 +358,3 @@ void fl_setup_readers(lua_State *L) {
   fl_setfuncs(L, methods);
   lua_pop(L, 1);
 }
-
-struct fl_cursor *fl_new_cursor(lua_State *L) { return &new_reader(L)->reader.cursor; }

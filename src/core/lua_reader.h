@@ -12,12 +12,6 @@ void fl_setup_readers(lua_State *L);
 /* connection:reader(position, tables, live): see lua_reader.c. */
 int fl_connection_reader(lua_State *L);
 
-struct fl_cursor;
-
-/* A cursor that belongs to a userdata, which it pushes, so that what it holds is freed also where
-   Lua raises an error for lack of memory. */
-struct fl_cursor *fl_new_cursor(lua_State *L);
-
 /* The list of seqs at index 2, as an array that lies in a userdata, which it pushes. */
 int64_t *fl_check_seqs(lua_State *L, size_t *count);
 

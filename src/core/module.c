@@ -38,6 +38,7 @@ int luaopen_forgelog_core(lua_State *L) {
   fl_setup_connections(L);
   fl_setup_jobs(L);
   fl_setup_readers(L);
+  fl_setup_positions(L);
   lua_newtable(L);
   fl_setfuncs(L, functions);
   fl_setfuncs(L, fl_process_functions);

@@ -87,10 +87,8 @@ void fl_named_join(struct fl_named *named, const struct fl_named *other) {
 
 /* Digits to a number below 2^62, so that two of them can be added. */
 static const char *parse_number(const char *text, int64_t *value) {
-  char *end;
-  if (*text < '0' || *text > '9') return NULL;
-  *value = strtoll(text, &end, 10);
-  return *value < INT64_MAX / 2 ? end : NULL;
+  text = fl_seq_parse(text, value);
+  return text && *value < INT64_MAX / 2 ? text : NULL;
 }
 
 static const char *parse_range(struct fl_named *named, const char *text) {
