@@ -85,6 +85,7 @@ struct fl_changelog {
   struct fl_catalog catalog;
   struct fl_history history;
   struct fl_horizon horizon;
+  struct fl_sight sight; /* of the latest tick; its base is the horizon as it was before */
   struct fl_standby standby; /* what the horizon of a hot standby rests on */
   int conflicts;             /* of its statements with what it replays, one after another */
   bool fresh;                /* it has not said yet what kind of server it is connected to */

@@ -27,11 +27,6 @@ struct fl_history {
   int64_t smallest, largest; /* in the log as last seen; -1: the log is empty */
   bool exact;       /* the state table also tells which changes were deleted, one by one */
   int64_t empty_to; /* no change is or will ever be at or below this */
-  /* What the latest tick saw beside that: the newest row, and its created_at (FL_NO_TIME: there is
-     none); what the sequence said (-1: it says nothing); the horizon as it was before; and whether
-     who commits waits for a standby. */
-  int64_t newest, newest_at, mark, settled;
-  bool synchronous;
   struct fl_ranges deleted; /* as asked last, above the place that it was asked for */
 };
 

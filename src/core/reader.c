@@ -292,7 +292,7 @@ void fl_reader_deliver(struct fl_reader *reader, const struct fl_peek *peek, int
   if (reader->live)
     remember(reader, peek->stream.position);
   else
-    reader->proof.younger.too_many = true; /* it keeps no account */
+    fl_proof_give_up(&reader->proof); /* it keeps no account */
   reader->chunk.stream = peek->stream;
   reader->chunk.left -= peek->rows;
   reader->delivered = true;

@@ -67,9 +67,9 @@ void fl_server_note_timeline(struct fl_changelog *log) {
   for (each = log->readers; each; each = each->next) {
     struct fl_cursor *cursor = &each->reader.cursor;
     bool here = each->was_here || (log->catalog.standby && each->has_all && !each->strict);
-    if (here && fl_timeline_differs(each)) each->reader.proof.elder = true;
-    if (!cursor->timeline || (here && fl_timeline_differs(each)))
-      cursor->timeline = log->history.timeline;
+    bool left = here && fl_timeline_differs(each);
+    if (left) each->reader.proof.elder = true;
+    if (left || !cursor->timeline) cursor->timeline = log->history.timeline;
     each->was_here = false;
   }
 }

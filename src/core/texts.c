@@ -137,7 +137,7 @@ static bool find_values(const struct fl_changelog *log, enum fl_statement statem
   print_empty_to(log, values);
   print_trimmed_to(log, values);
   print_deleted(log, values);
-  print_gone(log, values);
+  if (statement == FL_STATEMENT_VERIFY) print_gone(log, values);
   print_state(values);
   fl_timeline_print(log, values->timeline);
   return quote(log, log->name, &values->name) && fl_bytes_append(&values->name, "", 1) &&

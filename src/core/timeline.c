@@ -85,44 +85,37 @@ void fl_timeline_open(struct fl_log_reader *reading) {
   uint64_t lsn = reader->cursor.lsn;
   bool complete = fl_reader_begin(reader);
   fl_timeline_note_handled(reading, complete ? lsn : 0);
-  if (!reading->log->history.synchronous) reader->proof.alone = reader->proof.younger_alone = true;
+  if (!reading->log->sight.synchronous) reader->proof.alone = reader->proof.younger_alone = true;
 }
 
-/* The newest row, whose created_at is in a column. */
-static void note_newest(struct fl_changelog *log, int64_t seq, int column) {
-  struct fl_history *history = &log->history;
-  history->newest = seq;
-  history->newest_at = fl_result_number(&log->pg, column, FL_NO_TIME);
-  if (history->newest_at != FL_NO_TIME && history->newest_at != INT64_MAX)
-    history->newest_at += FL_EPOCH_MICROSECONDS;
+/* The horizon is the one of before. `at` and `synchronous` are columns. */
+static void note_sight(struct fl_changelog *log, int64_t newest, int at, int64_t given,
+                       int synchronous) {
+  int64_t newest_at = fl_result_number(&log->pg, at, FL_NO_TIME);
+  if (newest_at != FL_NO_TIME && newest_at != INT64_MAX) newest_at += FL_EPOCH_MICROSECONDS;
+  log->sight.newest = newest;
+  log->sight.newest_at = newest_at;
+  log->sight.given = given;
+  log->sight.base = log->horizon.seq;
+  log->sight.synchronous = fl_result_true(&log->pg, synchronous) && !log->catalog.standby;
 }
 
 void fl_timeline_note_tick(struct fl_changelog *log) {
   struct fl_history *history = &log->history;
   if (!log->catalog.pooled && !log->catalog.standby)
     fl_history_note_flushed(history, fl_result_lsn(&log->pg, FL_TICK_FLUSHED));
-  note_newest(log, history->largest, FL_TICK_LARGEST_AT);
-  history->mark = history->last_given;
-  history->synchronous =
-      fl_result_true(&log->pg, FL_TICK_SYNCHRONOUS) && !log->catalog.standby;
-  history->settled = log->horizon.seq;
+  note_sight(log, history->largest, FL_TICK_LARGEST_AT, history->last_given, FL_TICK_SYNCHRONOUS);
 }
 
 bool fl_timeline_note_sight(struct fl_changelog *log) {
-  note_newest(log, fl_result_number(&log->pg, FL_SIGHT_NEWEST, -1), FL_SIGHT_NEWEST_AT);
-  log->history.mark = fl_result_number(&log->pg, FL_SIGHT_LAST_GIVEN, -1);
-  log->history.synchronous =
-      fl_result_true(&log->pg, FL_SIGHT_SYNCHRONOUS) && !log->catalog.standby;
-  log->history.settled = log->horizon.seq;
+  note_sight(log, fl_result_number(&log->pg, FL_SIGHT_NEWEST, -1), FL_SIGHT_NEWEST_AT,
+             fl_result_number(&log->pg, FL_SIGHT_LAST_GIVEN, -1), FL_SIGHT_SYNCHRONOUS);
   return true;
 }
 
 struct fl_sight fl_timeline_sight(const struct fl_log_reader *reading) {
-  const struct fl_history *history = &reading->log->history;
-  int64_t base = reading->reader.cursor.base;
-  struct fl_sight sight = {history->newest, history->newest_at, history->mark,
-                           base < history->settled ? base : history->settled,
-                           history->synchronous};
+  struct fl_sight sight = reading->log->sight;
+  if (reading->reader.cursor.base < sight.base) sight.base = reading->reader.cursor.base;
   return sight;
 }
 

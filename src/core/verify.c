@@ -41,8 +41,8 @@ void fl_verify_free(struct fl_verify_words *words) {
 /* Who names no rows lacks none; what it names later it has had from this server. */
 bool fl_verify_wanted(struct fl_log_reader *reading) {
   struct fl_named named;
-  bool names = fl_proof_name(&reading->reader.proof, &named);
-  if (!names && reading->verdict == FL_VERDICT_NONE) reading->verdict = FL_VERDICT_THERE;
+  if (reading->verdict == FL_VERDICT_NONE && !fl_proof_name(&reading->reader.proof, &named))
+    reading->verdict = FL_VERDICT_THERE;
   return reading->verdict == FL_VERDICT_NONE || reading->verdict == FL_VERDICT_LATER;
 }
 
