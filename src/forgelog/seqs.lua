@@ -56,12 +56,15 @@ end
 -- @return as of `gap`
 function seqs.compare(conn, position)
   local reader = conn:reader(position, {})
-  if not reader or not reader:doubtful() then return conn:gap(position) end
-  local ok, err = conn:verify(reader)
-  if not ok then return nil, err end
-  local reason, upto = reader:gap()
-  reader:close()
-  return reason, upto
+  local doubtful = reader and reader:doubtful()
+  local reason, upto
+  if doubtful then
+    reason, upto = conn:verify(reader)
+    if reason then reason, upto = reader:gap() end
+  end
+  if reader then reader:close() end
+  if doubtful then return reason, upto end
+  return conn:gap(position)
 end
 
 --- Whether there is a gap after a position: changes that it has not had were deleted, or the server
