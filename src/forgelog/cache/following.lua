@@ -59,11 +59,14 @@ local function work(premature, self, turn)
   self._running, self._at_work = false, false
 end
 
--- A worker exits once its last timer is done: this one lets the feed end in order (a thread's
--- answer counts as none).
-local function linger(premature, self)
-  while premature and self._running do ngx.sleep(0.01) end
+-- This one lets what runs end in order (a thread's answer counts as none).
+local function linger(premature, runs)
+  while premature and runs() do ngx.sleep(0.01) end
 end
+
+--- Has a worker that exits wait: it does so once its last timer is done.
+-- @func runs whether there is something to wait for
+function following.linger(runs) assert(ngx.timer.at(FOREVER, linger, runs)) end
 
 -- Whether a consumer runs, or will. Where too many timers run, nginx drops one and tells nobody.
 local function is_begun(self)
@@ -81,7 +84,7 @@ function Following:start(make)
   self._turn, self._asked, self._running = turn, core.now(), true
   if self._lingers then return end
   self._lingers = true
-  assert(ngx.timer.at(FOREVER, linger, self))
+  following.linger(function() return self._running end)
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.

@@ -20,7 +20,6 @@ local PAUSE = 0.01 -- seconds between two looks into the ring
 local REST = 1 -- seconds after a look that failed
 local TRIES = 5 -- of telling changes while others begin new rings
 local LONGEST = 60 -- seconds between two times that a leader which gets nowhere offers its lease
-local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
 
 local Hub = {}
 Hub.__index = Hub
@@ -190,10 +189,6 @@ local function work(premature, self)
   self._running = false
 end
 
-local function linger(premature, self)
-  while premature and self._running do ngx.sleep(PAUSE) end
-end
-
 --- Has this worker take part, if it does not.
 -- @func make returns the consumer by which it leads
 function Hub:start(make)
@@ -208,7 +203,7 @@ function Hub:start(make)
   self._reading:join()
   if self._lingers then return end
   self._lingers = true
-  assert(ngx.timer.at(FOREVER, linger, self))
+  following.linger(function() return self._running end)
 end
 
 --- Has it end. (In a worker that exits it goes on being fresh as long as others lead.)
