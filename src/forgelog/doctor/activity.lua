@@ -17,25 +17,29 @@ local MANY_DEAD = 100000
 
 -- ---- writers ----
 
+-- How a prepared transaction is ended.
+local function end_prepared(gid)
+  return ("COMMIT PREPARED %s or ROLLBACK PREPARED %s"):format(gid, gid)
+end
+
 local function prepared_writer(run, row, open)
   local gid = sql.literal(row.prepared)
   local message = "the prepared transaction %s is open for %s and holds the horizon: drain hands "
     .. "out nothing above its first change"
-  run:warning("prepared_writer", message:format(gid, open),
-    ("COMMIT PREPARED %s or ROLLBACK PREPARED %s"):format(gid, gid))
+  run:warning("prepared_writer", message:format(gid, open), end_prepared(gid))
 end
 
-local function named(row)
-  return row.application_name ~= "" and row.application_name or "no name"
+local function session(row)
+  local name = row.application_name ~= "" and row.application_name or "no name"
+  return ("pid %d (%s, role %s)"):format(row.pid, name, row.usename)
 end
 
 -- A writer that is open for long and is not prepared; returns whether it idles.
 local function long_writer(run, row, age, open)
-  local who = ("pid %d (%s, role %s)"):format(row.pid, named(row), row.usename)
   local idles = (row.state or ""):find("^idle in transaction") ~= nil
   local message = "%s has written to the log, is open for %s%s and holds the horizon: drain hands "
     .. "out nothing above its first change"
-  message = message:format(who, open, idles and ", idle in transaction," or "")
+  message = message:format(session(row), open, idles and ", idle in transaction," or "")
   if idles then
     local advice = "end it: SELECT pg_terminate_backend(%d); or have the server do that by "
       .. "idle_in_transaction_session_timeout"
@@ -196,12 +200,11 @@ local function snapshots(run)
     local age = row.since and run.server.now - row.since or 0
     if age > run.older_than then
       local gid = row.prepared and sql.literal(row.prepared)
-      local who = gid and "the prepared transaction " .. gid
-        or ("pid %d (%s, role %s)"):format(row.pid, named(row), row.usename)
+      local who = gid and "the prepared transaction " .. gid or session(row)
       local message = "%s is open for %s, longer than changes are kept: what trims delete "
         .. "meanwhile stays on the disk"
       run:warning("old_snapshot", message:format(who, units.duration(age)),
-        gid and ("COMMIT PREPARED %s or ROLLBACK PREPARED %s"):format(gid, gid)
+        gid and end_prepared(gid)
         or ("end it: SELECT pg_terminate_backend(%d)"):format(row.pid))
     end
   end
