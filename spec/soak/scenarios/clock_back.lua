@@ -1,15 +1,7 @@
 -- The server's clock is set back and forward by an hour, while the log is followed and trimmed.
 local situation = require "soak.situation"
 local support = require "support"
-
-local TRIMMER = [[
-local logs = require "support.logs"
-local log = logs.connect((...))
-while true do
-  log:trim(logs.server_time(log) - 5, { min_rows = 0 })
-  logs.pause(0.1)
-end
-]]
+local trimming = require "soak.trimming"
 
 return {
   title = "the server's clock set back and forward",
@@ -25,18 +17,16 @@ return {
     at:witness("file", { gaps = "any", once = true })
     at:witness("transaction", { gaps = "any", once = true })
     at:witness("drain", { gaps = "any", once = true })
-    local trimmer = support.lua(TRIMMER, at.db)
+    local trimmer = trimming.begin(at, 5, 0.1)
     at:load()
     at:meanwhile(2 * at:times(5), function(round)
       if round % 2 == 1 then return support.write(clock, "-3600s\n") end
       -- What is written now is an hour old when the clock goes forward, and nobody has had it.
       for _, each in ipairs(at.witnesses) do each.process:kill("STOP") end
       at:more(200)
-      local written = at:ask("SELECT max(seq) AS n FROM forge_change_log")[1].n
+      local written = trimming.newest(at)
       support.write(clock, "+0\n")
-      support.wait_until(function()
-        return at:ask("SELECT trimmed_to AS n FROM forge_change_log_state")[1].n >= written
-      end, "the trim")
+      trimming.passed(at, written)
       for _, each in ipairs(at.witnesses) do each.process:kill("CONT") end
     end)
     support.write(clock, "+0\n")
