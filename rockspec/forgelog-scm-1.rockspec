@@ -175,6 +175,7 @@ build = {
     ["forgelog.consumer.slot"] = "src/forgelog/consumer/slot.lua",
     ["forgelog.consumer.states"] = "src/forgelog/consumer/states.lua",
     ["forgelog.consumer.states.concurrent"] = "src/forgelog/consumer/states/concurrent.lua",
+    ["forgelog.consumer.states.ending"] = "src/forgelog/consumer/states/ending.lua",
     ["forgelog.consumer.states.opening"] = "src/forgelog/consumer/states/opening.lua",
     ["forgelog.consumer.stats"] = "src/forgelog/consumer/stats.lua",
     ["forgelog.consumer.workers"] = "src/forgelog/consumer/workers.lua",

@@ -7,7 +7,9 @@ local backfill = require "forgelog.consumer.backfill"
 local backoff = require "forgelog.connection.backoff"
 local check = require "forgelog.connection.options"
 local claim = require "forgelog.consumer.claim"
+local concurrent = require "forgelog.consumer.states.concurrent"
 local core = require "forgelog.core"
+local ending = require "forgelog.consumer.states.ending"
 local failure = require "forgelog.consumer.failure"
 local group = require "forgelog.consumer.group"
 local lanes = require "forgelog.consumer.lanes"
@@ -164,6 +166,8 @@ function consumer.new(options)
   self._reconnects = 0 -- of the feeds before the present one
   self._attempt = 0
   self._closes = 0 -- how often it was closed
+  -- The batch at hand, or false: never nil, so that it takes no memory to keep one.
+  self._changes, self._unshared = false, false
   return self
 end
 
@@ -229,7 +233,7 @@ function Consumer:run()
       return nil, err
     end
   end
-  states.settle(self)
+  concurrent.finish(self) -- what is being handled is done, and saved
   self:close()
   return true
 end
@@ -255,8 +259,8 @@ function Consumer:close()
   if self._closing then return end
   self._closes = self._closes + 1
   states.finish(self, GRACE)
-  states.rest(self)
-  states.drop(self)
+  ending.rest(self)
+  ending.drop(self)
   self._state = "open"
 end
 

@@ -94,7 +94,7 @@ function lanes.share(self)
   if not self._unshared then return true end
   local own, err = self._lane:own_of(self._changes, self._options.key)
   if not own then return nil, err end
-  self._changes, self._unshared = own, nil
+  self._changes, self._unshared = own, false
   return true
 end
 

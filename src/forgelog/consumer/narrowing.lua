@@ -87,7 +87,7 @@ local function answered(self, batch, count)
   self._attempt, batch.at = 0, nil
   if self._batch ~= batch then return "take", count end -- it was closed meanwhile
   local rest = batch.parts:rest()
-  self._changes = rest[1] and rest or nil
+  self._changes = rest[1] and rest or false
   if rest[1] then return "handle", count end
   self._batch = nil
   return "take", count

@@ -17,6 +17,7 @@ local chores = require "forgelog.consumer.chores"
 local concurrent = require "forgelog.consumer.states.concurrent"
 local core = require "forgelog.core"
 local each = require "forgelog.consumer.each"
+local ending = require "forgelog.consumer.states.ending"
 local failure = require "forgelog.consumer.failure"
 local forgelog = require "forgelog"
 local lanes = require "forgelog.consumer.lanes"
@@ -27,7 +28,6 @@ local start = require "forgelog.consumer.filling.start"
 -- Where all that came is for other lanes.
 local OTHERS, NO_CHANGE = "no change of this lane within the time given", { code = "no_change" }
 local PAUSED = 1 -- seconds of a wait while the consumer is paused
-local FAREWELL = 0.05 -- seconds for its answer when the consumer ends, whose session ends anyway
 
 local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
@@ -76,23 +76,6 @@ local function follow(self, position)
   return "take"
 end
 
--- The position of a feed that rests. Where it commits with the work, it rests on that.
-local function place(self) return self._feed:position(not self._options.transaction) end
-
---- Before it closes in order: saves that all its work is done, so that it can go on from there on
--- a server that has all of it.
-function states.rest(self)
-  local feed, crew = self._feed, self._crew
-  if self._state ~= "take" or self._changes or not feed or self._options.transaction
-    or crew and not crew:is_empty() then
-    return
-  end
-  if feed:rest(FAREWELL) and not self._checkpoint:superseded() then
-    self._checkpoint:step_until(self._waiter.now() + FAREWELL)
-    self._checkpoint:heartbeat(place(self), true)
-  end
-end
-
 --- Where work is done whose position could not be saved yet, tries that once more.
 -- @number seconds that all which is still asked takes at most
 function states.finish(self, seconds)
@@ -103,30 +86,13 @@ function states.finish(self, seconds)
   if checkpoint:unsaved() and not self._concurrent then states[self._state](self, seconds) end
 end
 
---- Before it ends in order: what is being handled is done, and saved.
-function states.settle(self) concurrent.finish(self) end
-
---- Closes what the consumer has open.
-function states.drop(self)
-  concurrent.drop(self)
-  close_feed(self, FAREWELL)
-  if self._checkpoint then
-    self._checkpoint:release()
-    self._last_saved = self._checkpoint:saved()
-  end
-  for _, log in ipairs({ self._log, self._own }) do log:close() end
-  self._log, self._own, self._changes, self._checkpoint = nil, nil, nil, nil
-  self._connecting, self._resyncing, self._attended, self._left = nil, nil, nil, nil
-  self._batch, self._chore, self._filling = nil, nil, nil
-end
-
 -- The first connection, the claim, and the position to begin from.
 function states.open(self, timeout)
   local options = self._options
   if not self._connecting then
     local known, why = opening.compare(self, timeout)
     if not known then return nil, why end
-    states.drop(self)
+    ending.drop(self)
     local about = { schema = options.schema, wait = self._waiter }
     self._log = forgelog.unconnected(options.conninfo, about)
     local elsewhere = self._store.conninfo
@@ -225,8 +191,18 @@ function states.chore(self, timeout, most)
   return self._checkpoint and "take" or "open", (handled > 0 or timeout == 0) and handled or nil
 end
 
+-- Goes on with a batch. What the feed has handed out is behind its position, so a batch is kept
+-- before anything else is done that memory may not suffice for.
+local function at_hand(self)
+  self._position = self._feed:position()
+  if self._checkpoint:superseded() then return "open" end
+  self._batches = true
+  return "handle"
+end
+
 function states.take(self, timeout, most)
   if self._crew then return concurrent.take(self, timeout, most) end
+  if self._changes then return at_hand(self) end
   if self._checkpoint:paused() then return pause(self) end
   if self._checkpoint:asked() ~= self._attended then return "attend" end
   if self._concurrent then return concurrent.take(self, timeout, most) end
@@ -240,16 +216,16 @@ function states.take(self, timeout, most)
   self._checkpoint:step_until(timeout and self._waiter.now() + timeout + opening.ANSWER)
   local rest = chore and 0 or chores.wait(self)
   local waits = rest and math.min(rest, timeout or rest) or timeout
+  self._unshared = self._lane ~= nil
   local changes, err = feed:batch(most or options.batch, waits)
   if self._feed ~= feed then return nil, err end -- it was closed meanwhile
-  self._position = feed:position()
-  self._changes, self._unshared = changes, self._lane ~= nil
+  self._changes = changes or false
+  if changes then return at_hand(self) end
+  self._position, self._batches = feed:position(), nil
   if self._checkpoint:superseded() then return "open" end
-  self._batches = changes ~= nil or nil
-  if changes then return "handle" end
   if chore and err.kind == "timeout" then return "chore" end
   if err.code == "no_change" and not self._log.connection:lost() then
-    local ok, why = self._checkpoint:heartbeat(place(self))
+    local ok, why = self._checkpoint:heartbeat(ending.place(self))
     if ok and waits ~= timeout then return "take" end
     return nil, ok and err or why
   end
@@ -264,7 +240,7 @@ end
 -- Nothing of the batch is for this lane. Its position is saved now and then, however many such
 -- batches come.
 local function pass_over(self, timeout)
-  self._changes, self._state = nil, "take"
+  self._changes, self._state = false, "take"
   local ok, err = self._checkpoint:heartbeat(self._position)
   if not ok then return nil, err end
   if (timeout or 1) > 0 then return "take" end
@@ -290,7 +266,7 @@ function states.handle(self, timeout)
   local done = #changes - #(rest or {})
   self._delivered, self._last = self._delivered + done, changes[done]
   if self._checkpoint ~= checkpoint then return "open", done end -- it was closed meanwhile
-  self._changes = rest
+  self._changes = rest or false
   if not rest then return "take", done end
   self._attempt = 0
   return nil, why

@@ -88,7 +88,7 @@ end
 function ways.paused(self, seconds)
   local keeper = self._crew.keeper
   if not ways.open(self, seconds) then return false end
-  self._paused_at, self._changes = keeper:place(), nil
+  self._paused_at, self._changes = keeper:place(), false
   opening.close_feed(self)
   return true
 end
@@ -96,7 +96,7 @@ end
 -- What can be done is done before everything is read anew.
 function ways.resync(self, seconds)
   if not self._crew.workers:settle(seconds) or not ways.open(self, seconds) then return false end
-  self._changes = nil
+  self._changes = false
   opening.close_feed(self)
   return true
 end
@@ -124,12 +124,13 @@ local function look(self, most, seconds)
     return nil
   end
   seconds = math.min(seconds, chores.wait(self) or seconds)
+  self._unshared = self._lane ~= nil
   local changes, err = feed:batch(math.min(most or math.huge, own.workers:room()),
     chore and 0 or seconds)
   if self._feed ~= feed then return err end -- it was closed meanwhile
   if changes then
-    self._changes, self._unshared = changes, self._lane ~= nil
-    self._position, self._blocked = feed:position(), nil
+    self._changes, self._blocked = changes, nil -- first of all: see states.take
+    self._position = feed:position()
     return nil
   end
   if err.code == "no_change" then
@@ -173,7 +174,7 @@ local function turn(self, most, seconds)
   if own.keeper:stir(seconds, self._position) and self._crew == own then
     own:add(self._changes, self._position, self._blocked)
     self._last = self._changes[#self._changes] or self._last
-    self._changes, self._batches = nil, true
+    self._changes, self._batches = false, true
   end
   return nil, err
 end
