@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Behind a pooler the server may be another one from one statement to the next. */
+#define STARTED "pg_catalog.pg_postmaster_start_time()::text"
+
 /* The values that the words of a statement have at this moment. */
 struct values {
   char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
@@ -79,8 +82,9 @@ static void print_gone(const struct fl_changelog *log, struct values *values) {
   strcpy(values->deleted_on, "NULL::int");
   if (log->catalog.has_timelines)
     snprintf(values->deleted_on, sizeof values->deleted_on,
-             "(SELECT coalesce(max(t), 1) FROM (SELECT timelines FROM %s_state" FL_NEWEST_STATE
-             ") s, pg_catalog.unnest(s.timelines) t)",
+             "(SELECT coalesce(max(nullif(t, 0)), 1) FROM (SELECT timelines FROM %s_state"
+             FL_NEWEST_STATE ") s, pg_catalog.unnest(s.timelines) t"
+             " HAVING min(t) IS DISTINCT FROM 0)",
              values->log);
 }
 
@@ -161,6 +165,7 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"deleted", values->deleted},
                                   {"timeline", values->timeline},
                                   {"lsn", fl_timeline_lsn(log)},
+                                  {"started", log->catalog.pooled ? STARTED : "NULL::text"},
                                   {"flushed", fl_timeline_flushed(log)},
                                   {"base", values->base},
                                   {"after", values->after},

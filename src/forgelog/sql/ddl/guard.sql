@@ -1,7 +1,8 @@
 -- The functions behind the triggers on the log itself: they keep count of what is deleted from it,
 -- by whomever. deleted has each seq that was deleted, trimmed_to the highest of them. empty_to is
 -- the seq up to which there is nothing and will be nothing: there readers begin. timelines has
--- those on which this was kept, except the first: they are behind the server in its history.
+-- those on which this was kept, except the first: they are behind the server in its history; 0 is
+-- one that the server did not tell.
 CREATE OR REPLACE FUNCTION @schema@.forge_log_sequence() RETURNS oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
   SELECT q.seqrelid FROM pg_class c
@@ -11,6 +12,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
    WHERE c.oid = to_regclass('@schema_text@.forge_change_log')
    LIMIT 1
 $forge$;
+
+-- Not every server has these functions, or lets everybody ask: then it is 0.
+CREATE OR REPLACE FUNCTION @schema@.forge_log_timeline() RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
+BEGIN
+  RETURN ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int;
+EXCEPTION WHEN OTHERS THEN RETURN 0;
+END $forge$;
 
 -- Each deletion writes the state's row anew, and beside a snapshot that is held none of its
 -- versions can be removed. So the row is found by its index, read from behind, where the newest
@@ -37,7 +46,7 @@ DECLARE
   writers text[];
   lows bigint[];
   settled bigint;
-  timeline int;
+  timeline int := @schema@.forge_log_timeline();
 BEGIN
   SELECT min(o.seq), max(o.seq), count(*) INTO lowest, highest, number FROM old_rows o;
   IF number = 0 THEN RETURN NULL; END IF;
@@ -101,11 +110,7 @@ BEGIN
     END IF;
   END IF;
 
-  BEGIN
-    timeline := ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int;
-  EXCEPTION WHEN OTHERS THEN NULL; -- not every server has these functions, or lets everybody ask
-  END;
-  IF timeline > 1 AND timeline <> ALL (coalesce(state.timelines, '{}')) THEN
+  IF timeline <> 1 AND timeline <> ALL (coalesce(state.timelines, '{}')) THEN
     state.timelines := state.timelines || timeline;
   END IF;
 
@@ -125,6 +130,7 @@ DECLARE
   sequence oid := @schema@.forge_log_sequence();
   given bigint := coalesce(pg_sequence_last_value(sequence), 0);
   trimmed bigint;
+  timeline int := @schema@.forge_log_timeline();
 BEGIN
   IF TG_WHEN = 'BEFORE' THEN
     given := greatest(given, (SELECT max(seq) FROM @schema@.forge_change_log),
@@ -132,7 +138,9 @@ BEGIN
     UPDATE @schema@.forge_change_log_state
        SET trimmed_to = given, empty_to = given, seen_to = given,
            deleted = int8multirange(int8range(1, given + 1)),
-           seen_writers = NULL, seen_lows = NULL;
+           seen_writers = NULL, seen_lows = NULL,
+           timelines = CASE WHEN timeline <> 1 AND timeline <> ALL (coalesce(timelines, '{}'))
+                            THEN timelines || timeline ELSE timelines END;
     IF NOT FOUND AND row_security_active('@schema_text@.forge_change_log_state') THEN
       RAISE insufficient_privilege USING
         MESSAGE = 'row level security hides the row of @schema_text@.forge_change_log_state';
@@ -145,6 +153,7 @@ BEGIN
 END $forge$;
 
 REVOKE EXECUTE ON FUNCTION @schema@.forge_log_deleted(), @schema@.forge_log_truncated() FROM PUBLIC;
+COMMENT ON FUNCTION @schema@.forge_log_timeline() IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_log_sequence() IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_log_deleted() IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_log_truncated() IS 'forgelog @version@';

@@ -8,6 +8,7 @@ DECLARE
   guarded boolean;
   counted boolean;
   exact boolean;
+  timed boolean;
 BEGIN
   IF to_regclass('@schema_text@.forge_change_log') IS NULL THEN
     CREATE TABLE @schema@.forge_change_log (
@@ -156,6 +157,7 @@ BEGIN
                  AND t.tgname IN ('forge_log_deleted', 'forge_log_truncating',
                                   'forge_log_truncated')) = 3;
   exact := @state_is_exact@;
+  timed := @state_has_timelines@;
   sequence := @schema@.forge_log_sequence();
   IF NOT guarded OR NOT exact OR coalesce(pg_sequence_last_value(sequence), 0)
                                    < (SELECT max(seq) FROM @schema@.forge_change_log) THEN
@@ -181,7 +183,7 @@ BEGIN
       ADD COLUMN IF NOT EXISTS seen_writers text[],
       ADD COLUMN IF NOT EXISTS seen_lows bigint[];
   END IF;
-  IF NOT @state_has_timelines@ THEN
+  IF NOT timed THEN
     ALTER TABLE @schema@.forge_change_log_state ADD COLUMN timelines int[];
   END IF;
 
@@ -197,15 +199,18 @@ BEGIN
   -- Nobody kept count of what was deleted before the triggers stood: at least all below the
   -- smallest seq. Where the triggers stand and the count is lost, everything may have been deleted,
   -- so whoever reads the log has to resync. The first edition knew the highest only, so all below
-  -- may be gone.
+  -- may be gone. The timeline on which that was deleted is not later than the present one.
   SELECT CASE WHEN counted THEN coalesce(pg_sequence_last_value(sequence), 0)
               ELSE coalesce(min(seq) - 1, pg_sequence_last_value(sequence), 0) END
     INTO retained FROM @schema@.forge_change_log;
-  INSERT INTO @schema@.forge_change_log_state AS s (trimmed_to, version, deleted)
-  VALUES (retained, @version@, int8multirange(int8range(1, greatest(retained, 0) + 1)))
+  INSERT INTO @schema@.forge_change_log_state AS s (trimmed_to, version, deleted, timelines)
+  VALUES (retained, @version@, int8multirange(int8range(1, greatest(retained, 0) + 1)),
+          nullif(ARRAY[@schema@.forge_log_timeline()], '{1}'))
       ON CONFLICT (one) DO UPDATE SET version = excluded.version,
          trimmed_to = CASE WHEN counted THEN s.trimmed_to
                            ELSE greatest(s.trimmed_to, excluded.trimmed_to) END,
+         timelines = CASE WHEN counted AND timed OR excluded.timelines <@ s.timelines
+                          THEN s.timelines ELSE s.timelines || excluded.timelines END,
          deleted = s.deleted + CASE WHEN counted THEN '{}' ELSE excluded.deleted END
                    + CASE WHEN exact THEN '{}'
                           ELSE int8multirange(int8range(1, greatest(s.trimmed_to, 0) + 1)) END;
