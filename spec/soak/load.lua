@@ -110,6 +110,22 @@ function load:stop()
   end
 end
 
+--- What was prepared by a session that a failure has ended is committed a little later, as whoever
+-- coordinates transactions does it. Waits until nothing is prepared that was so before.
+-- @param at the situation
+function load.resolve(at)
+  local now = at:ask("SELECT clock_timestamp()::text AS now")[1].now
+  support.wait_until(function()
+    local left = at:ask([[SELECT gid, prepared < clock_timestamp() - interval '0.8 s' AS old
+      FROM pg_prepared_xacts WHERE prepared < $1::timestamptz AND gid LIKE 'load %']], now)
+    for _, each in ipairs(left) do
+      -- Its own session may have done so by now.
+      if each.old then at.log:query(("COMMIT PREPARED '%s'"):format(each.gid)) end
+    end
+    return #left == 0
+  end, "the end of what was prepared")
+end
+
 --- Waits until its sessions have gone, and commits what it has left prepared.
 function load.settle(log)
   support.wait_until(function()

@@ -139,6 +139,7 @@ function situation:meanwhile(rounds, harm)
   for round = 1, rounds do
     self:more(each)
     harm(round)
+    if self.writers then load.resolve(self) end
   end
   self:more(each)
 end

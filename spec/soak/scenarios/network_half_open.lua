@@ -10,7 +10,8 @@ return {
     at.through = between.conninfo
     local quick = { silence = 1 }
     at:witness("file", { with = quick, once = true })
-    at:witness("transaction", { with = quick, once = true })
+    -- What a handler asks itself is waited for as long as its `timeout` says.
+    at:witness("transaction", { with = { silence = 1, timeout = 5 }, once = true })
     at:witness("feed", { with = quick, once = true })
     at:load()
     at:meanwhile(at:times(8), function() between:drop() end)

@@ -15,10 +15,8 @@ return {
         .. ("PREPARE TRANSACTION 'load restart %d'"):format(round))
       at.server:stop(round % 2 == 0 and "fast" or "immediate")
       at.server:start()
-      if round > 1 then
-        at:more(100)
-        at:ask(("COMMIT PREPARED 'load restart %d'"):format(round - 1))
-      end
+      at:more(100)
+      at:ask(("COMMIT PREPARED 'load restart %d'"):format(round))
     end)
     return at:finish()
   end,
