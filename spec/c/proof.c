@@ -162,7 +162,7 @@ static void go_on(const struct reader *reader, const struct fl_named *named,
         !(visible(there, seq) && there->written_at[seq] == before->written_at[seq]))
       did.lost++;
   fl_cursor_copy(&place, &reader->cursor);
-  fl_named_retreat(named, &place, &none);
+  fl_named_retreat(named, &place, &reader->cursor, &none);
   for (i = 0; i < 300; i++) happen(there);
   for (seq = 1; seq <= there->given; seq++) {
     bool was = visible(before, seq) && before->written_at[seq] == there->written_at[seq];
@@ -179,7 +179,7 @@ static void follow(struct reader *reader, const struct fl_named *named, struct h
   int64_t era = history->era + 1;
   *history = *there;
   history->era = era;
-  fl_named_retreat(named, &reader->cursor, &none);
+  fl_named_retreat(named, &reader->cursor, &reader->cursor, &none);
   fl_proof_begin(&reader->proof, reader->cursor.base, named);
   reader->settled = 0;
   did.followed++;

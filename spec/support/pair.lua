@@ -23,16 +23,16 @@ local function any_of(servers, db)
 end
 
 --- Starts them.
--- @param[opt] options `third`: another standby follows the first, and is found too; `settings` of
--- the primary
+-- @param[opt] options `third`: another standby, which is found too, follows the first, or with
+-- "beside" the primary; `settings` of the primary
 local function start(options)
   options = options or {}
   local self = setmetatable({ primary = support.server(options.settings), open = {} }, pair)
   self.db, self.log = logs.installed(self.primary.conninfo)
   must(self.log, "CREATE TABLE effect (seq bigint)")
   self.standby = self.primary:standby()
-  if options.third then
-    self.third = self.primary:standby()
+  if options.third then self.third = self.primary:standby() end
+  if options.third == true then
     support.psql(("ALTER SYSTEM SET primary_conninfo = '%s'; SELECT pg_reload_conf()")
       :format(self.standby.conninfo), self.third.conninfo)
   end

@@ -34,6 +34,8 @@ struct fl_log_reader {
   bool asks_gone;             /* its statement under way also brings what was deleted */
   bool has_all;               /* the server, a standby, has all that the reader had: see server.h */
   bool was_here;              /* it had so before it was promoted */
+  bool elsewhere;             /* it had something when it came to this server */
+  uint64_t entered;           /* the mark that was passed last by then: see proof.h */
   int64_t brought;            /* the highest seq that it had when it came to this server */
   struct fl_ranges excused;   /* deleted before a reader from the beginning had its first look */
   struct fl_ranges parted;    /* deleted before this server's history left that of its position */
@@ -89,6 +91,7 @@ struct fl_changelog {
   struct fl_standby standby; /* what the horizon of a hot standby rests on */
   int conflicts;             /* of its statements with what it replays, one after another */
   bool fresh;                /* it has not said yet what kind of server it is connected to */
+  char started[40];          /* when the server behind a pooler was; empty: it was not asked yet */
   /* The xids of the writers that the last tick found open, "{7,9}"; on a standby what the reader
      had above its base, "{[7,9]}". */
   struct fl_bytes under_way;

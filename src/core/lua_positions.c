@@ -7,6 +7,7 @@
 #include "named.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define POSITION "forgelog.position"
@@ -136,6 +137,24 @@ int fl_core_without(lua_State *L) {
   struct fl_cursor *cursor = parsed(L);
   if (!cursor) return 2;
   if (!fl_cursor_take_out(cursor, seqs, count)) return luaL_error(L, "forgelog: out of memory");
+  return push_position(L, cursor);
+}
+
+/* core.naming(position, other): the position, naming the rows that the other one names. Or nil and
+   what is wrong with one of them. */
+int fl_core_naming(lua_State *L) {
+  struct fl_cursor *cursor, *other;
+  const char *text;
+  lua_settop(L, 2);
+  text = fl_check_text(L, 2);
+  cursor = parsed(L);
+  if (!cursor) return 2;
+  other = new_cursor(L);
+  if (!parse_into(L, other, text)) return 2;
+  free(cursor->named);
+  cursor->named = other->named;
+  other->named = NULL;
+  fl_cursor_free(other);
   return push_position(L, cursor);
 }
 

@@ -12,6 +12,7 @@ int fl_core_position_text(lua_State *L);
 int fl_core_place(lua_State *L);
 int fl_core_stirred(lua_State *L);
 int fl_core_without(lua_State *L);
+int fl_core_naming(lua_State *L);
 int fl_core_common(lua_State *L);
 
 #endif

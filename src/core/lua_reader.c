@@ -270,7 +270,7 @@ static int reader_prove(lua_State *L) {
   struct fl_log_reader *reading = check_open(L);
   struct fl_sight sight = fl_timeline_sight(reading);
   if (!fl_timeline_differs(reading) && fl_server_has_all(reading))
-    fl_proof_look(&reading->reader.proof, &sight);
+    fl_reader_prove(&reading->reader, &sight);
   return 0;
 }
 

@@ -17,6 +17,7 @@ static const luaL_Reg functions[] = {{"connection", fl_core_connection},
                                      {"place", fl_core_place},
                                      {"stirred", fl_core_stirred},
                                      {"without", fl_core_without},
+                                     {"naming", fl_core_naming},
                                      {"common", fl_core_common},
                                      {"hash", fl_core_hash},
                                      {NULL, NULL}};

@@ -164,10 +164,10 @@ static bool keep_ranges(struct fl_cursor *back, const struct fl_cursor *cursor, 
   return true;
 }
 
-/* A cursor that has everything up to a base, and in place of what else it had the rows, what was
-   deleted, and its ranges as far as the highest row. */
+/* A cursor that has everything up to a base, and in place of what else it had the rows, its ranges
+   as far as the highest row, and of what was deleted what another one had. */
 static bool go_back(const struct fl_named *named, struct fl_cursor *cursor, int64_t base,
-                    const struct fl_ranges *deleted) {
+                    const struct fl_cursor *had, const struct fl_ranges *deleted) {
   int64_t highest = fl_named_highest(named);
   struct fl_cursor back;
   memset(&back, 0, sizeof back);
@@ -175,7 +175,7 @@ static bool go_back(const struct fl_named *named, struct fl_cursor *cursor, int6
   back.base = back.next = smaller(cursor->base, base);
   back.rescan_from = INT64_MAX;
   if (!keep_below(&back, cursor, named->ranges, named->count) ||
-      !keep_below(&back, cursor, deleted->list, deleted->count) ||
+      !keep_below(&back, had, deleted->list, deleted->count) ||
       !keep_ranges(&back, cursor, highest)) {
     fl_cursor_free(&back);
     return false;
@@ -188,8 +188,8 @@ static bool go_back(const struct fl_named *named, struct fl_cursor *cursor, int6
 }
 
 bool fl_named_retreat(const struct fl_named *named, struct fl_cursor *cursor,
-                      const struct fl_ranges *deleted) {
-  return go_back(named, cursor, named->low, deleted);
+                      const struct fl_cursor *had, const struct fl_ranges *deleted) {
+  return go_back(named, cursor, named->low, had, deleted);
 }
 
 /* Without memory more comes again. */
@@ -199,7 +199,7 @@ void fl_named_clip(const struct fl_named *named, struct fl_cursor *cursor,
   if (cursor->base <= highest &&
       (cursor->count == 0 || cursor->ranges[cursor->count - 1].last <= highest))
     return;
-  if (go_back(named, cursor, highest, deleted)) return;
+  if (go_back(named, cursor, highest, cursor, deleted)) return;
   cursor->base = cursor->next = smaller(cursor->base, named->low);
   cursor->count = 0;
 }

@@ -14,7 +14,7 @@ void fl_proof_begin(struct fl_proof *proof, int64_t floor, const struct fl_named
     proof->younger.too_many = true; /* all that was ever handed out */
     return;
   }
-  proof->begun = true;
+  proof->any = proof->begun = true;
   proof->elder = named->elder;
   proof->younger = *named;
   proof->low = named->low;
@@ -23,6 +23,7 @@ void fl_proof_begin(struct fl_proof *proof, int64_t floor, const struct fl_named
 
 /* What was read before the look whose mark was passed is proven, also where it comes later. */
 void fl_proof_add(struct fl_proof *proof, uint64_t looks, int64_t seq, int64_t created_at) {
+  proof->any = true;
   if (proof->proven > looks || fl_named_has(&proof->older, seq)) return;
   fl_named_add(&proof->younger, seq, created_at);
 }
@@ -81,6 +82,14 @@ void fl_proof_look(struct fl_proof *proof, const struct fl_sight *sight) {
 static bool has_newest(const struct fl_proof *proof) {
   int64_t seq = proof->newest.count ? proof->newest.ranges[0].first : 0;
   return seq == 0 || fl_named_has(&proof->older, seq) || fl_named_has(&proof->younger, seq);
+}
+
+void fl_proof_leave(struct fl_proof *proof) {
+  if (!proof->waiting) return;
+  fl_named_join(&proof->younger, &proof->older);
+  if (proof->older_alone) proof->younger_alone = true;
+  forget(&proof->older);
+  proof->older_alone = proof->waiting = false;
 }
 
 bool fl_proof_elder(const struct fl_proof *proof) {

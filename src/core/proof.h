@@ -27,6 +27,7 @@ struct fl_sight {
 };
 
 struct fl_proof {
+  bool any;     /* something was handed out, or was named from the beginning */
   bool elder;   /* see fl_named */
   bool begun;   /* `newest` is the newest row by which older ones are proven; or what was named */
   int64_t low;  /* see fl_named */
@@ -53,6 +54,10 @@ bool fl_proof_crowded(const struct fl_proof *proof);
 
 /* A look was taken, after which nothing was handed out yet. */
 void fl_proof_look(struct fl_proof *proof, const struct fl_sight *sight);
+
+/* Another server is asked from now on, or one on another timeline. Of that the marks that were read
+   before say nothing. */
+void fl_proof_leave(struct fl_proof *proof);
 
 /* Whether all rows that it names may be of before this server's history left that of another one,
    which has them too, and a timeline of the same number. */

@@ -23,8 +23,8 @@ static void empty(struct fl_chunk *chunk) {
 void fl_reader_free(struct fl_reader *reader) {
   fl_cursor_free(&reader->cursor);
   fl_cursor_free(&reader->handled);
-  fl_cursor_free(&reader->looked);
-  fl_cursor_free(&reader->seen);
+  fl_cursor_free(&reader->sure);
+  fl_cursor_free(&reader->marked);
   empty(&reader->chunk);
   empty(&reader->prefetched);
   fl_bytes_free(&reader->chunk.bytes);
@@ -42,52 +42,71 @@ void fl_reader_note_handled(struct fl_reader *reader, uint64_t lsn) {
 
 /* ---- what proves that all was delivered is there ---- */
 
-void fl_reader_note_look(struct fl_reader *reader, const struct fl_sight *sight) {
-  struct fl_cursor spent = reader->seen;
-  if (reader->over) {
-    reader->seen = reader->looked;
-    reader->looked = spent;
-    reader->has_seen = true;
+/* Without memory for a place more comes again. */
+void fl_reader_prove(struct fl_reader *reader, const struct fl_sight *sight) {
+  struct fl_proof *proof = &reader->proof;
+  uint64_t proven = proof->proven, marked = proof->marked;
+  fl_proof_look(proof, sight);
+  if (proof->proven != proven) {
+    struct fl_cursor spent = reader->sure;
+    reader->sure = reader->marked;
+    reader->marked = spent;
   }
-  fl_cursor_free(&reader->looked);
-  fl_cursor_copy(&reader->looked, &reader->handled); /* without memory more comes again */
-  reader->over = false;
-  fl_proof_look(&reader->proof, sight);
+  if (proof->marked == marked) return;
+  fl_cursor_free(&reader->marked);
+  fl_cursor_copy(&reader->marked, &reader->handled);
 }
+
+void fl_reader_note_look(struct fl_reader *reader, const struct fl_sight *sight) {
+  reader->over = false;
+  fl_reader_prove(reader, sight);
+}
+
+static void be_over(struct fl_reader *reader) { reader->over = reader->known = true; }
 
 void fl_reader_note_scan(struct fl_reader *reader, bool whole) {
   reader->whole = whole;
-  if (whole && reader->cursor.until == reader->cursor.next) reader->over = true;
+  if (whole && reader->cursor.until == reader->cursor.next) be_over(reader);
+}
+
+/* Of what was worked on elsewhere, a position at rest names the rows of which it is not known that
+   the work was committed before one of them was written. */
+static bool begin_sure(struct fl_reader *reader, const struct fl_named *named) {
+  struct fl_cursor *sure = &reader->sure;
+  fl_cursor_free(sure);
+  if (!fl_cursor_copy(sure, &reader->cursor)) return false;
+  if (!named || named->proves == FL_PROVES_ALL) return true;
+  sure->count = 0;
+  if (named->low < sure->base) sure->base = sure->next = named->low;
+  return true;
 }
 
 /* What was read by work that was done elsewhere, is found only by the first scan, unless the
    position says that it is proven. */
 bool fl_reader_begin(struct fl_reader *reader) {
   struct fl_named *named = reader->cursor.named;
+  bool complete = begin_sure(reader, named);
   fl_proof_begin(&reader->proof, reader->cursor.base, named);
-  reader->over = named && named->proves != FL_PROVES_NO_WORK;
-  reader->has_seen = false;
+  reader->over = reader->known = named && named->proves != FL_PROVES_NO_WORK;
   free(named);
   reader->cursor.named = NULL;
-  fl_cursor_free(&reader->looked);
-  return fl_cursor_copy(&reader->looked, &reader->cursor);
+  return complete;
 }
 
 bool fl_reader_name(const struct fl_reader *reader, bool at_rest, struct fl_named *named) {
   if (!fl_proof_name(&reader->proof, named)) return false;
-  if (named->proves == FL_PROVES_AT_REST && !(at_rest && !reader->delivered && reader->over))
-    named->proves = FL_PROVES_NO_WORK;
+  if (named->proves == FL_PROVES_ALL) return true;
+  if (reader->sure.base < named->low) named->low = reader->sure.base;
+  if (!(at_rest && !reader->delivered && reader->over)) named->proves = FL_PROVES_NO_WORK;
   return true;
 }
 
-/* Where the work may have seen what no standby had, it is done again from the latest look on of
-   which all that it can have seen was delivered: of that, what was committed before is proven, and
-   what was read since is read again. NULL: there was no such look. */
+/* Where the work may have seen, or written, what no standby had, it is done again from where that
+   is proven. NULL: work of before this reader may have been given what this one was not. */
 static const struct fl_cursor *proven_place(const struct fl_reader *reader,
                                             const struct fl_named *named) {
   if (named->proves == FL_PROVES_ALL) return &reader->cursor;
-  if (reader->over) return &reader->looked;
-  return reader->has_seen ? &reader->seen : NULL;
+  return reader->known ? &reader->sure : NULL;
 }
 
 void fl_reader_go_to(struct fl_reader *reader, struct fl_cursor place,
@@ -105,7 +124,8 @@ bool fl_reader_retreat(struct fl_reader *reader, const struct fl_ranges *deleted
   const struct fl_cursor *from;
   if (!fl_proof_name(&reader->proof, &named) || !(from = proven_place(reader, &named)))
     return false;
-  if (!fl_cursor_copy(&place, from) || !fl_named_retreat(&named, &place, deleted)) {
+  if (!fl_cursor_copy(&place, from) ||
+      !fl_named_retreat(&named, &place, &reader->cursor, deleted)) {
     fl_cursor_free(&place);
     return false;
   }
@@ -117,8 +137,9 @@ void fl_reader_clip(struct fl_reader *reader, const struct fl_ranges *deleted) {
   struct fl_named named;
   if (!fl_proof_name(&reader->proof, &named)) return;
   fl_named_clip(&named, &reader->cursor, deleted);
-  fl_named_clip(&named, &reader->looked, deleted);
-  fl_named_clip(&named, &reader->seen, deleted);
+  fl_named_clip(&named, &reader->handled, deleted);
+  fl_named_clip(&named, &reader->sure, deleted);
+  fl_named_clip(&named, &reader->marked, deleted);
   fl_proof_clip(&reader->proof, reader->cursor.base);
 }
 
@@ -149,7 +170,7 @@ void fl_reader_scan(struct fl_reader *reader, int64_t until) {
 
 void fl_reader_rewind(struct fl_reader *reader) {
   reader->cursor.rescan_from = reader->cursor.base;
-  reader->over = reader->has_seen = false;
+  reader->over = reader->known = false;
   fl_reader_scan(reader, 0);
 }
 
@@ -257,7 +278,7 @@ enum fl_rows fl_reader_rows(struct fl_reader *reader) {
   if (reader->chunk.left > 0) return FL_ROWS_HERE;
   if (!reader->last_chunk || under_way(reader)) return FL_ROWS_WANTED;
   if (cursor->until > cursor->next) cursor->next = cursor->until;
-  if (reader->whole) reader->over = true;
+  if (reader->whole) be_over(reader);
   return FL_ROWS_OVER;
 }
 

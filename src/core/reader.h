@@ -39,11 +39,12 @@ struct fl_reader {
   struct fl_cursor handled; /* where it was when all that was delivered had been worked on */
   bool delivered;           /* something was delivered since */
   struct fl_proof proof;    /* of all that was delivered */
-  /* Where it was at the latest look, but for what was being worked on then; whether all that this
-     look saw was delivered; and where it was at the latest look before of which that is so, if
-     there was one. */
-  struct fl_cursor looked, seen;
-  bool over, has_seen;
+  /* Where it was, but for what was being worked on then, at the look whose mark was passed, and at
+     the one whose mark waits for that. Whatever the work on `sure` has read and written had been
+     committed before that mark was read, and so is proven by a row above it. */
+  struct fl_cursor sure, marked;
+  bool over;  /* all that the latest look saw was delivered */
+  bool known; /* so was all that work of before this reader can have been given */
   bool whole; /* its scan goes over all that the latest look saw */
   bool live; /* delivers changes above the horizon too, and so remembers them as ranges */
   bool holds;   /* its base waits for a row of this server's timeline: see fl_reader_settle */
@@ -99,9 +100,11 @@ void fl_reader_deliver(struct fl_reader *reader, const struct fl_peek *peek, int
    to `lsn` (0: not known). Whatever the work can have seen by then is part of that. */
 void fl_reader_note_handled(struct fl_reader *reader, uint64_t lsn);
 
-/* A look was taken, of which a scan is to follow. What the work can have seen by then was visible
-   to the look, and so is delivered when that scan is over. */
+/* A look was taken, of which a scan is to follow. */
 void fl_reader_note_look(struct fl_reader *reader, const struct fl_sight *sight);
+
+/* A look was taken in the middle of a scan, since when nothing was delivered. */
+void fl_reader_prove(struct fl_reader *reader, const struct fl_sight *sight);
 
 /* Goes to a place, of which it is known that the server has these rows; NULL: it names none. */
 void fl_reader_go_to(struct fl_reader *reader, struct fl_cursor place,

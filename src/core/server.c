@@ -43,6 +43,17 @@ void fl_server_enter(struct fl_log_reader *reading) {
   const struct fl_cursor *cursor = &reading->reader.cursor;
   reading->brought = cursor->count ? cursor->ranges[cursor->count - 1].last : cursor->base;
   reading->has_all = reading->was_here = false;
+  reading->elsewhere = reading->reader.proof.any;
+  reading->entered = reading->reader.proof.proven;
+}
+
+bool fl_server_lacks_work(const struct fl_log_reader *reading) {
+  return reading->elsewhere && reading->reader.proof.proven == reading->entered;
+}
+
+/* What a standby lacks is missing still when it is promoted: then the reader has to go back. */
+static bool is_whole(const struct fl_log_reader *reading) {
+  return reading->has_all && !reading->strict && !fl_server_lacks_work(reading);
 }
 
 void fl_server_note(struct fl_changelog *log, bool standby) {
@@ -50,14 +61,15 @@ void fl_server_note(struct fl_changelog *log, bool standby) {
   struct fl_log_reader *each;
   log->catalog.standby = log->history.standby = standby;
   log->fresh = false;
+  for (each = log->readers; another && each; each = each->next) fl_proof_leave(&each->reader.proof);
   if (was == standby && !(standby && another)) return;
   fl_server_forget(log);
   if (another) end_scans(log);
   rescan(log);
   for (each = log->readers; each; each = each->next) {
-    bool here = !another && each->has_all;
+    bool here = !another && is_whole(each);
     fl_server_enter(each);
-    each->was_here = here && !each->strict;
+    each->was_here = here;
   }
 }
 
@@ -66,9 +78,12 @@ void fl_server_note_timeline(struct fl_changelog *log) {
   if (!log->history.timeline) return;
   for (each = log->readers; each; each = each->next) {
     struct fl_cursor *cursor = &each->reader.cursor;
-    bool here = each->was_here || (log->catalog.standby && each->has_all && !each->strict);
+    bool here = each->was_here || (log->catalog.standby && is_whole(each));
     bool left = here && fl_timeline_differs(each);
-    if (left) each->reader.proof.elder = true;
+    if (left) {
+      fl_proof_leave(&each->reader.proof);
+      each->reader.proof.elder = true;
+    }
     if (left || !cursor->timeline) cursor->timeline = log->history.timeline;
     each->was_here = false;
   }
@@ -149,6 +164,7 @@ bool fl_server_try_again(struct fl_changelog *log) {
   struct fl_log_reader *reading = log->reading;
   int limit;
   if (!is_conflict(log) || ++log->conflicts > MOST_CONFLICTS) return false;
+  if (log->statement == FL_STATEMENT_VERIFY) return reading && fl_log_reader_verify(reading);
   if (log->statement != FL_STATEMENT_READ) return fl_changelog_begin(log, log->statement);
   if (!reading || reading->reader.prefetch != FL_PREFETCH_IN_FLIGHT) return false;
   limit = reading->reader.prefetched.limit;

@@ -32,6 +32,10 @@ void fl_server_enter(struct fl_log_reader *reading);
 void fl_server_note_scan(struct fl_log_reader *reading);
 bool fl_server_has_all(const struct fl_log_reader *reading);
 
+/* Whether it may lack what the work on that has read or written, since some of it was done while
+   another server was read. A mark that was read here, and passed, shows that it does not. */
+bool fl_server_lacks_work(const struct fl_log_reader *reading);
+
 /* Whether each statement of a reader begins at its base, and leaves out what it had above that. On
    a standby nobody knows who has ended since the last statement; and what one snapshot shows is
    handed out in order, so that the changes of one row are. */

@@ -142,7 +142,8 @@ const struct fl_word fl_common_words[] = {
   " given AS MATERIALIZED (SELECT coalesce((SELECT seq FROM newest), $1::pg_catalog.int8) AS seq)" \
   " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@," \
   " @timeline@, @flushed@, (SELECT " MICROSECONDS("at") " FROM newest), " SYNCHRONOUS "," \
-  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (" WRITERS ") END, " STANDBY_SNAPSHOT \
+  " @started@, CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (" WRITERS ") END," \
+  " " STANDBY_SNAPSHOT \
   " FROM given g"
 
 /* The same for the proof of a reader in the middle of a scan. */

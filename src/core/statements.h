@@ -73,6 +73,7 @@ enum {
   FL_TICK_FLUSHED, /* up to where the WAL is on disk */
   FL_TICK_LARGEST_AT, /* microseconds since 2000 of its created_at; NULL: it is no row */
   FL_TICK_SYNCHRONOUS, /* whether who commits waits for a standby */
+  FL_TICK_STARTED, /* when the server was; NULL: the connection is to one server */
   FL_TICK_WRITERS,
   FL_TICK_SNAPSHOT /* of a standby */
 };

@@ -64,7 +64,9 @@ const char *fl_timeline_flushed(const struct fl_changelog *log) {
 }
 
 void fl_timeline_note_handled(struct fl_log_reader *reading, uint64_t lsn) {
-  fl_reader_note_handled(&reading->reader, reading->strict ? 0 : lsn);
+  bool standby = reading->log->catalog.standby;
+  bool unknown = reading->strict || (standby && fl_server_lacks_work(reading));
+  fl_reader_note_handled(&reading->reader, unknown ? 0 : lsn);
 }
 
 /* A live reader asks for rows when those before them have been worked on, unless that is done

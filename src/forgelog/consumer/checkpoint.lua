@@ -167,16 +167,27 @@ end
 function Checkpoint:saved() return self._saved end
 
 --- The saved position, to begin from. One that has committed with its effects is of the history
--- that this server has, whatever happened since: it is on the server's timeline.
+-- that this server has, whatever happened since: it is on the server's timeline. A store elsewhere
+-- is on a server of which the feed's timeline says nothing.
 -- @return the position; or nil and an error
 function Checkpoint:place()
   local saved = self._saved
   local timeline = core.parse_position(saved)
-  if not self._transaction or (timeline or 0) == 0 then return saved end
+  if not self._transaction or self._store.conninfo or (timeline or 0) == 0 then return saved end
   local ok, err = self._conn:seqs()
   if not ok then return nil, err end
   local present = self._conn:fact("timeline")
   return present > 0 and core.place(saved, present) or saved
+end
+
+--- What a loaded position says of the work behind it. The table store goes back with its database,
+-- so where a failover has lost the last of it, the position may be one of before some work was
+-- begun whose program is gone. It was at rest only if that program has given its claim back.
+-- @string position as it was loaded
+-- @return the position, if need be without what holds only at rest
+function Checkpoint:vouched(position)
+  local vouched = not self._store.transactional or self._transaction or self._claim:was_free()
+  return vouched and position or core.stirred(position)
 end
 
 --- Whether another consumer of this name has saved meanwhile, or the server is another one, so that

@@ -65,7 +65,7 @@ local function try(self, conn, gone)
     conn:fact("backend"), gone, self._whole, self._lanes)
   if not rows then return nil, err end
   if not rows[1] then return false end
-  self._epoch = rows[1].epoch
+  self._epoch, self._was_free = rows[1].epoch, rows[1].free
   self._session = rows[1].pid and { pid = rows[1].pid, started = rows[1].started }
   note(self, rows[1], sent)
   self._renewed_at = self._seen_at
@@ -212,6 +212,9 @@ function Lease:seconds() return math.max(self._seconds, LONGER * self._longest) 
 -- @return as of `prove`
 function Lease:look(conn) return self:prove(conn) end
 
+--- Whether whoever had it before, if anybody did, had given it back when it was taken last.
+function Lease:was_free() return self._was_free end
+
 --- How often something was asked of the consumer from outside.
 function Lease:asked() return self._asked end
 
@@ -237,6 +240,7 @@ function lease.new(name, seconds, may_remove)
     _holder = holder(), _may_remove = may_remove,
     _session = nil, -- in which it was taken last; nil: behind a pooler
     _epoch = nil, -- of the time that it was taken last; nil: it is not ours
+    _was_free = false,
     _asked = 0, _paused = false,
     _sent = nil, -- when a statement was sent that is left unfinished
     _seen_at = 0, _renewed_at = 0,

@@ -91,10 +91,11 @@ function opening.saved(self)
   local position, err = self._checkpoint:place()
   local was, proven = self._was, self._proven
   self._was, self._proven = nil, nil
-  if not proven or position ~= was then return position, err end
+  if not position then return nil, err end
+  if not proven or position ~= was then return self._checkpoint:vouched(position) end
   local timeline = core.parse_position(proven)
   if timeline == 0 or timeline == core.parse_position(was) then return position end
-  return core.place(core.common { was, proven }, timeline)
+  return core.naming(core.place(core.common { was, proven }, timeline), proven)
 end
 
 --- What follows where changes are lost that were handed out.

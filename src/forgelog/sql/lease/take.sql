@@ -7,7 +7,8 @@
 -- known), $6 text and $7 int (of a lane: the consumer's name, and how many lanes that must have;
 -- NULL: a consumer without lanes).
 -- Columns: epoch bigint, asked bigint, paused boolean, pid int and started text (the session; NULL
--- behind a pooler); no row while another holder has it.
+-- behind a pooler), free boolean (whoever had it before has given it back, if anybody had it); no
+-- row while another holder has it.
 WITH whole AS (
        SELECT b.lanes FROM @schema@.forge_change_log_consumers b
         WHERE b.name = $6 AND b.lanes = $7 FOR KEY SHARE SKIP LOCKED),
@@ -38,7 +39,8 @@ WITH whole AS (
                     SELECT FROM pg_catalog.pg_stat_activity a
                      WHERE a.pid = old.pid AND (a.backend_start IS NULL
                                                 OR @session_start@ = old.started)))
-       RETURNING c.epoch, c.asked, c.paused_at IS NOT NULL AS paused, c.pid, c.started),
+       RETURNING c.epoch, c.asked, c.paused_at IS NOT NULL AS paused, c.pid, c.started,
+                 old.holder IS NULL AS free),
      made AS (
        INSERT INTO @schema@.forge_change_log_consumers AS c
               (name, epoch, holder, pid, started, lease_until)
@@ -50,7 +52,7 @@ WITH whole AS (
           AND NOT EXISTS (SELECT FROM @schema@.forge_change_log_consumers n
                            WHERE n.name = $1)
            ON CONFLICT (name) DO NOTHING
-       RETURNING c.epoch, c.asked, false AS paused, c.pid, c.started)
-SELECT epoch, asked, paused, pid, started FROM taken
+       RETURNING c.epoch, c.asked, false AS paused, c.pid, c.started, true AS free)
+SELECT epoch, asked, paused, pid, started, free FROM taken
  UNION ALL
-SELECT epoch, asked, paused, pid, started FROM made;
+SELECT epoch, asked, paused, pid, started, free FROM made;
