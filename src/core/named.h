@@ -26,7 +26,8 @@ enum fl_proves {
 
 struct fl_named {
   /* Where all of them are, no change up to here can appear that was not there when this was
-     known. They all lie above it. */
+     known; and if they prove all at rest only, what was committed by the work up to here is there.
+     They all lie above it. */
   int64_t low;
   enum fl_proves proves;
   uint64_t sum; /* over which rows they are: see fl_named_row */
