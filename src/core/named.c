@@ -165,9 +165,11 @@ static bool keep_ranges(struct fl_cursor *back, const struct fl_cursor *cursor, 
 }
 
 /* A cursor that has everything up to a base, and in place of what else it had the rows, its ranges
-   as far as the highest row, and of what was deleted what another one had. */
+   and those of an earlier one as far as the highest row, and of what was deleted what another one
+   had. */
 static bool go_back(const struct fl_named *named, struct fl_cursor *cursor, int64_t base,
-                    const struct fl_cursor *had, const struct fl_ranges *deleted) {
+                    const struct fl_cursor *had, const struct fl_cursor *before,
+                    const struct fl_ranges *deleted) {
   int64_t highest = fl_named_highest(named);
   struct fl_cursor back;
   memset(&back, 0, sizeof back);
@@ -176,7 +178,7 @@ static bool go_back(const struct fl_named *named, struct fl_cursor *cursor, int6
   back.rescan_from = INT64_MAX;
   if (!keep_below(&back, cursor, named->ranges, named->count) ||
       !keep_below(&back, had, deleted->list, deleted->count) ||
-      !keep_ranges(&back, cursor, highest)) {
+      !keep_ranges(&back, cursor, highest) || !keep_ranges(&back, before, highest)) {
     fl_cursor_free(&back);
     return false;
   }
@@ -188,8 +190,9 @@ static bool go_back(const struct fl_named *named, struct fl_cursor *cursor, int6
 }
 
 bool fl_named_retreat(const struct fl_named *named, struct fl_cursor *cursor,
-                      const struct fl_cursor *had, const struct fl_ranges *deleted) {
-  return go_back(named, cursor, named->low, had, deleted);
+                      const struct fl_cursor *had, const struct fl_cursor *before,
+                      const struct fl_ranges *deleted) {
+  return go_back(named, cursor, named->low, had, before, deleted);
 }
 
 /* Without memory more comes again. */
@@ -199,7 +202,7 @@ void fl_named_clip(const struct fl_named *named, struct fl_cursor *cursor,
   if (cursor->base <= highest &&
       (cursor->count == 0 || cursor->ranges[cursor->count - 1].last <= highest))
     return;
-  if (go_back(named, cursor, highest, cursor, deleted)) return;
+  if (go_back(named, cursor, highest, cursor, cursor, deleted)) return;
   cursor->base = cursor->next = smaller(cursor->base, named->low);
   cursor->count = 0;
 }

@@ -67,10 +67,12 @@ void fl_named_print(const struct fl_named *named, char *text);
 
 /* Takes a cursor back to where it can go on in another history that has the rows. What was given
    above them may be given again there, and what was found to be empty above `low` may be filled,
-   but for what was `deleted` before the histories parted and `had` is behind. What it then does not
-   know any more to be delivered comes again. False: out of memory, and nothing has changed. */
+   but for what was `deleted` before the histories parted and `had` is behind. What `before` had
+   above its base stays delivered, too. What it then does not know any more to be delivered comes
+   again. False: out of memory, and nothing has changed. */
 bool fl_named_retreat(const struct fl_named *named, struct fl_cursor *cursor,
-                      const struct fl_cursor *had, const struct fl_ranges *deleted);
+                      const struct fl_cursor *had, const struct fl_cursor *before,
+                      const struct fl_ranges *deleted);
 
 /* The same where the timeline is of the same number, so that the server is taken for the same one,
    and only what was given above the rows may be given again. */

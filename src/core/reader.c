@@ -125,7 +125,7 @@ bool fl_reader_retreat(struct fl_reader *reader, const struct fl_ranges *deleted
   if (!fl_proof_name(&reader->proof, &named) || !(from = proven_place(reader, &named)))
     return false;
   if (!fl_cursor_copy(&place, from) ||
-      !fl_named_retreat(&named, &place, &reader->cursor, deleted)) {
+      !fl_named_retreat(&named, &place, &reader->cursor, &reader->sure, deleted)) {
     fl_cursor_free(&place);
     return false;
   }
