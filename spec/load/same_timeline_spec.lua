@@ -1,6 +1,7 @@
 -- Two servers with one history up to a point, which both call what follows their timeline 2.
 local copiers = require "support.copiers"
 local logs = require "support.logs"
+local pooler = require "support.pooler"
 local support = require "support"
 
 local must, write = logs.must, copiers.write
@@ -34,6 +35,25 @@ describe("two standbys that are promoted beside each other", function()
     open:close()
   end
 
+  -- Takes all that a feed has; how many changes.
+  local function take(feed)
+    local count, changes, err = 0, nil, nil
+    repeat
+      count = count + (changes and #changes or 0)
+      changes, err = feed:batch(1000, 0.5)
+    until not changes
+    assert.equal("timeout", err.kind)
+    return count
+  end
+
+  -- The pooler goes to another server, while nobody uses a connection.
+  local function move(pool, server)
+    pool:command("PAUSE")
+    pool:point(at:on(server))
+    pool:command("RELOAD")
+    pool:command("RESUME")
+  end
+
   local function timeline(log)
     return must(log, "SELECT pg_walfile_name(pg_current_wal_lsn()) AS name")[1].name:sub(1, 8)
   end
@@ -52,11 +72,23 @@ describe("two standbys that are promoted beside each other", function()
     table.remove(all.all, 3)
     write(at.log, 1)
     all:expect(at.log, "the first one", nil, "^[^s]")
+    local pool = pooler.start(at:on(at.standby))
+    local log = pool:connect()
+    finally(function()
+      log:close()
+      pool:stop()
+    end)
+    local feed = log:follow(0, { listen = false, poll = 0.1 })
+    assert.is_true(take(feed) > 0)
     local since = copiers.clock(there)
     write(there, 3)
     all:have(at.log, 9, "^[^s]")
     write(there, 30)
     all:loses(there, since, "the other one")
+    assert.is_true(take(feed) > 0)
+    move(pool, other)
+    local changes, err = feed:batch(1000, 5)
+    assert.same({ nil, "reset" }, { changes, err and err.reason })
     all:die(at.log, 1)
     assert.equal(timeline(at.log), timeline(there))
     all:leave()
