@@ -37,7 +37,7 @@ describe("two standbys that are promoted beside each other", function()
 
   -- Takes all that a feed has; how many changes.
   local function take(feed)
-    local count, changes, err = 0, nil, nil
+    local count, changes, err = 0
     repeat
       count = count + (changes and #changes or 0)
       changes, err = feed:batch(1000, 0.5)

@@ -68,10 +68,12 @@ COMMITS=100000` takes some minutes; `SCENARIOS="trim_races log_dropped"` runs a 
 Each row of a table is written once, by transactions with savepoints, rollbacks, under SERIALIZABLE,
 prepared, and long ones, and what a program was given is compared with the rows that are there at
 the end. **Commits** are transactions that left something. **Delivered** counts changes, also those
-that come again. **Lost** is a row that was neither delivered nor read after a gap was told; more
-than 0 is a failure, and so is a gap that need not be, or that is missing. **Twice** may be what a
-consumer had at hand when it, or its server, was killed. The **stall** is the longest time from a
-commit to its delivery, with the time in which the server was down or out of reach.
+that come again, but not what was read in their place at a gap; of a consumer in one transaction
+only those since the last gap. **Lost** is a row that was neither delivered nor read after a gap was
+told; more than 0 is a failure, and so is a gap that need not be, or that is missing. **Twice** may
+be what a consumer had at hand when it, or its server, was killed or failed over. The **stall** is
+the longest time from a commit to its delivery, with the time in which the server was down or out of
+reach.
 
 | what happens | who reads | commits | delivered | lost | twice | gaps told | stall, s | took, s |
 |---|---|---|---|---|---|---|---|---|
@@ -102,7 +104,11 @@ that follow: it has to end well or with an error, and leave nothing behind.
 
 local function row(cells) return "| " .. table.concat(cells, " | ") .. " |\n" end
 
-local function plain(text) return (text:gsub("|", "/"):gsub("\n", " "):sub(1, 200)) end
+-- Without what the program said besides, which is of the machine and the moment.
+local function plain(text)
+  text = text:gsub("; it said: .*", ""):gsub("; it has ended.*", ""):gsub("|", "/")
+  return (text:gsub("%s+", " "):sub(1, 200))
+end
 
 --- The whole page.
 -- @tparam table list the work that was done
@@ -127,7 +133,9 @@ function record.text(list, run)
           work.of.title, each.who, plain(each.failed)) end
       end
       local remark = work.result.rows[1].remark
-      if remark then remarks[#remarks + 1] = ("- %s: %s\n"):format(work.of.title, remark) end
+      if remark then
+        remarks[#remarks + 1] = ("- %s: %s\n"):format(work.of.title, plain(remark))
+      end
     end
   end
   if #remarks > 0 then parts[#parts + 1] = "\n" .. table.concat(remarks) end
