@@ -1,7 +1,7 @@
 # make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs | install | deps | clean
-# LUA_VERSION=5.4, 5.1 or jit where one Lua is meant.
+# LUA_VERSION=5.4, 5.3, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
-TEST_VERSIONS = 5.4 5.1 jit
+TEST_VERSIONS = 5.4 5.3 5.1 jit
 CC = gcc
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -18,14 +18,17 @@ DEMO_SCALE = 10
 
 BUILD = build/$(LUA_VERSION)
 LUA_PC_5.4 = lua5.4
+LUA_PC_5.3 = lua5.3
 LUA_PC_5.1 = lua5.1
 LUA_PC_jit = luajit
 LUA_PC = $(LUA_PC_$(LUA_VERSION))
 LUA_API_5.4 = 5.4
+LUA_API_5.3 = 5.3
 LUA_API_5.1 = 5.1
 LUA_API_jit = 5.1
 LUA_API = $(LUA_API_$(LUA_VERSION))
 LUA_5.4 = lua5.4
+LUA_5.3 = lua5.3
 LUA_5.1 = lua5.1
 LUA_jit = $(CURDIR)/$(BUILD)/lua
 LUA = $(LUA_$(LUA_VERSION))
@@ -50,7 +53,7 @@ spec_folders = $(CURDIR)/spec/?.lua;$(CURDIR)/spec/?/init.lua
 lua_env = LUA_PATH='$(lua_folders);$(spec_folders);;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' \
   FORGELOG_LUA='$(LUA)' FORGELOG_LUA_VERSION=$(LUA_VERSION)
 # These would outweigh LUA_PATH.
-unexport LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT LUA_INIT_5_4
+unexport LUA_PATH_5_4 LUA_CPATH_5_4 LUA_PATH_5_3 LUA_CPATH_5_3 LUA_INIT LUA_INIT_5_4 LUA_INIT_5_3
 with_postgres = spec/support/with-postgres
 deps = spec/support/deps
 
@@ -105,6 +108,11 @@ deps:
 once = spec/c/% spec/docs/% spec/api/sql/% spec/api/install% spec/api/doctor% spec/api/tables% \
   spec/api/rows/statement% \
   spec/cli/doctor% spec/cli/status% spec/cli/trim% spec/load/%
+# Lua 5.3 has the numbers of 5.4 and yields where it does: what turns values into Lua's and back, one spec of each kind of
+# reading, and the event loops.
+once_5.3 = $(filter-out $(enough_5.3),$(lua_specs))
+enough_5.3 = $(addprefix spec/api/,core% values% change% key% units% times% position% drain_spec% feed_spec% consumer_spec% \
+  rows_spec% store/%) $(addprefix spec/cli/,cli_spec% drain% lib/json% lib/format% lib/parser%) spec/docs/feed_examples%
 # LuaJIT's language is that of 5.1: what yields nowhere runs on one of the two.
 once_5.1 = spec/api/metrics% spec/api/seqs% spec/api/status% spec/api/trim%
 once_jit = $(filter-out spec/cli/lib/%,$(filter spec/cli/%,$(lua_specs)))
