@@ -1,4 +1,5 @@
-# make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs | install | deps | clean
+# make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs
+#      install | rockspecs | deps | clean
 # LUA_VERSION=5.4, 5.3, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
 TEST_VERSIONS = 5.4 5.3 5.1 jit
@@ -6,6 +7,8 @@ CC = gcc
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 PREFIX = /usr/local
+LIBDIR = $(PREFIX)/lib
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
 DESTDIR =
 # What each test suite multiplies its loads with.
 FORGELOG_SCALE ?= 1
@@ -58,7 +61,8 @@ with_postgres = spec/support/with-postgres
 deps = spec/support/deps
 
 .PHONY: all build host c-specs deps check-pure check test test-versions soak asan valgrind list-suites \
-  bench lint lint-text demo demo-openresty demo-api-keys docs install clean env
+  bench lint lint-text demo demo-openresty demo-api-keys docs install install-library install-command \
+  command rockspecs clean env
 
 all: build
 
@@ -305,24 +309,50 @@ docs:
 	@cd docs && ldoc -q --fatalwarnings -d '$(REFERENCE)' . >/dev/null
 	@echo 'the reference: $(REFERENCE)/index.html'
 
-share = $(PREFIX)/share/lua/$(LUA_API)
-lib = $(PREFIX)/lib/lua/$(LUA_API)
+# The rockspecs of both rocks, with the files that there are.
+rockspecs:
+	@$(LUA) spec/support/rockspecs.lua
 
-# The command finds this Lua and what is installed with it, wherever PREFIX is.
-install: build $(own_host)
-	@cd src && find forgelog -name '*.lua' -o -name '*.sql' | while read -r file; do \
-	  install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$$file" || exit 1; \
-	done
+share = $(PREFIX)/share/lua/$(LUA_API)
+lib = $(LIBDIR)/lua/$(LUA_API)
+# What the command runs on: a program that is not part of this tree, which may go.
+command_program = $(if $(own_host),luajit,$(LUA))
+COMMAND_LUA = $(shell command -v $(command_program))
+install_files = while read -r file; do \
+  install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$${file#src/}" || exit 1; done
+
+install: install-library install-command
+
+install-library: build
+	@find src/forgelog -name '*.lua' -o -name '*.sql' | grep -v '^src/forgelog/cli[./]' | $(install_files)
 	install -D -m 755 $(BUILD)/forgelog/core.so '$(DESTDIR)$(lib)/forgelog/core.so'
-	@install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
-	{ echo '#!$(or $(shell command -v $(LUA)),/usr/bin/env $(LUA))'; \
+
+# The command finds its Lua and what is installed with it, wherever PREFIX is. One that is there stays where this Lua could
+# not run it.
+install-command: build $(own_host)
+	@find src/forgelog/cli.lua src/forgelog/cli -name '*.lua' | $(install_files)
+	@if [ -z '$(COMMAND_LUA)' ]; then \
+	  echo 'no command: there is no program $(command_program) that could run it'; \
+	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! '$(COMMAND_LUA)' -e 'require "argparse"' 2>/dev/null; then \
+	  echo 'the command stays as it is: $(COMMAND_LUA) lacks argparse (lua-argparse)'; \
+	else \
+	  $(make) -s command COMMAND_LUA='$(COMMAND_LUA)'; \
+	fi
+
+command = '$(DESTDIR)$(PREFIX)/bin/forgelog'
+command_of_tree = LUA_PATH='$(lua_folders);;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' $(LUA) bin/forgelog
+command: completions = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+command:
+	@install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(completions)' '$(DESTDIR)$(ZSHDIR)'
+	{ echo '#!$(COMMAND_LUA)'; \
 	  echo 'package.path = "$(share)/?.lua;$(share)/?/init.lua;" .. package.path'; \
 	  echo 'package.cpath = "$(lib)/?.so;" .. package.cpath'; \
-	  tail -n +2 bin/forgelog; } >'$(DESTDIR)$(PREFIX)/bin/forgelog'
-	@chmod 755 '$(DESTDIR)$(PREFIX)/bin/forgelog'
-	@LUA_PATH='$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' $(LUA) bin/forgelog man \
-	  >'$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1' || \
-	  { rm -f '$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1'; echo 'no man page: the command needs argparse (lua-argparse)'; }
+	  tail -n +2 bin/forgelog; } >$(command)
+	@chmod 755 $(command)
+	@made() { file=$$1; shift; $(command_of_tree) "$$@" >"$$file" || { rm -f "$$file"; return 1; }; }; \
+	{ made '$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1' man && \
+	  made '$(completions)/forgelog' completion bash && made '$(DESTDIR)$(ZSHDIR)/_forgelog' completion zsh; } || \
+	  echo 'no man page and no completions: the command needs argparse (lua-argparse)'
 
 # Prints the settings to try things by hand: eval "$(make -s env)"
 env:
