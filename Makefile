@@ -1,5 +1,5 @@
 # make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs
-#      install | rockspecs | deps | clean
+#      install | rockspecs | deb | test-deb | deps | clean
 # LUA_VERSION=5.4, 5.3, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
 TEST_VERSIONS = 5.4 5.3 5.1 jit
@@ -7,6 +7,7 @@ CC = gcc
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 PREFIX = /usr/local
+# Debian's packages have these elsewhere.
 LIBDIR = $(PREFIX)/lib
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 DESTDIR =
@@ -62,7 +63,7 @@ deps = spec/support/deps
 
 .PHONY: all build host c-specs deps check-pure check test test-versions soak asan valgrind list-suites \
   bench lint lint-text demo demo-openresty demo-api-keys docs install install-library install-command \
-  command rockspecs clean env
+  command rockspecs deb test-deb clean env
 
 all: build
 
@@ -353,6 +354,21 @@ command:
 	{ made '$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1' man && \
 	  made '$(completions)/forgelog' completion bash && made '$(DESTDIR)$(ZSHDIR)/_forgelog' completion zsh; } || \
 	  echo 'no man page and no completions: the command needs argparse (lua-argparse)'
+
+# Debian's packages of this tree, in build/deb.
+deb: release = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
+deb: copy = build/deb/forgelog-$(release)
+deb:
+	@$(deps) deb
+	@rm -rf build/deb && mkdir -p $(copy)
+	@tar -c --exclude=./build --exclude=./.git --exclude=./docs/reference . | tar -x -C $(copy)
+	cd $(copy) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
+	lintian --info --display-info --fail-on error,warning,info build/deb/*.changes
+
+# They are installed in a clean chroot, tried, and removed. As root.
+test-deb:
+	@$(deps) test-deb
+	@spec/support/test-deb build/deb/*.deb
 
 # Prints the settings to try things by hand: eval "$(make -s env)"
 env:
