@@ -320,7 +320,7 @@ lib = $(LIBDIR)/lua/$(LUA_API)
 command_program = $(if $(own_host),luajit,$(LUA))
 COMMAND_LUA = $(shell command -v $(command_program))
 install_files = while read -r file; do \
-  install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$${file#src/}" || exit 1; done
+  install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$${file\#src/}" || exit 1; done
 
 install: install-library install-command
 

@@ -387,4 +387,4 @@ build = {
 }
 
 test_dependencies = { "argparse", "busted", "cqueues", "dkjson", "luasocket", "luv" }
-test = { type = "command", script = "spec/support/rock.lua", flags = { "SPECS=spec/api" } }
+test = { type = "command", script = "spec/support/rock.lua", flags = { "spec/api" } }

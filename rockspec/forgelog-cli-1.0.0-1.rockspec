@@ -72,4 +72,4 @@ build = {
 }
 
 test_dependencies = { "argparse", "busted", "cqueues", "dkjson", "luasocket", "luv" }
-test = { type = "command", script = "spec/support/rock.lua", flags = { "SPECS=spec/cli" } }
+test = { type = "command", script = "spec/support/rock.lua", flags = { "spec/cli" } }

@@ -72,8 +72,8 @@ describe("the rockspecs", function()
 
   it("name the specs that 'luarocks test' runs", function()
     local output = luarocks(root, "test rockspec/forgelog-scm-1.rockspec "
-      .. "SPECS=spec/api/units_spec.lua")
-    assert.matches("5%.4/api/units: %d+ passed, 0 failed.*\n%d+ passed, 0 failed\n$", output)
+      .. "-- spec/api/units_spec.lua")
+    assert.matches("5%.4/api/units: %d+ passed, 0 failed", output)
   end)
 end)
 

@@ -31,7 +31,7 @@ local TAIL = [[
 }
 
 test_dependencies = { "argparse", "busted", "cqueues", "dkjson", "luasocket", "luv" }
-test = { type = "command", script = "spec/support/rock.lua", flags = { "SPECS=@specs@" } }
+test = { type = "command", script = "spec/support/rock.lua", flags = { "@specs@" } }
 ]]
 
 local LIBRARY = HEAD .. [[
