@@ -317,8 +317,8 @@ rockspecs:
 share = $(PREFIX)/share/lua/$(LUA_API)
 lib = $(LIBDIR)/lua/$(LUA_API)
 # What the command runs on: a program that is not part of this tree, which may go.
-command_program = $(if $(own_host),luajit,$(LUA))
-COMMAND_LUA = $(shell command -v $(command_program))
+COMMAND_LUA = $(if $(own_host),luajit,$(LUA))
+command_lua = $(shell command -v '$(COMMAND_LUA)')
 install_files = while read -r file; do \
   install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$${file\#src/}" || exit 1; done
 
@@ -332,12 +332,12 @@ install-library: build
 # not run it.
 install-command: build $(own_host)
 	@find src/forgelog/cli.lua src/forgelog/cli -name '*.lua' | $(install_files)
-	@if [ -z '$(COMMAND_LUA)' ]; then \
-	  echo 'no command: there is no program $(command_program) that could run it'; \
-	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! '$(COMMAND_LUA)' -e 'require "argparse"' 2>/dev/null; then \
-	  echo 'the command stays as it is: $(COMMAND_LUA) lacks argparse (lua-argparse)'; \
+	@if [ -z '$(command_lua)' ]; then \
+	  echo 'no command: there is no program $(COMMAND_LUA) that could run it'; \
+	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! '$(command_lua)' -e 'require "argparse"' 2>/dev/null; then \
+	  echo 'the command stays as it is: $(command_lua) lacks argparse (lua-argparse)'; \
 	else \
-	  $(make) -s command COMMAND_LUA='$(COMMAND_LUA)'; \
+	  $(make) -s command; \
 	fi
 
 command = '$(DESTDIR)$(PREFIX)/bin/forgelog'
@@ -345,7 +345,7 @@ command_of_tree = LUA_PATH='$(lua_folders);;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so
 command: completions = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 command:
 	@install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(completions)' '$(DESTDIR)$(ZSHDIR)'
-	{ echo '#!$(COMMAND_LUA)'; \
+	{ echo '#!$(command_lua)'; \
 	  echo 'package.path = "$(share)/?.lua;$(share)/?/init.lua;" .. package.path'; \
 	  echo 'package.cpath = "$(lib)/?.so;" .. package.cpath'; \
 	  tail -n +2 bin/forgelog; } >$(command)
