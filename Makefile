@@ -1,11 +1,15 @@
-# make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs | install | deps | clean
-# LUA_VERSION=5.4, 5.1 or jit where one Lua is meant.
+# make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs
+#      install | rockspecs | deb | test-deb | deps | clean
+# LUA_VERSION=5.4, 5.3, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
-TEST_VERSIONS = 5.4 5.1 jit
+TEST_VERSIONS = 5.4 5.3 5.1 jit
 CC = gcc
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 PREFIX = /usr/local
+# Debian's packages have these elsewhere.
+LIBDIR = $(PREFIX)/lib
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
 DESTDIR =
 # What each test suite multiplies its loads with.
 FORGELOG_SCALE ?= 1
@@ -18,14 +22,17 @@ DEMO_SCALE = 10
 
 BUILD = build/$(LUA_VERSION)
 LUA_PC_5.4 = lua5.4
+LUA_PC_5.3 = lua5.3
 LUA_PC_5.1 = lua5.1
 LUA_PC_jit = luajit
 LUA_PC = $(LUA_PC_$(LUA_VERSION))
 LUA_API_5.4 = 5.4
+LUA_API_5.3 = 5.3
 LUA_API_5.1 = 5.1
 LUA_API_jit = 5.1
 LUA_API = $(LUA_API_$(LUA_VERSION))
 LUA_5.4 = lua5.4
+LUA_5.3 = lua5.3
 LUA_5.1 = lua5.1
 LUA_jit = $(CURDIR)/$(BUILD)/lua
 LUA = $(LUA_$(LUA_VERSION))
@@ -50,12 +57,13 @@ spec_folders = $(CURDIR)/spec/?.lua;$(CURDIR)/spec/?/init.lua
 lua_env = LUA_PATH='$(lua_folders);$(spec_folders);;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' \
   FORGELOG_LUA='$(LUA)' FORGELOG_LUA_VERSION=$(LUA_VERSION)
 # These would outweigh LUA_PATH.
-unexport LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT LUA_INIT_5_4
+unexport LUA_PATH_5_4 LUA_CPATH_5_4 LUA_PATH_5_3 LUA_CPATH_5_3 LUA_INIT LUA_INIT_5_4 LUA_INIT_5_3
 with_postgres = spec/support/with-postgres
 deps = spec/support/deps
 
 .PHONY: all build host c-specs deps check-pure check test test-versions soak asan valgrind list-suites \
-  bench lint lint-text demo demo-openresty demo-api-keys docs install clean env
+  bench lint lint-text demo demo-openresty demo-api-keys docs install install-library install-command \
+  command rockspecs deb test-deb clean env
 
 all: build
 
@@ -105,6 +113,11 @@ deps:
 once = spec/c/% spec/docs/% spec/api/sql/% spec/api/install% spec/api/doctor% spec/api/tables% \
   spec/api/rows/statement% \
   spec/cli/doctor% spec/cli/status% spec/cli/trim% spec/load/%
+# Lua 5.3 has the numbers of 5.4 and yields where it does: what turns values into Lua's and back, one spec of each kind of
+# reading, and the event loops.
+once_5.3 = $(filter-out $(enough_5.3),$(lua_specs))
+enough_5.3 = $(addprefix spec/api/,core% values% change% key% units% times% position% drain_spec% feed_spec% consumer_spec% \
+  rows_spec% store/%) $(addprefix spec/cli/,cli_spec% drain% lib/json% lib/format% lib/parser%) spec/docs/feed_examples%
 # LuaJIT's language is that of 5.1: what yields nowhere runs on one of the two.
 once_5.1 = spec/api/metrics% spec/api/seqs% spec/api/status% spec/api/trim%
 once_jit = $(filter-out spec/cli/lib/%,$(filter spec/cli/%,$(lua_specs)))
@@ -297,24 +310,65 @@ docs:
 	@cd docs && ldoc -q --fatalwarnings -d '$(REFERENCE)' . >/dev/null
 	@echo 'the reference: $(REFERENCE)/index.html'
 
-share = $(PREFIX)/share/lua/$(LUA_API)
-lib = $(PREFIX)/lib/lua/$(LUA_API)
+# The rockspecs of both rocks, with the files that there are.
+rockspecs:
+	@$(LUA) spec/support/rockspecs.lua
 
-# The command finds this Lua and what is installed with it, wherever PREFIX is.
-install: build $(own_host)
-	@cd src && find forgelog -name '*.lua' -o -name '*.sql' | while read -r file; do \
-	  install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$$file" || exit 1; \
-	done
+share = $(PREFIX)/share/lua/$(LUA_API)
+lib = $(LIBDIR)/lua/$(LUA_API)
+# What the command runs on: a program that is not part of this tree, which may go.
+COMMAND_LUA = $(if $(own_host),luajit,$(LUA))
+command_lua = $(shell command -v '$(COMMAND_LUA)')
+install_files = while read -r file; do \
+  install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$${file\#src/}" || exit 1; done
+
+install: install-library install-command
+
+install-library: build
+	@find src/forgelog -name '*.lua' -o -name '*.sql' | grep -v '^src/forgelog/cli[./]' | $(install_files)
 	install -D -m 755 $(BUILD)/forgelog/core.so '$(DESTDIR)$(lib)/forgelog/core.so'
-	@install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
-	{ echo '#!$(or $(shell command -v $(LUA)),/usr/bin/env $(LUA))'; \
+
+# The command finds its Lua and what is installed with it, wherever PREFIX is. One that is there stays where this Lua could
+# not run it.
+install-command: build $(own_host)
+	@find src/forgelog/cli.lua src/forgelog/cli -name '*.lua' | $(install_files)
+	@if [ -z '$(command_lua)' ]; then \
+	  echo 'no command: there is no program $(COMMAND_LUA) that could run it'; \
+	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! '$(command_lua)' -e 'require "argparse"' 2>/dev/null; then \
+	  echo 'the command stays as it is: $(command_lua) lacks argparse (lua-argparse)'; \
+	else \
+	  $(make) -s command; \
+	fi
+
+command = '$(DESTDIR)$(PREFIX)/bin/forgelog'
+command_of_tree = LUA_PATH='$(lua_folders);;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' $(LUA) bin/forgelog
+command: completions = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+command:
+	@install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(completions)' '$(DESTDIR)$(ZSHDIR)'
+	{ echo '#!$(command_lua)'; \
 	  echo 'package.path = "$(share)/?.lua;$(share)/?/init.lua;" .. package.path'; \
 	  echo 'package.cpath = "$(lib)/?.so;" .. package.cpath'; \
-	  tail -n +2 bin/forgelog; } >'$(DESTDIR)$(PREFIX)/bin/forgelog'
-	@chmod 755 '$(DESTDIR)$(PREFIX)/bin/forgelog'
-	@LUA_PATH='$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' $(LUA) bin/forgelog man \
-	  >'$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1' || \
-	  { rm -f '$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1'; echo 'no man page: the command needs argparse (lua-argparse)'; }
+	  tail -n +2 bin/forgelog; } >$(command)
+	@chmod 755 $(command)
+	@made() { file=$$1; shift; $(command_of_tree) "$$@" >"$$file" || { rm -f "$$file"; return 1; }; }; \
+	{ made '$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1' man && \
+	  made '$(completions)/forgelog' completion bash && made '$(DESTDIR)$(ZSHDIR)/_forgelog' completion zsh; } || \
+	  echo 'no man page and no completions: the command needs argparse (lua-argparse)'
+
+# Debian's packages of this tree, in build/deb.
+deb: release = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
+deb: copy = build/deb/forgelog-$(release)
+deb:
+	@$(deps) deb
+	@rm -rf build/deb && mkdir -p $(copy)
+	@tar -c --exclude=./build --exclude=./.git --exclude=./docs/reference . | tar -x -C $(copy)
+	cd $(copy) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
+	lintian --info --display-info --fail-on error,warning,info build/deb/*.changes
+
+# They are installed in a clean chroot, tried, and removed. As root.
+test-deb:
+	@$(deps) test-deb
+	@spec/support/test-deb build/deb/*.deb
 
 # Prints the settings to try things by hand: eval "$(make -s env)"
 env:

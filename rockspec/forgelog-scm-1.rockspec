@@ -10,8 +10,8 @@ source = {
 description = {
   summary = "A durable change feed from PostgreSQL that loses nothing",
   detailed = [[
-Triggers write one row per changed row into a log table; a C module over libpq drains and trims that log in commit-safe
-order, so that no committed change is ever missed silently.]],
+Triggers write one row per changed row into a log table; a C module over libpq drains and trims
+that log in commit-safe order, so that no committed change is ever missed silently.]],
   homepage = "https://github.com/forgelog/forgelog",
   license = "MIT",
   labels = { "postgresql", "database", "cdc" },
@@ -19,7 +19,8 @@ order, so that no committed change is ever missed silently.]],
 
 supported_platforms = { "unix" }
 
-dependencies = { "lua >= 5.1, < 5.5" }
+-- Not 5.2, whose userdata can keep nothing alive but a table.
+dependencies = { "lua >= 5.1, < 5.5, ~= 5.2" }
 
 external_dependencies = {
   PQ = { library = "pq" },
@@ -75,7 +76,6 @@ build = {
       incdirs = { "$(PQ_INCDIR)", "$(PQ_INCDIR)/postgresql" },
       libdirs = { "$(PQ_LIBDIR)" },
     },
-    forgelog = "src/forgelog/init.lua",
     ["forgelog.cache"] = "src/forgelog/cache.lua",
     ["forgelog.cache.flights"] = "src/forgelog/cache/flights.lua",
     ["forgelog.cache.following"] = "src/forgelog/cache/following.lua",
@@ -88,46 +88,6 @@ build = {
     ["forgelog.cache.reading"] = "src/forgelog/cache/reading.lua",
     ["forgelog.cache.ring"] = "src/forgelog/cache/ring.lua",
     ["forgelog.cache.source"] = "src/forgelog/cache/source.lua",
-    ["forgelog.cli"] = "src/forgelog/cli.lua",
-    ["forgelog.cli.backfill"] = "src/forgelog/cli/backfill.lua",
-    ["forgelog.cli.commands"] = "src/forgelog/cli/commands.lua",
-    ["forgelog.cli.completion"] = "src/forgelog/cli/completion.lua",
-    ["forgelog.cli.doctor"] = "src/forgelog/cli/doctor.lua",
-    ["forgelog.cli.drain"] = "src/forgelog/cli/drain.lua",
-    ["forgelog.cli.follow"] = "src/forgelog/cli/follow.lua",
-    ["forgelog.cli.forget"] = "src/forgelog/cli/forget.lua",
-    ["forgelog.cli.install"] = "src/forgelog/cli/install.lua",
-    ["forgelog.cli.lanes"] = "src/forgelog/cli/lanes.lua",
-    ["forgelog.cli.lib.connect"] = "src/forgelog/cli/lib/connect.lua",
-    ["forgelog.cli.lib.context"] = "src/forgelog/cli/lib/context.lua",
-    ["forgelog.cli.lib.each"] = "src/forgelog/cli/lib/each.lua",
-    ["forgelog.cli.lib.errors"] = "src/forgelog/cli/lib/errors.lua",
-    ["forgelog.cli.lib.fields"] = "src/forgelog/cli/lib/fields.lua",
-    ["forgelog.cli.lib.format"] = "src/forgelog/cli/lib/format.lua",
-    ["forgelog.cli.lib.health"] = "src/forgelog/cli/lib/health.lua",
-    ["forgelog.cli.lib.json"] = "src/forgelog/cli/lib/json.lua",
-    ["forgelog.cli.lib.overview"] = "src/forgelog/cli/lib/overview.lua",
-    ["forgelog.cli.lib.parked_line"] = "src/forgelog/cli/lib/parked_line.lua",
-    ["forgelog.cli.lib.parser"] = "src/forgelog/cli/lib/parser.lua",
-    ["forgelog.cli.lib.shell"] = "src/forgelog/cli/lib/shell.lua",
-    ["forgelog.cli.lib.sink"] = "src/forgelog/cli/lib/sink.lua",
-    ["forgelog.cli.lib.stream"] = "src/forgelog/cli/lib/stream.lua",
-    ["forgelog.cli.lib.terminal"] = "src/forgelog/cli/lib/terminal.lua",
-    ["forgelog.cli.lib.waiter"] = "src/forgelog/cli/lib/waiter.lua",
-    ["forgelog.cli.man"] = "src/forgelog/cli/man.lua",
-    ["forgelog.cli.parked"] = "src/forgelog/cli/parked.lua",
-    ["forgelog.cli.pause"] = "src/forgelog/cli/pause.lua",
-    ["forgelog.cli.position"] = "src/forgelog/cli/position.lua",
-    ["forgelog.cli.resume"] = "src/forgelog/cli/resume.lua",
-    ["forgelog.cli.retry"] = "src/forgelog/cli/retry.lua",
-    ["forgelog.cli.rewind"] = "src/forgelog/cli/rewind.lua",
-    ["forgelog.cli.skip"] = "src/forgelog/cli/skip.lua",
-    ["forgelog.cli.status"] = "src/forgelog/cli/status.lua",
-    ["forgelog.cli.touch"] = "src/forgelog/cli/touch.lua",
-    ["forgelog.cli.trim"] = "src/forgelog/cli/trim.lua",
-    ["forgelog.cli.unwatch"] = "src/forgelog/cli/unwatch.lua",
-    ["forgelog.cli.watch"] = "src/forgelog/cli/watch.lua",
-    ["forgelog.cli.watched"] = "src/forgelog/cli/watched.lua",
     ["forgelog.connection"] = "src/forgelog/connection.lua",
     ["forgelog.connection.backoff"] = "src/forgelog/connection/backoff.lua",
     ["forgelog.connection.connect"] = "src/forgelog/connection/connect.lua",
@@ -193,6 +153,7 @@ build = {
     ["forgelog.feed.bell"] = "src/forgelog/feed/bell.lua",
     ["forgelog.feed.proof"] = "src/forgelog/feed/proof.lua",
     ["forgelog.feed.states"] = "src/forgelog/feed/states.lua",
+    forgelog = "src/forgelog/init.lua",
     ["forgelog.install"] = "src/forgelog/install.lua",
     ["forgelog.install.script"] = "src/forgelog/install/script.lua",
     ["forgelog.ipc"] = "src/forgelog/ipc.lua",
@@ -421,7 +382,9 @@ build = {
       ["forgelog.sql.words.trigger_arguments"] = "src/forgelog/sql/words/trigger_arguments.sql",
       ["forgelog.sql.words.trigger_state"] = "src/forgelog/sql/words/trigger_state.sql",
     },
-    bin = { forgelog = "bin/forgelog" },
   },
   copy_directories = {},
 }
+
+test_dependencies = { "argparse", "busted", "cqueues", "dkjson", "luasocket", "luv" }
+test = { type = "command", script = "spec/support/rock.lua", flags = { "spec/api" } }

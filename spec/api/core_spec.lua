@@ -176,7 +176,7 @@ describe("core.process and core.lives", function()
 
   it("take another start of the same number for gone", function()
     local place, started = core.process():match("^(.*:)(%d+)$")
-    assert.is_false(core.lives(place .. started + 1))
+    assert.is_false(core.lives(("%s%d"):format(place, started + 1)))
   end)
 
   it("know nothing of other machines, nor of what is no name", function()

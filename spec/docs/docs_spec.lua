@@ -6,7 +6,7 @@ local forgelog = require "forgelog"
 local support = require "support"
 
 local root = os.getenv("FORGELOG_ROOT")
-local ALL = { "README.md", "CONTRIBUTING.md" }
+local ALL = { "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md" }
 local PAGES = "guide consumers guarantees fault-record operating managed-servers how-it-works "
   .. "benchmarks"
 for name in PAGES:gmatch("%S+") do

@@ -21,8 +21,9 @@ function command.prefix()
     return folder
   end
   local ok, output, errors = support.run(
-    ("cd %s && make -s install LUA_VERSION=%s LUA=%s PREFIX=%s && touch %s/done"):format(
-      quote(os.getenv("FORGELOG_ROOT")), version, quote(lua), quote(folder), quote(folder)))
+    ("cd %s && make -s install LUA_VERSION=%s LUA=%s COMMAND_LUA=%s PREFIX=%s && touch %s/done")
+      :format(quote(os.getenv("FORGELOG_ROOT")), version, quote(lua), quote(lua), quote(folder),
+        quote(folder)))
   assert(ok, output .. errors)
   return folder
 end

@@ -1,4 +1,4 @@
-/* One source for Lua 5.1, LuaJIT and 5.4. */
+/* One source for Lua 5.1, LuaJIT, 5.3 and 5.4. */
 #ifndef FORGELOG_COMPAT_H
 #define FORGELOG_COMPAT_H
 

@@ -1,0 +1,87 @@
+-- make install: for several Luas beside each other, and with nothing left that this tree is needed
+-- for.
+local process = require "support.process"
+local support = require "support"
+
+local root = os.getenv("FORGELOG_ROOT")
+local quote = process.quote
+local release = require("forgelog")._VERSION
+
+if os.getenv("FORGELOG_LUA_VERSION") ~= "5.4" then return end
+
+local function run(command)
+  local ok, output, errors = support.run("unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES LUA_PATH "
+    .. "LUA_CPATH; " .. command)
+  assert(ok, output .. errors)
+  return output
+end
+
+-- Installs for a Lua into a folder, where PATH is what a machine has and `programs` before it.
+local function install(prefix, version, programs)
+  return run(("cd %s && PATH=%s:/usr/local/bin:/usr/bin:/bin make -s install LUA_VERSION=%s "
+    .. "PREFIX=%s"):format(quote(root), quote(programs or "/nowhere"), version, quote(prefix)))
+end
+
+local function first_line(path) return assert(support.read(path)):match("[^\n]*") end
+
+describe("make install", function()
+  -- A folder with a program luajit, which Debian does not install with the library.
+  local programs = support.path("programs")
+  setup(function()
+    run(("make -s -C %s build host LUA_VERSION=jit && mkdir %s && cp %s/build/jit/lua %s/luajit")
+      :format(quote(root), programs, root, programs))
+  end)
+
+  local function check(prefix, api)
+    local told = run("cd / && " .. prefix .. "/bin/forgelog --version")
+    assert.equal("forgelog " .. release .. "\n", told)
+    local code = ('package.path = "%s/share/lua/%s/?.lua;%s/share/lua/%s/?/init.lua" '
+      .. 'package.cpath = "%s/lib/lua/%s/?.so" print(require("forgelog")._VERSION)'):format(prefix,
+      api, prefix, api, prefix, api)
+    local lua = api == "5.1" and programs .. "/luajit" or "lua" .. api
+    assert.equal(release .. "\n", run(("cd / && %s -e %s"):format(lua, quote(code))))
+    -- Not in the files that are text; the core's debugging information may say where it was made.
+    assert.equal("", run(("grep -rIlF %s %s || true"):format(quote(root), prefix)))
+  end
+
+  it("leaves a command that works where LuaJIT has no program", function()
+    local prefix = support.path("prefix")
+    install(prefix, "5.4")
+    local output = install(prefix, "jit")
+    assert.matches("no command: there is no program luajit", output)
+    assert.matches("/lua5%.4$", first_line(prefix .. "/bin/forgelog"))
+    check(prefix, "5.4")
+    check(prefix, "5.1")
+  end)
+
+  it("leaves a command that works where LuaJIT has one", function()
+    local prefix = support.path("prefix")
+    install(prefix, "jit", programs)
+    assert.equal("#!" .. programs .. "/luajit", first_line(prefix .. "/bin/forgelog"))
+    check(prefix, "5.1")
+    install(prefix, "5.4", programs)
+    assert.matches("/lua5%.4$", first_line(prefix .. "/bin/forgelog"))
+    check(prefix, "5.4")
+  end)
+
+  it("leaves the command to a Lua that can run it", function()
+    local prefix, bare = support.path("prefix"), support.path("bare")
+    install(prefix, "5.4")
+    run(("mkdir %s && touch %s/luajit && chmod 755 %s/luajit"):format(bare, bare, bare))
+    -- A Lua that finds no argparse.
+    support.write(bare .. "/luajit", "#!/bin/sh\nLUA_PATH=/nowhere exec lua5.4 \"$@\"\n")
+    local output = install(prefix, "jit", bare)
+    assert.matches("the command stays as it is: .*/luajit lacks argparse", output)
+    check(prefix, "5.4")
+  end)
+
+  it("has the man page and completions with the command", function()
+    local prefix = support.path("prefix")
+    install(prefix, "5.4")
+    for path, pattern in pairs({ ["man/man1/forgelog.1"] = "%.TH FORGELOG 1",
+      ["bash-completion/completions/forgelog"] = "complete %-F _forgelog",
+      ["zsh/site-functions/_forgelog"] = "^#compdef forgelog" }) do
+      assert.matches(pattern, support.read(prefix .. "/share/" .. path))
+    end
+  end)
+end)
