@@ -6,6 +6,7 @@ local core = require "forgelog.core"
 local connect = require "forgelog.connection.connect"
 local demand = require "forgelog.connection.demand"
 local pump = require "forgelog.connection.pump"
+local reading = require "forgelog.connection.reading"
 local sql = require "forgelog.connection.sql"
 
 -- Specs replace what makes each handle, to see every statement that is sent.
@@ -126,7 +127,6 @@ end
 
 local function query(handle, ...) return handle:query(...) end
 local function begin(handle, operation) return handle:begin(operation) end
-local function call(_, reader, method, ...) return reader[method](reader, ...) end
 
 --- What `query` and `run` do.
 -- @bool numeric whether numerics become numbers, as of `run`
@@ -189,10 +189,6 @@ function Connection:seqs() return perform(self, "seqs", begin, "seqs") end
 -- @return true; or nil and an error
 function Connection:tick() return perform(self, "tick", begin, "tick") end
 
---- What the proof of a reader needs in the middle of a scan: see its methods `crowded` and `prove`.
--- @return true; or nil and an error
-function Connection:sight() return perform(self, "sight", begin, "sight") end
-
 --- One thing that the operations so far have found out.
 -- @string name "schema" (of the log, quoted for SQL), "has_state" (install was run), "exact"
 -- (its state tells each change that was deleted), "empty_to" (up to this seq there is and will be
@@ -201,15 +197,6 @@ function Connection:sight() return perform(self, "sight", begin, "sight") end
 -- "writers" (how many are open), "timeline", "standby", "backend" (pid)
 -- @return its value; nil where it is not known
 function Connection:fact(name) return self._state.handle:fact(name) end
-
---- How many writers first seen since a tick (its number) may still commit a seq at or below `upto`.
-function Connection:pending_writers(tick, upto)
-  return self._state.handle:pending_writers(tick, upto)
-end
-
---- Whether there is a gap after a position (text), by what `seqs` has found: false; or the reason,
--- and the seq up to which changes are gone.
-function Connection:gap(position) return self._state.handle:gap(position) end
 
 --- The name of the log's schema, whether there is a log or not: the one given here, or to connect,
 -- or where the search path finds a log, or the first one of the search path; or nil and an error.
@@ -235,66 +222,12 @@ function Connection:busy() return self._state.owner ~= nil end
 function Connection:pollfd() return self._state.handle:pollfd() end
 function Connection:events() return self._state.handle:events() end
 
---- A reader of the log after a position, for one drain or feed; any number may read side by side.
--- Its methods are those of src/core/lua_reader.c; only `fetch` and `prefetch` below have it read.
--- @string position as text
--- @tparam ?table filter which changes: `tables`, `ops` and `columns`, each a list, or nil for all
--- @param live whether it also delivers changes above the horizon; "settled": follows without these
--- @return the reader; or nil and what is wrong with the position
-function Connection:reader(position, filter, live)
-  return self._state.handle:reader(position, filter, live or false)
-end
-
---- Fetches the next chunk of a reader, or finishes the one that was asked for ahead.
--- @param reader of this connection
--- @int most rows; 0: as many as are good
--- @return true; or nil and an error
-function Connection:fetch(reader, most)
-  local state = self._state
-  if reader:pending() and state.unfinished ~= reader then
-    state.unfinished, state.ends = reader, nil
-  end
-  return perform(self, reader, call, reader, "fetch", most)
-end
-
---- Asks whether the server has the rows that a reader's position names, unless that is known.
--- @return true, whatever was found (the reader's `verdict`); or nil and an error
-function Connection:verify(reader)
-  if not reader:doubtful() then return true end
-  return perform(self, "verify", call, reader, "verify")
-end
-
---- Asks for the next chunk of a reader without waiting for it, where that costs nobody anything.
-function Connection:prefetch(reader) if reader:can_prefetch() then reader:fetch() end end
-
---- Makes a feed the one that follows by this connection, since LISTEN and the bell belong to the
--- session. false while another one does.
-function Connection:begin_following(feed)
-  if self._state.follower then return false end
-  self._state.follower = feed
-  return true
-end
-
---- Ends that.
-function Connection:end_following() self._state.follower = nil end
-
 --- Seconds of a clock that never goes back.
 function Connection:now() return self._state.waiter.now() end
 
 --- Sleeps. What else runs in this program goes on where the waiter lets it.
 function Connection:sleep(seconds) self._state.waiter.wait(nil, "", seconds) end
 
---- Waits until the socket can be read, or for that many seconds.
-function Connection:wait_readable(seconds)
-  self._state.waiter.wait(self._state.handle:pollfd(), "r", seconds)
-end
-
---- Takes in what has arrived while nothing was under way.
--- @return whether there was a notification; or nil and the error, when the connection was lost
-function Connection:notified()
-  local seen = self._state.handle:notified()
-  if seen == nil then return nil, pump.failure(self._state) end
-  return seen
-end
+for name, method in pairs(reading) do Connection[name] = method end
 
 return connection
