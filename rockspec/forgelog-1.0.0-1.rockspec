@@ -424,5 +424,5 @@ build = {
     },
     bin = { forgelog = "bin/forgelog" },
   },
-  copy_directories = {},
+  copy_directories = { "types" }, -- for editors
 }

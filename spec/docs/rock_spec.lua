@@ -57,8 +57,8 @@ if version ~= "jit" then
 
     it("builds with no arguments, and works from elsewhere", function()
       local source, tree = support.path("source"), support.path("tree")
-      run(("mkdir '%s' && cp -R '%s/src' '%s/bin' '%s/rockspec' '%s'"):format(source, root, root,
-        root, source))
+      run(("mkdir '%s' && cd '%s' && cp -R src bin types rockspec '%s'"):format(source, root,
+        source))
       run(("cd '%s' && luarocks --lua-version %s make --tree '%s' "
         .. "rockspec/forgelog-scm-1.rockspec"):format(source, version,
         tree))
@@ -75,6 +75,9 @@ if version ~= "jit" then
       output = run(("cd / && env -u LUA_PATH -u LUA_CPATH '%s/bin/forgelog' drain -d '%s' "
         .. "--format json"):format(tree, db))
       assert.matches('^{"seq":1,"table_name":"item","op":"INSERT","row_id":"7",', output)
+      output = run(("luarocks --lua-version %s --tree '%s' show --rock-dir forgelog"):format(
+        version, tree))
+      assert.truthy(support.read(output:match("[^\n]+") .. "/types/forgelog/consumer.lua"))
     end)
   end)
 end
