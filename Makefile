@@ -1,5 +1,5 @@
 # make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs
-#      install | rockspecs | deb | test-deb | deps | clean
+#      types | install | rockspecs | deb | test-deb | deps | clean
 # LUA_VERSION=5.4, 5.3, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
 TEST_VERSIONS = 5.4 5.3 5.1 jit
@@ -62,7 +62,7 @@ with_postgres = spec/support/with-postgres
 deps = spec/support/deps
 
 .PHONY: all build host c-specs deps check-pure check test test-versions soak asan valgrind list-suites \
-  bench lint lint-text demo demo-openresty demo-api-keys docs install install-library install-command \
+  bench lint lint-text demo demo-openresty demo-api-keys types docs install install-library install-command \
   command rockspecs deb test-deb clean env
 
 all: build
@@ -291,21 +291,28 @@ demo-api-keys:
 
 lint: lint-text
 	@$(deps) lint
-	luacheck -q $(wildcard src spec examples bench)
+	luacheck -q $(wildcard src spec examples bench docs)
 	@$(MAKE) --no-print-directory build BUILD=build/lint
 	@wc -l $$(find src -name '*.[ch]') | awk '$$2 != "total" && $$1 > 500 { print $$2 ": over 500 lines"; bad = 1 } END { exit bad }'
 	@wc -l $$(find src -name '*.lua') | awk '$$2 != "total" && $$1 > 300 { print $$2 ": over 300 lines"; bad = 1 } END { exit bad }'
 
 # Lines of 100 columns at most, and a comment at the head of each file.
-texts = $$(find src spec -name '*.lua' -o -name '*.sql' -o -name '*.[ch]')
+texts = $$(find src spec docs -name '*.lua' -o -name '*.sql' -o -name '*.[ch]')
 lint-text:
 	@awk 'FNR == 1 && !/^(--|\/\*|#!)/ { print FILENAME ": no comment at its head"; bad = 1 } \
 	  length > 100 { print FILENAME ":" FNR ": over 100 columns"; bad = 1 } END { exit bad }' $(texts)
 
-# The reference of every public function; which modules these are stands in docs/config.ld.
+# What editors know of every public function (types/, which is committed: it comes with the rock), and the reference.
+# Both are made of the comments; which modules are public stands in docs/config.ld.
 REFERENCE = $(CURDIR)/docs/reference
-docs:
+TYPES = $(CURDIR)/types
+types:
 	@$(deps) docs
+	@rm -rf '$(TYPES).new'
+	@cd docs && TYPES='$(TYPES).new' LUA_PATH='./?.lua;;' ldoc -q --filter luacats.write . >/dev/null
+	@rm -rf '$(TYPES)' && mv '$(TYPES).new' '$(TYPES)'
+
+docs: types
 	@rm -rf '$(REFERENCE)'
 	@cd docs && ldoc -q --fatalwarnings -d '$(REFERENCE)' . >/dev/null
 	@echo 'the reference: $(REFERENCE)/index.html'
@@ -326,6 +333,9 @@ install: install-library install-command
 
 install-library: build
 	@find src/forgelog -name '*.lua' -o -name '*.sql' | grep -v '^src/forgelog/cli[./]' | $(install_files)
+	@find types -name '*.lua' | while read -r file; do \
+	  install -D -m 644 "$$file" '$(DESTDIR)$(PREFIX)/share/forgelog'/"$$file" || exit 1; \
+	done
 	install -D -m 755 $(BUILD)/forgelog/core.so '$(DESTDIR)$(lib)/forgelog/core.so'
 
 # The command finds its Lua and what is installed with it, wherever PREFIX is. One that is there stays where this Lua could

@@ -97,6 +97,7 @@ build = {
     ["forgelog.connection.options"] = "src/forgelog/connection/options.lua",
     ["forgelog.connection.primary"] = "src/forgelog/connection/primary.lua",
     ["forgelog.connection.pump"] = "src/forgelog/connection/pump.lua",
+    ["forgelog.connection.reading"] = "src/forgelog/connection/reading.lua",
     ["forgelog.connection.sql"] = "src/forgelog/connection/sql.lua",
     ["forgelog.connection.uncompiled"] = "src/forgelog/connection/uncompiled.lua",
     ["forgelog.connection.under"] = "src/forgelog/connection/under.lua",
@@ -383,7 +384,7 @@ build = {
       ["forgelog.sql.words.trigger_state"] = "src/forgelog/sql/words/trigger_state.sql",
     },
   },
-  copy_directories = {},
+  copy_directories = { "types" },
 }
 
 test_dependencies = { "argparse", "busted", "cqueues", "dkjson", "luasocket", "luv" }

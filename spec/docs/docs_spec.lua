@@ -240,8 +240,9 @@ describe("the reference", function()
   it("is made without a warning, and shows what the modules offer", function()
     if not support.run("command -v ldoc") then return pending("ldoc is not installed") end
     local folder = support.path("reference")
-    local making = "unset MAKEFLAGS MFLAGS MAKELEVEL; cd '%s' && make -s docs REFERENCE='%s'"
-    local ok, output, errors = support.run(making:format(root, folder))
+    local making = "unset MAKEFLAGS MFLAGS MAKELEVEL; cd '%s' && make -s docs REFERENCE='%s' "
+      .. "TYPES='%s'"
+    local ok, output, errors = support.run(making:format(root, folder, folder .. "-types"))
     assert(ok, output .. errors)
     assert.equal("", errors)
     local function page(module)
@@ -270,9 +271,10 @@ describe("the reference", function()
     end
     -- A contract is what somebody who writes a waiter or a store goes by.
     for module, words in pairs({
-      ["forgelog.wait"] = "wait(fd, events, seconds), now(), cancel(fd), connecting(conn), "
+      ["forgelog.wait"] = "wait(fd, events[, seconds]), now(), cancel(fd), connecting(conn), "
         .. "spawn(f, ...), signal()",
-      ["forgelog.store"] = "load(log, name), save(log, name, position, last, claim), instance()",
+      ["forgelog.store"] = "load(log[, name]), save(log, name, position[, last[, claim]]), "
+        .. "instance()",
     }) do
       local text = page(module)
       for word in words:gmatch("%l+%b()") do

@@ -40,11 +40,16 @@ local special = {
     assert.matches("^forgelog %d", docs.sh(db, "'" .. home .. "/.local/bin/forgelog' --version"))
     local page = home .. "/.local/share/man/man1/forgelog.1"
     assert.matches("forgelog", docs.sh(db, "man -l '" .. page .. "'"))
+    assert.truthy(support.read(home .. "/.local/share/forgelog/types/forgelog.lua"))
   end,
   ["completion bash"] = function(text, db)
     local output = docs.sh(db, text .. "\ncomplete -p forgelog")
     assert.matches("NAME", output)
     assert.matches("complete .*forgelog\n$", output)
+  end,
+  ["workspace.library"] = function(text)
+    assert.same({ ["workspace.library"] = { "/usr/local/share/forgelog/types" } },
+      require("dkjson").decode(text))
   end,
   ["lua_shared_dict products"] = function(text, db)
     local sql = "CREATE TABLE product (id int PRIMARY KEY, price int);"

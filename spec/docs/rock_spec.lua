@@ -84,8 +84,8 @@ describe("the rocks", function()
 
   it("build with no arguments, and work from elsewhere", function()
     local source, tree = support.path("source"), support.path("tree")
-    run(("mkdir '%s' && cp -R '%s/src' '%s/bin' '%s/rockspec' '%s'"):format(source, root, root,
-      root, source))
+    run(("mkdir '%s' && cp -R '%s/src' '%s/bin' '%s/rockspec' '%s/types' "
+      .. "'%s'"):format(source, root, root, root, root, source))
     local make = ("make --tree '%s' rockspec/"):format(tree)
     luarocks(source, make .. "forgelog-scm-1.rockspec")
     assert.is_nil(support.read(tree .. "/bin/forgelog"))
@@ -99,5 +99,8 @@ describe("the rocks", function()
     output = run(("cd / && env -u LUA_PATH -u LUA_CPATH '%s/bin/forgelog' drain -d '%s' "
       .. "--format json"):format(tree, db))
     assert.matches('^{"seq":1,"table_name":"item","op":"INSERT","row_id":"7",', output)
+    output = run(("luarocks --lua-version %s --tree '%s' show --rock-dir forgelog"):format(version,
+      tree))
+    assert.truthy(support.read(output:match("[^\n]+") .. "/types/forgelog/consumer.lua"))
   end)
 end)

@@ -27,7 +27,7 @@ supported_platforms = { "unix" }
 
 -- The specs start a PostgreSQL of their own, and find its programs as 'make check' does.
 local TAIL = [[
-  copy_directories = {},
+  copy_directories = {@copied@},
 }
 
 test_dependencies = { "argparse", "busted", "cqueues", "dkjson", "luasocket", "luv" }
@@ -77,11 +77,11 @@ build = {
 ]] .. TAIL
 
 local ROCKS = {
-  forgelog = { LIBRARY, specs = "spec/api",
+  forgelog = { LIBRARY, specs = "spec/api", copied = ' "types" ',
     summary = "A durable change feed from PostgreSQL that loses nothing", detailed = [[
 Triggers write one row per changed row into a log table; a C module over libpq drains and trims
 that log in commit-safe order, so that no committed change is ever missed silently.]] },
-  ["forgelog-cli"] = { COMMAND, specs = "spec/cli",
+  ["forgelog-cli"] = { COMMAND, specs = "spec/cli", copied = "",
     summary = "The command of forgelog, a change feed from PostgreSQL", detailed = [[
 The command forgelog sets up a log of changes in PostgreSQL, prints them and gives them to
 programs, trims the log and reports how it is doing.]] },

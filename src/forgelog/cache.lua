@@ -11,7 +11,16 @@ local held = require "forgelog.cache.held"
 local keys = require "forgelog.cache.keys"
 local source = require "forgelog.cache.source"
 
-local cache = { ALL = keys.ALL, kept = keys.kept }
+local cache = {}
+
+--- What the option `keys` returns where every key may be stale.
+-- @tfield forgelog.cache.All ALL
+cache.ALL = keys.ALL
+
+--- Makes a function for the option `keys`.
+-- @function kept
+-- @as `forgelog.cache.keys.kept`
+cache.kept = keys.kept
 
 local Cache = {}
 Cache.__index = Cache
@@ -39,24 +48,8 @@ local function report(err, attempt)
 end
 
 --- Makes a cache; `start` sets it going.
--- @tparam table options `cache` (what holds the values: a lua_shared_dict, a lua-resty-lrucache, or
--- anything with `delete` and `flush_all` or `purge`; see also `attach`), `near` (a
--- lua-resty-lrucache of this worker, asked before a `cache` that is a lua_shared_dict), `keys`
--- (called with a change: the key that it makes stale, a list of keys, `cache.ALL`, or nil; default:
--- `table_name:row_id`; see also `forgelog.cache.keys`),
--- `position` (name of a lua_shared_dict of its own, through which one worker tells all others, and
--- where the position is kept over reloads; or a store; default: the lua_shared_dict that holds the
--- values, else in memory, purged at each start),
--- `feed` ("nginx": one worker follows for all; "worker": each does, by a connection of its own;
--- default: "nginx" where `position` or `cache` is a lua_shared_dict),
--- `name` (default "cache": tells several caches of one worker apart), `stale_after` (seconds
--- without word from the database after which the cache is not fresh; default 3; more than `poll`),
--- `load_wait` (seconds that a `get` waits for another's load of its key before it loads too, since
--- a request may end in the middle of its load; default 1; 0: each loads by itself),
--- `on_purge` (called with the reason), `on_error` (default: to nginx's error log), and the options
--- of `forgelog.consumer`: `conninfo`, `schema`, `tables`, `channels`, `ops`, `columns`, `wait`,
--- `timeout`, `poll` ...
--- @return a cache
+-- @tparam forgelog.cache.Options options
+-- @treturn forgelog.cache.Cache
 function cache.new(options)
   options = check.options("cache.new", options, known)
   local stale_after = options.stale_after or 3
@@ -85,10 +78,11 @@ end
 --- Names what holds the values, where that is made after this. (`get` needs its `get(key)`, which
 -- returns nil for what it does not hold, and `set(key, value)`. None of these may wait. A
 -- lua-resty-mlcache has others: use its own, and `fresh`.)
+-- @tparam any target a lua_shared_dict, a lua-resty-lrucache, or anything like them
 function Cache:attach(target) self._held = held.new(target, self._options.near) end
 
 --- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
--- @param key text or a whole number
+-- @tparam string|integer key text or a whole number
 function Cache:invalidate(key)
   key = keys.text("cache.invalidate", key)
   self._flights:drop(key)
@@ -109,6 +103,7 @@ local function forget(self, reason)
 end
 
 --- Empties the cache.
+-- @string[opt] reason for `on_purge`
 function Cache:purge(reason)
   self._flights:drop_all()
   if self._held then self._source:flush(function() self._held:purge() end, reason) end
@@ -150,7 +145,7 @@ end
 -- changes: for programs that write rows of their own into the log, as `forgelog.cache.ipc` does.
 -- Where the option `ops` is given, these have to have the op BROADCAST.
 -- @string name the table_name
--- @func call called with the change
+-- @tparam fun(change:forgelog.Change) call called with the change
 function Cache:listen(name, call)
   if self._channels then self._channels[#self._channels + 1] = name end
   if self._ops then self._ops[#self._ops + 1] = "BROADCAST" end
@@ -158,10 +153,12 @@ function Cache:listen(name, call)
 end
 
 --- Whether changes are being handled at this moment: then every other worker sees them too.
+-- @treturn boolean
 function Cache:handling() return self._handling or false end
 
 --- Another connection to the same log, as the options say.
--- @return a log; or nil and an error
+-- @treturn forgelog.Log
+-- @fails as from `forgelog.connect`
 function Cache:connect()
   local options = self._options
   return forgelog.connect(options.conninfo, {
@@ -186,6 +183,7 @@ function Cache:stop() self._source:stop() end
 
 --- Whether this worker knows of every change up to now, as far as the last answer of the database
 -- is not older than `stale_after`: not before it has caught up, nor while it is cut off.
+-- @treturn boolean
 function Cache:fresh() return self._source:fresh() end
 
 local function answer(self, ok, value, err)
@@ -212,11 +210,12 @@ end
 -- loaded once in a worker, and all are given that load's results, or the error that it raises; so
 -- what `load` returns must follow from the key alone. None of them is given what began to be loaded
 -- before the key was made stale, if it asked after that.
--- @param key text, or a whole number up to 2^53, which is held as its digits
--- @func load called with the key as given and the further arguments; must read the primary,
--- committed data. May wait.
--- @param ... further arguments for it
--- @return the value; or what `load` returned: a value, or nil and an error
+-- @tparam string|integer key text, or a whole number up to 2^53, which is held as its digits
+-- @tparam fun(key:any,...:any):any,any load called with the key as given and the further arguments;
+-- must read the primary, committed data. May wait.
+-- @tparam any ... further arguments for it
+-- @treturn any the value; or what `load` returned: a value, or nil
+-- @treturn any with nil: the error that `load` returned
 function Cache:get(key, load, ...)
   local name, cached, count = keys.text("cache.get", key), self._held, self._count
   if not cached then check.misuse("cache.get", "nothing holds values: give the option cache") end
@@ -234,10 +233,8 @@ function Cache:get(key, load, ...)
   return answer(self, self._flights:load(name, keep_it, load, key, ...))
 end
 
---- What `forgelog.consumer` tells, of the worker that follows; `leads` (whether that is this one)
--- and `leader` (its process id), where one does for all; and of this worker: `fresh`, `hits` and
--- `misses` (of `get`), `loads` (calls of `load`; fewer than misses where one was for several),
--- `refused` (values for which there was no room), `invalidated` (keys), `purges`.
+--- What it has done and how it stands.
+-- @treturn forgelog.cache.Stats
 function Cache:stats()
   local stats = self._source:stats()
   for name, value in pairs(self._count) do stats[name] = value end
@@ -246,6 +243,7 @@ function Cache:stats()
 end
 
 --- What lua-resty-mlcache takes as its option `ipc`: see `forgelog.cache.ipc`.
+-- @treturn forgelog.cache.ipc.Ipc
 function Cache:ipc() return require("forgelog.cache.ipc")(self) end
 
 return cache

@@ -6,14 +6,14 @@ local core = require "forgelog.core"
 local connect = require "forgelog.connection.connect"
 local demand = require "forgelog.connection.demand"
 local pump = require "forgelog.connection.pump"
+local reading = require "forgelog.connection.reading"
 local sql = require "forgelog.connection.sql"
 
 -- Specs replace what makes each handle, to see every statement that is sent.
 local connection = { new_handle = core.connection }
 
--- Public fields of a connection: `schema` (as given to connect), `life` (`life.closed` is for loops
--- in which asking `closed()` each time would cost too much). All views of a connection (see
--- `within`) share their `_state`, which is described in forgelog.connection.pump.
+-- All views of a connection (see `within`) share their `_state`, which is described in
+-- forgelog.connection.pump.
 local Connection = {}
 Connection.__index = Connection
 
@@ -27,10 +27,8 @@ end
 -- ---- opening and closing ----
 
 --- A connection that is not made yet: `reconnect` makes it.
--- @tparam table settings `conninfo` (text), `name` (of the log, as SQL), `schema` (the one given,
--- if any), `waiter`, `timeout` (seconds for each statement), `on_demand` (seconds within which the
--- first statement connects; nil: none does)
--- @return a connection
+-- @tparam forgelog.connection.Settings settings
+-- @treturn forgelog.connection.Connection
 function connection.new(settings)
   local state = {
     settings = settings, waiter = settings.waiter, life = { closed = false },
@@ -43,11 +41,13 @@ function connection.new(settings)
 end
 
 --- Of one on demand: nothing begun on it goes on any longer, and the next statement may connect.
+-- @local
 function Connection:may_connect() self._state.may_connect = self._state.demand ~= nil end
 
 --- Another connection with the same settings.
--- @number seconds longest time for each of its statements
--- @return a connection; or nil and an error
+-- @number[opt] seconds longest time for each of its statements
+-- @treturn forgelog.connection.Connection
+-- @fails as from `forgelog.connect`
 function Connection:sibling(seconds)
   local other = connection.new(setmetatable({ timeout = seconds },
     { __index = self._state.settings }))
@@ -58,7 +58,8 @@ function Connection:sibling(seconds)
 end
 
 --- Connects, or connects again. Readers go on where they were.
--- @return true; or nil and an error, whose code is "unfinished" where the next call goes on with it
+-- @treturn true
+-- @fails code "unfinished" where the next call goes on with it
 function Connection:reconnect()
   local state = self._state
   state.owner, state.located, state.unfinished = nil, false, nil
@@ -79,15 +80,19 @@ function Connection:close()
 end
 
 --- Has the server end the statement under way, which nobody waits for; takes a moment at most.
+-- @local
 function Connection:cancel() pump.cancel(self._state) end
 
 --- Whether its owner has closed it.
+-- @treturn boolean
 function Connection:closed() return self.life.closed end
 
 --- The error that ended the connection; nil while it stands.
+-- @treturn forgelog.Error|nil
 function Connection:lost() return self._state.lost end
 
 --- The error of what has failed last since this was asked before; nil: nothing has.
+-- @local
 function Connection:failure() return pump.told(self._state) end
 
 --- Raises where it was closed.
@@ -101,22 +106,24 @@ end
 --- This connection with another time limit for each statement. Nothing has to be set back: the
 -- limit goes with the object.
 -- @number[opt] seconds nil: none
--- @return a connection that shares everything else with this one
+-- @treturn forgelog.connection.Connection one that shares everything else with this one
 function Connection:limited(seconds) return view(self._state, seconds) end
 
 --- Calls f(conn, ...), where conn is this connection with that time limit for each statement. It
 -- holds for what f does by that conn, and for nothing else, however f ends.
--- @number seconds the limit
--- @func f what to call
--- @param ... further arguments
--- @return what f returns
+-- @tparam number|nil seconds the limit
+-- @tparam fun(conn:forgelog.connection.Connection,...:any):any f what to call
+-- @tparam any ... further arguments
+-- @treturn any what f returns
 function Connection:within(seconds, f, ...) return f(self:limited(seconds), ...) end
 
 --- The time limit for each statement in seconds; nil: none.
+-- @treturn number|nil
 function Connection:limit() return self._limits.seconds end
 
 --- Sets until when what is done by this object is waited for. What is not done by then goes on: an
 -- error with the code "unfinished" says so, and the same operation, called again, goes on with it.
+-- @local
 -- @number[opt] time by the clock `now`; nil: until its end, or its time limit
 function Connection:wait_until(time) self._limits.stop_at = time end
 
@@ -126,9 +133,9 @@ end
 
 local function query(handle, ...) return handle:query(...) end
 local function begin(handle, operation) return handle:begin(operation) end
-local function call(_, reader, method, ...) return reader[method](reader, ...) end
 
 --- What `query` and `run` do.
+-- @local
 -- @bool numeric whether numerics become numbers, as of `run`
 -- @string text the SQL
 -- @param ... parameters, as of `query`, and so is what it returns
@@ -140,15 +147,19 @@ end
 
 --- Runs a statement with parameters $1.., or several statements without.
 -- @string text the SQL
--- @param ... parameters: nil, booleans, numbers, strings
--- @return the rows as tables; where the command says so, how many it wrote; or nil and an error
+-- @tparam nil|boolean|number|string ... parameters
+-- @treturn {[string]:any}[] the rows, by column
+-- @treturn integer|nil how many it wrote, where the command says so
+-- @fails
 function Connection:query(text, ...) return self:ask(false, text, ...) end
 
 --- Runs the statement of a file of SQL; it locates the log first where the statement needs its
 -- schema. Its numerics are numbers: times, whose floats a session may print with few digits.
 -- @string name such as "trim.batch", for sql/trim/batch.sql
--- @param ... parameters, as of `query`
--- @return as of `query`
+-- @tparam nil|boolean|number|string ... parameters
+-- @treturn {[string]:any}[] as of `query`
+-- @treturn integer|nil as of `query`
+-- @fails
 function Connection:run(name, ...)
   if self.life.closed then return nil, pump.failure(self._state) end
   local schema = ""
@@ -162,6 +173,7 @@ function Connection:run(name, ...)
 end
 
 --- The same for a schema in which there need not be a log, nor the schema itself.
+-- @local
 -- @string schema its name
 -- @string name such as "install.facts", for sql/install/facts.sql
 -- @param ... parameters, as of `query`, and so is what it returns
@@ -170,10 +182,12 @@ function Connection:run_in(schema, name, ...)
 end
 
 --- Seconds since the server answered: one that rested may be cut, and shows it only in use.
+-- @local
 function Connection:rested() return self:now() - (self._state.answered or 0) end
 
 --- Finds the log, as it is now.
--- @return true; or nil and an error, code "no_log" where there is none
+-- @treturn true
+-- @fails code "no_log" where there is none
 function Connection:locate()
   local ok, err = perform(self, "locate", begin, "locate")
   if ok then self._state.located = true end
@@ -182,37 +196,25 @@ end
 
 --- Asks for the smallest and the largest seq and what was trimmed: see `fact`. The log must have
 -- been located.
--- @return true; or nil and an error
+-- @treturn true
+-- @fails
 function Connection:seqs() return perform(self, "seqs", begin, "seqs") end
 
 --- One observation of who can still commit a lower seq: see `fact`. The log must have been located.
--- @return true; or nil and an error
+-- @treturn true
+-- @fails
 function Connection:tick() return perform(self, "tick", begin, "tick") end
 
---- What the proof of a reader needs in the middle of a scan: see its methods `crowded` and `prove`.
--- @return true; or nil and an error
-function Connection:sight() return perform(self, "sight", begin, "sight") end
-
 --- One thing that the operations so far have found out.
--- @string name "schema" (of the log, quoted for SQL), "has_state" (install was run), "exact"
--- (its state tells each change that was deleted), "empty_to" (up to this seq there is and will be
--- nothing), "smallest" and "largest" (seq in the log), "trimmed_to", "last_given" (seq, by the
--- sequence), "horizon", "high_water" (highest seq seen by a tick), "ticks" (how many so far),
--- "writers" (how many are open), "timeline", "standby", "backend" (pid)
--- @return its value; nil where it is not known
+-- @tparam forgelog.connection.Fact name which one
+-- @treturn any its value; nil where it is not known
 function Connection:fact(name) return self._state.handle:fact(name) end
 
---- How many writers first seen since a tick (its number) may still commit a seq at or below `upto`.
-function Connection:pending_writers(tick, upto)
-  return self._state.handle:pending_writers(tick, upto)
-end
-
---- Whether there is a gap after a position (text), by what `seqs` has found: false; or the reason,
--- and the seq up to which changes are gone.
-function Connection:gap(position) return self._state.handle:gap(position) end
-
 --- The name of the log's schema, whether there is a log or not: the one given here, or to connect,
--- or where the search path finds a log, or the first one of the search path; or nil and an error.
+-- or where the search path finds a log, or the first one of the search path.
+-- @string[opt] given a name
+-- @treturn string
+-- @fails code "no_schema" where no schema of the search path exists
 function Connection:schema_name(given)
   if given or self.schema then return given or self.schema end
   local rows, err = self:run("connection.schema")
@@ -223,78 +225,38 @@ function Connection:schema_name(given)
 end
 
 --- What libpq made of a connection option; nil where it is not set.
+-- @string keyword such as "host"
+-- @treturn string|nil
 function Connection:option(keyword) return self._state.handle:option(keyword) end
 
---- Whether a transaction is open; "closed", "connecting", "idle" or "busy"; an operation is begun.
+--- Whether a transaction is open.
+-- @treturn boolean
 function Connection:in_transaction() return self._state.handle:in_transaction() end
+
+--- Whether it is connected, and free.
+-- @treturn forgelog.connection.State
 function Connection:state() return self._state.handle:state() end
+
+--- Whether an operation is begun.
+-- @treturn boolean
 function Connection:busy() return self._state.owner ~= nil end
 
---- The socket for event loops that wait themselves, which may change while connecting; and what to
--- wait for on it: "r", "w" or "rw".
+--- The socket for event loops that wait themselves, which may change while connecting.
+-- @treturn integer|nil nil: there is none
 function Connection:pollfd() return self._state.handle:pollfd() end
+
+--- What to wait for on it.
+-- @treturn string "r", "w" or "rw"
 function Connection:events() return self._state.handle:events() end
 
---- A reader of the log after a position, for one drain or feed; any number may read side by side.
--- Its methods are those of src/core/lua_reader.c; only `fetch` and `prefetch` below have it read.
--- @string position as text
--- @tparam ?table filter which changes: `tables`, `ops` and `columns`, each a list, or nil for all
--- @param live whether it also delivers changes above the horizon; "settled": follows without these
--- @return the reader; or nil and what is wrong with the position
-function Connection:reader(position, filter, live)
-  return self._state.handle:reader(position, filter, live or false)
-end
-
---- Fetches the next chunk of a reader, or finishes the one that was asked for ahead.
--- @param reader of this connection
--- @int most rows; 0: as many as are good
--- @return true; or nil and an error
-function Connection:fetch(reader, most)
-  local state = self._state
-  if reader:pending() and state.unfinished ~= reader then
-    state.unfinished, state.ends = reader, nil
-  end
-  return perform(self, reader, call, reader, "fetch", most)
-end
-
---- Asks whether the server has the rows that a reader's position names, unless that is known.
--- @return true, whatever was found (the reader's `verdict`); or nil and an error
-function Connection:verify(reader)
-  if not reader:doubtful() then return true end
-  return perform(self, "verify", call, reader, "verify")
-end
-
---- Asks for the next chunk of a reader without waiting for it, where that costs nobody anything.
-function Connection:prefetch(reader) if reader:can_prefetch() then reader:fetch() end end
-
---- Makes a feed the one that follows by this connection, since LISTEN and the bell belong to the
--- session. false while another one does.
-function Connection:begin_following(feed)
-  if self._state.follower then return false end
-  self._state.follower = feed
-  return true
-end
-
---- Ends that.
-function Connection:end_following() self._state.follower = nil end
-
 --- Seconds of a clock that never goes back.
+-- @treturn number
 function Connection:now() return self._state.waiter.now() end
 
 --- Sleeps. What else runs in this program goes on where the waiter lets it.
+-- @number seconds
 function Connection:sleep(seconds) self._state.waiter.wait(nil, "", seconds) end
 
---- Waits until the socket can be read, or for that many seconds.
-function Connection:wait_readable(seconds)
-  self._state.waiter.wait(self._state.handle:pollfd(), "r", seconds)
-end
-
---- Takes in what has arrived while nothing was under way.
--- @return whether there was a notification; or nil and the error, when the connection was lost
-function Connection:notified()
-  local seen = self._state.handle:notified()
-  if seen == nil then return nil, pump.failure(self._state) end
-  return seen
-end
+for name, method in pairs(reading) do Connection[name] = method end
 
 return connection

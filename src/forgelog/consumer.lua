@@ -25,20 +25,38 @@ local consumer = {
 
 local BEGINNING = "0" -- a position
 
---- Removes a consumer from the table store, with all its lanes, and what is parked for it: an
--- error, SQLSTATE 55P03, while it runs.
--- @param log a log
+--- A store in memory.
+-- @function memory
+-- @as `forgelog.store.memory.memory`
+
+--- A store in a file.
+-- @function file
+-- @as `forgelog.store.file.file`
+
+--- A store in the database.
+-- @function table
+-- @as `forgelog.store.table.table`
+
+--- A store in shared memory.
+-- @function shared
+-- @as `forgelog.store.shared.shared`
+
+--- Removes a consumer from the table store, with all its lanes, and what is parked for it.
+-- @tparam forgelog.Log log
 -- @string name of the consumer
--- @return the position (false: there was none); or nil and an error
+-- @treturn string|false the position; false: there was none
+-- @fails SQLSTATE 55P03, code "name_taken" while it runs
 function consumer.forget(log, name) return claim.forget(log.connection, name) end
 
 --- Moves a consumer of the table store, with all its lanes, to another position, from which it then
--- goes on: an error while it runs, SQLSTATE 55P03, and where changes after that position are gone,
--- kind "gap".
--- @param log a log
+-- goes on.
+-- @tparam forgelog.Log log
 -- @string name of the consumer
--- @param position a position or a seq; 0: where what the log still holds begins
--- @return true, and the position that it had (nil: none); or nil and an error
+-- @tparam forgelog.Position position where; 0: where what the log still holds begins
+-- @treturn true
+-- @treturn string|nil the position that it had; nil: none
+-- @fails SQLSTATE 55P03, code "name_taken" while it runs; kind "gap" where changes after that
+-- position are gone
 function consumer.rewind(log, name, position)
   position = check.position("consumer.rewind", position)
   if position == BEGINNING then return group.rewind_to_beginning(log.connection, name) end
@@ -57,13 +75,13 @@ function consumer.rewind(log, name, position)
 end
 
 --- Gives a consumer of the table store another number of lanes (see the option `share`), without
--- loss: all of them go on from what each lane had done, so that some changes come again. An error,
--- SQLSTATE 55P03, while one of them runs.
--- @param log a log
+-- loss: all of them go on from what each lane had done, so that some changes come again.
+-- @tparam forgelog.Log log
 -- @string name of the consumer
 -- @int[opt] count how many, at most 1024; 1: it has none; nil: only tells how many it has
--- @return how many it had, and the position from which all go on (nil: they begin anew); or nil and
--- an error
+-- @treturn integer how many it had
+-- @treturn string|nil the position from which all go on; nil: they begin anew
+-- @fails SQLSTATE 55P03, code "name_taken" while one of them runs
 function consumer.lanes(log, name, count)
   if count ~= nil then check.argument("consumer.lanes", "count", count, "positive") end
   if count and count > lanes.MOST then
@@ -74,46 +92,48 @@ end
 
 --- Has a consumer pause, with all its lanes, until `resume`: within about a second, where it runs,
 -- and behind the batch at hand; otherwise from its start on.
--- @param log a log
+-- @tparam forgelog.Log log
 -- @string name of the consumer
--- @return true, and whether it was paused already; or nil and an error, code "no_consumer"
+-- @treturn true
+-- @treturn boolean whether it was paused already
+-- @fails code "no_consumer"
 function consumer.pause(log, name) return group.pause(log.connection, name, true) end
 
 --- Ends that.
--- @param log a log
+-- @tparam forgelog.Log log
 -- @string name of the consumer
--- @return true, and whether it was paused; or nil and an error, code "no_consumer"
+-- @treturn true
+-- @treturn boolean whether it was paused
+-- @fails code "no_consumer"
 function consumer.resume(log, name) return group.pause(log.connection, name, false) end
 
 --- The parked changes of a consumer, in the order in which they were parked.
 -- @function parked
--- @param log a log
+-- @tparam forgelog.Log log
 -- @string name of the consumer
--- @tparam[opt] table opts `limit` (most of them), `after` (the `id` behind which they are wanted)
--- @return a list, empty where nothing is parked; each has `id`, `key`, `seq` (negative for a change
--- that was read by a backfill), `waits` (nobody has tried to handle it: it waits behind another one
--- of its key), `retry` (it is to be tried again), `attempts`, `error` (the message of the last
--- one), `parked_at` (Unix seconds), `change` (as it was handed out). Or nil and an error, code
--- "no_parked_table" where the log has no such table yet
+-- @tparam[opt] forgelog.consumer.ParkedOptions opts
+-- @treturn forgelog.consumer.Parked[] empty where nothing is parked
+-- @fails code "no_parked_table" where the log has no such table yet
 consumer.parked = parked.list
 
 --- Has a consumer try parked changes again: at once where it runs, else when it starts. Of a key
 -- the earlier ones come first, and after each that succeeds the next one.
 -- @function retry
--- @param log a log
+-- @tparam forgelog.Log log
 -- @string name of the consumer
 -- @int[opt] seq of one of them; nil: all
--- @return how many: the change and those of its key that it waits behind, or all; or nil and an
--- error, code "no_parked" where there is no such change, or no such consumer
+-- @treturn integer how many: the change and those of its key that it waits behind, or all
+-- @fails code "no_parked" where there is no such change, or no such consumer
 consumer.retry = parked.retry
 
 --- Removes a parked change, which the consumer never handles then; the next one of its key is
 -- tried.
 -- @function skip
--- @param log a log
+-- @tparam forgelog.Log log
 -- @string name of the consumer
 -- @int seq of the change
--- @return it, as of `parked`; or nil and an error, code "no_parked" where there is none
+-- @treturn forgelog.consumer.Parked what was removed
+-- @fails code "no_parked" where there is none
 consumer.skip = parked.skip
 
 --- Has a consumer read a table from end to end, with all its lanes, beside the live feed: within
@@ -121,16 +141,14 @@ consumer.skip = parked.skip
 -- changes with the op "READ", to the same handler; a table without one is one such change without a
 -- `row_id`. Asked again, it begins again.
 -- @function backfill
--- @param log a log
+-- @tparam forgelog.Log log
 -- @string name of the consumer
 -- @string table its name; of a partition, the watched table above it is read
--- @tparam[opt] table opts one of `from` (a row_id, or a list of texts as of `forgelog.key`: only
--- rows behind that key), `pause` (true: it is read no further for now; false: it goes on), `cancel`
--- (true: it is read no more)
--- @return true, and what is read: `table` (its name in the log), `estimate` (rows that there may
--- be), `whole` (it has no primary key); or nil and an error, code "no_consumer", "no_table",
--- "not_watched" (of its rows no later change would be seen), "bad_key" (`from` is no key of the
--- table), "no_backfill" (there is nothing to pause or cancel)
+-- @tparam[opt] forgelog.consumer.BackfillOptions opts
+-- @treturn true
+-- @treturn forgelog.consumer.Backfill what is read
+-- @fails code "no_consumer", "no_table", "not_watched" (of its rows no later change would be seen),
+-- "bad_key" (`from` is no key of the table), "no_backfill" (there is nothing to pause or cancel)
 consumer.backfill = backfill.ask
 
 local Consumer = {}
@@ -144,20 +162,8 @@ local WAITED = { no_change = true, not_connected = true, no_answer = true, unfin
   paused = true, retry = true }
 
 --- Makes a consumer; it connects when it first steps.
--- @tparam table options `on_changes(changes, log)` (raise to have the batch again), or, in its
--- place, `on_change(change, log)`, `concurrency` (how many changes are handled at a time, in an
--- event loop; default 1; those of one key in order), `key(change)` (text; default: table and row),
--- `conninfo`, `name` (needed by the table store; two consumers of one name never run at once),
--- `position` (a store; default `consumer.memory()`), `on_resync(reason, log)` (reads everything
--- anew; called at a gap, and at the first start when `start` says so), `on_error(err, attempt)`,
--- `resync` ("backfill", in place of on_resync: all tables are read from end to end beside the live
--- feed; needs a name), `start` ("resync": the default with those; "beginning": the default without;
--- "now"), `batch` (most changes at once; default 1000), `transaction`, `exclusive` ("wait" or
--- "refuse" while another consumer of this name runs), `attempts` (so often a change may fail before
--- it is parked, and the consumer goes on without it; needs a name), `park` ("key", the default:
--- later changes of its key wait behind it; or "change"), `key(change)` (default: table and row),
--- `on_park(change, err)`, and the options of `connect` and `follow`
--- @return a consumer
+-- @tparam forgelog.consumer.Options options
+-- @treturn forgelog.consumer.Consumer
 function consumer.new(options)
   local self = setmetatable(settings(options), Consumer)
   self._names = {} -- of tables: see forgelog.tables.names
@@ -189,13 +195,13 @@ end
 --- One step: until a batch is handled, a resync is done, or the time is over. It connects where it
 -- has to. After an error another step tries again, later each time; whether it is of use, `passes`
 -- says.
--- @number[opt] timeout seconds to wait; none: as long as it takes
+-- @number[opt] timeout seconds to wait; nil: as long as it takes
 -- @int[opt] most most changes to handle; default: the option `batch`
--- @return the number of changes handled (0 for a resync, or for a position to begin from); or nil
--- and an error. Its `code` is "no_change" or "not_connected" when nothing came in time, "retry"
--- when the next try is not due (`last_error` says why there is one), "handler_failed" (`raised`,
--- `first_seq`, `last_seq`, `changes`), "not_saved" when only the position is to be saved yet, or
--- "name_taken" (`pid`); other errors are those of the connection and of the feed
+-- @treturn integer the number of changes handled (0 for a resync, or for a position to begin from)
+-- @fails code "no_change" or "not_connected" when nothing came in time, "retry" when the next try
+-- is not due (`last_error` says why there is one), "handler_failed" (`raised`, `first_seq`,
+-- `last_seq`, `changes`), "not_saved" when only the position is to be saved yet, or "name_taken"
+-- (`pid`); other errors are those of the connection and of the feed
 function Consumer:step(timeout, most)
   local deadline = timeout and self._waiter.now() + timeout
   while true do
@@ -218,12 +224,13 @@ end
 
 --- Whether run() would go on after an error of `step`: after whatever befalls a handler or a
 -- resync, and what passes by itself. It is `err.retryable`.
--- @param err the error
--- @treturn bool
+-- @tparam forgelog.Error err the error
+-- @treturn boolean
 function Consumer:passes(err) return err.retryable == true end
 
 --- Steps until it is stopped, or until an error that does not pass by itself.
--- @return true when it was stopped, or nil and the error
+-- @treturn true it was stopped
+-- @fails such an error
 function Consumer:run()
   self._stopping = false
   while not self._stopping do
@@ -245,7 +252,7 @@ function Consumer:stop() self._stopping = true end
 --- Whether this program handles the changes of a row; without the option `share` it does all. For
 -- an `on_resync` that reads the rows of its own lane only.
 -- @tparam table change `table_name` and `row_id`, and what the option `key` looks at
--- @treturn bool
+-- @treturn boolean
 function Consumer:owns(change)
   return not self._lane or self._lane:owns(change, self._options.key)
 end
@@ -264,13 +271,8 @@ function Consumer:close()
   self._state = "open"
 end
 
---- What it has done and how it stands: `handed_out` (changes), `position` (as saved), `lag_changes`
--- (an upper bound of those not acknowledged: not delivered, or at hand and not saved),
--- `lag_seconds` (age of the oldest of them; during a resync, seconds since it began), `caught_up`
--- (seconds since the last moment of which it is known that all committed by then has been handled;
--- nil: none yet), `reconnects`, `resyncs`, `connected`, `last_error`, `backfill` (the table that is
--- read from end to end: `table`, `rows` so far, `estimate` of all, `error` while it rests after
--- one; nil: none is).
+--- What it has done and how it stands.
+-- @treturn forgelog.consumer.Stats
 function Consumer:stats() return stats(self) end
 
 return consumer

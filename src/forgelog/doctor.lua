@@ -124,14 +124,10 @@ end
 
 --- Looks for all that makes the promise fail or the feed slow. Changes nothing. Not for use inside
 -- a transaction, which a check that may not read something would abort.
--- @param conn the connection of a log; there may be no log in the database yet
--- @tparam[opt] table opts `older_than` (seconds: age of changes that a trim should have deleted;
--- default 86400)
--- @return a list of findings, one or more for each check made: `check` (its name), `code` (what
--- was found, for programs: "ok", "no_log" ...), `severity` ("ok", "note", "warning": it is slow,
--- held up, or will fail soon; "error": changes are or will be missed, or writes fail), `message`,
--- and `advice` (what to do; nil where all is well); or nil and an error where nothing can be said,
--- such as when the connection is lost
+-- @tparam forgelog.connection.Connection conn the connection; there may be no log in the database
+-- @tparam[opt] forgelog.doctor.Options opts
+-- @treturn forgelog.doctor.Finding[] one or more for each check made
+-- @fails where nothing can be said, such as when the connection is lost
 function doctor.diagnose(conn, opts)
   opts = check.options("diagnose", opts, { older_than = "seconds" })
   local self = { conn = uncompiled(conn), older_than = opts.older_than or DAY, findings = {} }

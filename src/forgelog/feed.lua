@@ -90,9 +90,10 @@ local function take(self, most, timeout)
 end
 
 --- Delivers the next change, waiting for it.
--- @number[opt] timeout seconds; none: as long as it takes
--- @return a change; or nil and an error: kind "timeout" when none came, "gap" when changes are gone
--- (resync, then follow from a position taken before), any other that does not pass with time
+-- @number[opt] timeout seconds; nil: as long as it takes
+-- @treturn forgelog.Change
+-- @fails kind "timeout" when none came, "gap" when changes are gone (resync, then follow from a
+-- position taken before), any other that does not pass with time
 function Feed:next(timeout)
   if timeout ~= nil then check.argument("next", "timeout", timeout, "seconds") end
   local changes, err = take(self, 1, timeout)
@@ -101,9 +102,10 @@ function Feed:next(timeout)
 end
 
 --- Delivers a list of changes as soon as some are here.
--- @int[opt] max most changes; 1000
--- @number[opt] timeout seconds; none: as long as it takes
--- @return a list; or nil and an error as from `next`
+-- @int[opt=1000] max most changes
+-- @number[opt] timeout seconds; nil: as long as it takes
+-- @treturn forgelog.Change[]
+-- @fails as from `next`
 function Feed:batch(max, timeout)
   if max ~= nil then check.argument("batch", "max", max, "positive") end
   if timeout ~= nil then check.argument("batch", "timeout", timeout, "seconds") end
@@ -114,14 +116,16 @@ end
 
 --- Waits until the feed is connected, as it always is except after a loss: a handler whose
 -- connection broke may need it before it tries again.
--- @number[opt] timeout seconds; none: as long as it takes
--- @return true; or nil and an error as from `next`
+-- @number[opt] timeout seconds; nil: as long as it takes
+-- @treturn true
+-- @fails as from `next`
 function Feed:connected(timeout)
   if timeout ~= nil then check.argument("connected", "timeout", timeout, "seconds") end
   return take(self, nil, timeout)
 end
 
 --- `for change in feed do`: waits for each; raises what `next` would return as an error.
+-- @treturn forgelog.Change
 function Feed:__call()
   local change, err = self:next()
   if change then return change end
@@ -132,7 +136,7 @@ end
 -- the work is done.
 -- @bool[opt] at_rest the position also says what holds only while nothing is worked on, where that
 -- is known; to be replaced by one without before more work is begun
--- @return text; usable wherever a position or a seq is
+-- @treturn string usable wherever a position or a seq is
 function Feed:position(at_rest)
   if not self._reader then return self._position end
   return self._reader:position(at_rest)
@@ -174,10 +178,8 @@ function Feed:differs()
   return (reason == "failover" or reason == "reset") and reason or nil
 end
 
---- What the feed has seen: `reconnects`, `behind` (an upper bound of changes not yet delivered),
--- `connected`, `last_error`, `caught_up` (seconds since a look began that found nothing to read;
--- nil: none has), `looked` (since the last one began that was answered); and what it does at this
--- moment, `state` and `bell`, in the words at the head of feed/states.lua.
+--- What the feed has seen, and what it does at this moment.
+-- @treturn forgelog.feed.Stats
 function Feed:stats()
   local reached = self._reader and self._reader:reached() or 0
   return {
@@ -194,8 +196,8 @@ end
 
 --- Has a function called on each connection after the first one, before anything is delivered from
 -- it.
--- @func f called without arguments; returns true, or nil and an error, on which the feed tries
--- again as on any other
+-- @tparam fun():true|nil,forgelog.Error|nil f returns true, or nil and an error, on which the feed
+-- tries again as on any other
 function Feed:on_reconnect(f) self._on_reconnect = f end
 
 --- Has it remember what names of tables mean where others do.
@@ -209,13 +211,16 @@ function Feed:share_names(memory) self._names = memory end
 function Feed:work_beside(at_work) self._at_work = at_work end
 
 --- For event loops that wait themselves: the socket to wait for (see `forgelog.wait`).
+-- @treturn integer|nil nil: there is none
 function Feed:pollfd() return self._conn:pollfd() end
 
 --- What to wait for on it.
+-- @treturn string "r", "w" or "rw"
 function Feed:events() return self._conn:events() end
 
---- Seconds after which `next(0)` or `batch(max, 0)` is to be called at the latest, whatever the
--- socket does.
+--- After how long `next(0)` or `batch(max, 0)` is to be called at the latest, whatever the socket
+-- does.
+-- @treturn number seconds
 function Feed:timeout()
   local now = self._conn:now()
   if self._state == "back_off" then return math.max(0, self._retry_at - now) end
@@ -240,11 +245,12 @@ end
 
 function Feed:__close() self:close() end
 
---- Follows a log from a position; arguments are checked.
--- @param conn the connection
+--- Follows a log from a position; arguments are checked. See `Log:follow` of `forgelog`.
+-- @function feed
+-- @tparam forgelog.connection.Connection conn the connection
 -- @string position as text
--- @tparam table options of `log:follow`
--- @return the feed
+-- @tparam forgelog.FollowOptions options of `Log:follow`
+-- @treturn forgelog.feed.Feed
 return function(conn, position, options)
   local silence = options.silence or conn:limit() or SILENCE
   local self = setmetatable({

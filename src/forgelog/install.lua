@@ -165,17 +165,13 @@ end
 -- one transaction; then it makes the functions of watched tables anew, table by table, where they
 -- are of an older program, or the table was altered. Functions of the same names that are not
 -- forgelog's stay as they are. Where nothing is to be done, nothing is locked.
--- @param conn the connection
--- @tparam[opt] table opts `schema` (string; default: the one given to connect, else where the
--- search path finds a log, else its first schema), `owner` (string: the role that the capture
--- functions belong to, with whose rights they write; false: the one that installs; default: for a
--- superuser the one that they belong to unless that is a superuser, otherwise "forgelog", which is
--- made if need be; for others the one that installs),
--- `hstore` (without effect; the first edition had it), `lock_timeout` (seconds to wait for a table
--- at a time; default 1)
--- @return true, whether anything was changed, and, where there are watched tables whose functions
--- could not be made anew, a list of errors (their changes are logged all the same, only slower); or
--- nil and an error, whose `code` says what stands in the way
+-- @tparam forgelog.connection.Connection conn the connection
+-- @tparam[opt] forgelog.install.Options opts
+-- @treturn true
+-- @treturn boolean whether anything was changed
+-- @treturn forgelog.Error[]|nil where there are watched tables whose functions could not be made
+-- anew: why (their changes are logged all the same, only slower)
+-- @fails its `code` says what stands in the way
 function install.install(conn, opts)
   opts = check.options("install", opts, {
     schema = "string", owner = "any", hstore = "boolean", lock_timeout = "seconds",
@@ -216,14 +212,10 @@ local function parts_of(facts)
 end
 
 --- Which parts of the log are in the database. Changes nothing.
--- @param conn the connection
--- @tparam[opt] table opts `schema` (string; default: as for `install`)
--- @return a table: `schema`, `parts` (a list of what install makes, of which each has `code`
--- ("log", "tables", "triggers", "functions"), `name` and `there`), `owner` (the role that capture
--- functions belong to, or nil), `current` (true: install has nothing to do), `obstacle` (what
--- stands in the way of installing and of draining, or nil) and
--- `obstacle_code`, `own_trigger` and `own_trimmer` (false: the functions forge_notify_change and
--- forge_trim_change_log there are not forgelog's, and stay); or nil and an error
+-- @tparam forgelog.connection.Connection conn the connection
+-- @tparam[opt] forgelog.install.InstalledOptions opts
+-- @treturn forgelog.install.Installed
+-- @fails
 function install.installed(conn, opts)
   opts = check.options("installed", opts, { schema = "string" })
   local name, err = conn:schema_name(opts.schema)

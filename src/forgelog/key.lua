@@ -91,10 +91,10 @@ end
 -- Fields that are missing may have come back from JSON as something that stands for null.
 local function has(value) return type(value) == "number" or type(value) == "string" end
 
---- The key of a change's row: `forgelog.key`.
+--- The primary key of a change's row as a list of texts, exactly.
 -- @function key
--- @tparam table change as drained or followed, also where it went through JSON since
--- @return a list of texts, one for each column of the primary key; nil where the change has no
+-- @tparam forgelog.AnyChange change as drained or followed, also where it went through JSON since
+-- @treturn string[]|nil a text for each column of the primary key; nil where the change has no
 -- `row_id`
 return function(change)
   check.argument("key", "change", change, "table")

@@ -221,9 +221,9 @@ end
 --- The status of a log as Prometheus reads it. Every metric is a gauge named forgelog_..., in
 -- seconds, bytes or changes, with the label `schema` (and `database` where the status tells it);
 -- numbers that are not known are left out, and metrics without any number are too.
--- @tparam table status what `Log:status` returned
--- @treturn string the text, each line of it ended
 -- @function metrics
+-- @tparam forgelog.status.Status status what `Log:status` returned
+-- @treturn string the text, each line of it ended
 return function(status)
   local lines = {}
   for _, family in ipairs(FAMILIES) do write(family, status, lines) end

@@ -15,38 +15,38 @@ local CHUNK = 1000
 local TRIES = 5 -- a table that is altered each time it is read is altered by whoever means it
 
 --- Finds a table whose rows shall be read.
--- @param conn the connection
+-- @tparam forgelog.connection.Connection conn the connection
 -- @string where name of the public function, for errors
 -- @string name of the table, as SQL or the log has it
--- @param[opt] keep list of columns whose values are wanted, or true: those that `watch` keeps
+-- @tparam[opt] string[]|true keep columns whose values are wanted, or true: those that `watch`
+-- keeps
 -- @int[opt] oid of the table, where it is known: then the name is for errors only
--- @return a table: `name` (in the log; of a partition, that of the watched table above it), `oid`,
--- `speaker` (the oid of the table that the log calls so), `quoted`, `key` (list of the columns of
--- the primary key; nil: it has none, and can only be read whole), `types` (list of their types as
--- SQL), `keep` (list of columns; nil: none); or nil and an error of kind "schema", code "no_table",
--- "not_a_table", "no_column", "row_security" (rows may be hidden from this role), "unsafe_key" (its
--- key has checks that would run with this role's rights, or an index without an order)
+-- @treturn forgelog.rows.Source
+-- @fails kind "schema", code "no_table", "not_a_table", "no_column", "row_security" (rows may be
+-- hidden from this role), "unsafe_key" (its key has checks that would run with this role's rights,
+-- or an index without an order)
 function rows.source(conn, where, name, keep, oid)
   return source.find(conn, where, name, keep, oid)
 end
 
 --- The place of a row in the order of the key.
--- @tparam table s of `source`
--- @param after a row_id, a list of texts such as `forgelog.key` gives, or nil
--- @return a list of texts (nil for nil); or nil and an error, code "bad_key"
+-- @tparam forgelog.rows.Source s
+-- @tparam string|string[]|nil after a row_id, a list of texts such as `forgelog.key` gives, or nil
+-- @treturn string[]|nil nil for nil
+-- @fails code "bad_key"
 function rows.key(s, after) return source.key_of(s, after) end
 
 --- The error for what is no key of a table.
--- @tparam table s of `source`
--- @param after as of `key`
--- @string[opt] sqlstate
--- @return an error, code "bad_key"
+-- @tparam forgelog.rows.Source s
+-- @tparam string|string[] after as of `key`
+-- @string[opt] sqlstate the server's code
+-- @treturn forgelog.Error code "bad_key"
 function rows.no_key(s, after, sqlstate) return source.no_key(s, after, sqlstate) end
 
 --- What a table's key is, as text: a key of before is a place in its order as long as this stays
 -- the same.
--- @tparam table s of `source`
--- @treturn ?string nil: the table has none
+-- @tparam forgelog.rows.Source s
+-- @treturn string|nil nil: the table has none
 function rows.order(s) return source.order(s) end
 
 -- The values of the kept columns, and which were left out.
@@ -91,16 +91,15 @@ end
 
 --- Reads the next rows of a table in one short transaction. A table that was renamed meanwhile, or
 -- whose columns are others, is read as it is now, and what the source says of it changes.
--- @param conn the connection; where a transaction is open on it, it reads in that and leaves its
--- settings as they were
--- @tparam table s of `source`
--- @tparam ?table after the key of the last row that was read: a list of texts; nil: from the
--- beginning
+-- @tparam forgelog.connection.Connection conn the connection; where a transaction is open on it, it
+-- reads in that and leaves its settings as they were
+-- @tparam forgelog.rows.Source s
+-- @tparam string[]|nil after the key of the last row that was read; nil: from the beginning
 -- @int most rows
--- @return a list of changes, perhaps empty; the key of the last one (of `after` where there is
--- none); and whether that was the end of the table. Of a table without a key, one change without
--- `row_id`, nil and true. Or nil and an error, code "key_changed" where the table has another
--- primary key than at the time of `after`
+-- @treturn forgelog.AnyChange[] perhaps none; of a table without a key, one without `row_id`
+-- @treturn string[]|nil the key of the last one; of `after` where there is none
+-- @treturn boolean whether that was the end of the table
+-- @fails code "key_changed" where the table has another primary key than at the time of `after`
 function rows.chunk(conn, s, after, most)
   for _ = 1, TRIES do
     local text = s.key and statement.of(s, after, most)
@@ -155,14 +154,12 @@ end
 -- used inside the loop, also for a transaction, and no snapshot is held while your code runs. A
 -- table without a primary key is read whole: it gives one change without `row_id`. Of tables linked
 -- by inheritance, as in the log, only the rows of the named one come.
--- @param conn the connection
--- @string name the table, as for `tables` of `forgelog.drain`; it need not be watched
--- @tparam[opt] table opts `after` (a `row_id`, or the list of texts that `forgelog.key` gives: rows
--- behind that), `chunk` (rows of a statement; default 1000), `keep` (list of columns whose values
--- are wanted)
--- @return an iterator of changes: `op` ("READ"), `table_name`, `row_id` and `key_cols` as changes
--- of that row have them, `created_at` (Unix seconds, when it was read), with `keep` also `new` and
--- `omitted`; no `seq`
+-- @tparam forgelog.connection.Connection conn the connection
+-- @string name the table, as SQL or the log has it; it need not be watched
+-- @tparam[opt] forgelog.rows.Options opts
+-- @treturn fun():forgelog.AnyChange|nil an iterator of changes: `op` ("READ"), `table_name`,
+-- `row_id` and `key_cols` as changes of that row have them, `created_at` (when it was read), with
+-- `keep` also `new` and `omitted`; no `seq`
 function rows.rows(conn, name, opts)
   check.argument("rows", "table", name, "string")
   opts = check.options("rows", opts, { after = "key", chunk = "positive", keep = "names" })

@@ -12,13 +12,16 @@ local seqs = require "forgelog.seqs"
 local settle = require "forgelog.drain.settle"
 local uncompiled = require "forgelog.connection.uncompiled"
 
-local status = {
-  -- Changes in the log that are counted; if there are more, their number is an estimate.
-  COUNTED_ROWS = 100000,
-  -- Changes that are counted of those a consumer has before it; if there are more, their number is
-  -- an upper bound.
-  COUNTED_LAG = 10000,
-}
+local status = {}
+
+--- Changes in the log that are counted; if there are more, their number is an estimate.
+-- @tfield integer COUNTED_ROWS
+status.COUNTED_ROWS = 100000
+
+--- Changes that are counted of those a consumer has before it; if there are more, their number is
+-- an upper bound.
+-- @tfield integer COUNTED_LAG
+status.COUNTED_LAG = 10000
 
 local WINDOW = 60 -- seconds over which the write rate is taken
 local SETTLE = 1 -- seconds to wait for writers that this connection has not seen begin
@@ -245,33 +248,10 @@ end
 
 --- How the log is doing. It reads little of the log, whatever that holds, and waits for short
 -- writers only.
--- @param conn the connection of a log
--- @tparam[opt] table opts `settle` (seconds to wait for writers that this connection has not seen
--- begin, without which the horizon cannot be known; default 1)
--- @return a table: `at` (Unix seconds by the server's clock), `database`, `schema`,
--- `server_version`, `standby`, `replay` (of a standby: `paused`, `bytes` received and not replayed
--- yet, `seconds` since the last transaction that it has replayed was committed, `primary`, the
--- address of the server that it follows; each nil where this role may not know it),
--- `installed` (false: a plain log, without exact gap test and consumers); `rows`, `rows_exact`
--- (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`, `oldest_age` (seconds), `write_rate`
--- (seqs given per second, over the last minute), `retention`
--- (seconds that `rows` last at that rate; nil where nothing is written), `bytes` (on disk, with
--- indexes), `dead_rows`; `horizon`, `above_horizon` (an upper bound of changes), or `horizon_error`
--- (why it cannot be known) and `horizon_why` (that as an error), `writers` (as of `Log:horizon`;
--- a standby does not show them);
--- `consumers` of the table store, sorted by name and lane: `name`, `position`, `seq`, `updated_at`,
--- `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change that was
--- not delivered to it), `gap` (false or the reason why it must resync), `running`, `pid` and
--- `application_name` of the session that runs it (nil behind a pooler), `paused`, `parked` (changes
--- that are parked), `parked_waiting` (those of them that wait behind others) and `parked_seconds`
--- (since the oldest was parked); one that keeps its position elsewhere is there where it has parked
--- some; lanes have none of their own, and nobody has where there is a `parked_error`; `backfills`,
--- the tables that it reads from end to end (each with `table`, `rows` so far, `estimate` of all,
--- `paused`, `started_at`, `whole`: it has no primary key), which nobody has where there is a
--- `backfills_error`; or none and `consumers_error`; `tables`, sorted: as of `Log:watched`, with
--- `name`; `lost`, tables that were watched and of which changes are or were missed: `name`, `code`,
--- `wrong` (in words; see `forgelog.tables.remembered`). Numbers that are not known are nil. Or nil
--- and an error
+-- @tparam forgelog.connection.Connection conn the connection
+-- @tparam[opt] forgelog.status.Options opts
+-- @treturn forgelog.status.Status
+-- @fails
 function status.status(conn, opts)
   opts = check.options("status", opts, { settle = "seconds" })
   conn = uncompiled(conn)

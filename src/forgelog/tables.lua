@@ -18,18 +18,14 @@ local tables = {}
 -- tables linked by inheritance each logs its own rows alone: watch each. Changes applied by
 -- logical replication, and those under session_replication_role = replica, fire no triggers and
 -- are not logged.
--- @param conn the connection
+-- @tparam forgelog.connection.Connection conn the connection
 -- @string name a table as SQL names it (`orders`, `sales.orders`, `"Odd Name"`), or its exact
 -- name; a bare name is looked for in the log's schema first
--- @tparam[opt] table opts `ignore` (list of columns: an UPDATE of nothing else is not logged),
--- `keep` (list of columns whose values are logged with each change, as text: see `change.old` and
--- `change.new` of `forgelog.drain`; a value of more than 64 KiB is left out), `notify` (false:
--- never wake followers, for tables written under two-phase commit), `unlogged` (true: also a table
--- that a crash empties without a change in the log), `lock_timeout` (seconds to wait for the table
--- at a time, in which whoever comes after waits too; default 1; it tries again for ten times as
--- long)
--- @return true, and whether anything was changed; or nil and an error, whose `code` says why the
--- table cannot be watched ("locked": by whom, in the message; it is left as it was)
+-- @tparam[opt] forgelog.tables.Options opts
+-- @treturn true
+-- @treturn boolean whether anything was changed
+-- @fails its `code` says why the table cannot be watched ("locked": by whom, in the message; it is
+-- left as it was)
 function tables.watch(conn, name, opts)
   check.argument("watch", "table", name, "string")
   opts = check.options("watch", opts, {
@@ -40,33 +36,31 @@ function tables.watch(conn, name, opts)
 end
 
 --- Ends that. A table that is not watched is no error.
--- @param conn the connection
+-- @tparam forgelog.connection.Connection conn the connection
 -- @string name the table, as for `watch`
--- @return true, and whether anything was removed; or nil and an error
+-- @treturn true
+-- @treturn boolean whether anything was removed
+-- @fails
 function tables.unwatch(conn, name)
   check.argument("unwatch", "table", name, "string")
   return attach.detach(conn, name)
 end
 
 --- The tables that are watched.
--- @param conn the connection
--- @return a sorted list of their names as in `table_name`, and a table from each name to its
--- `schema`, `table`, `ignore`, `keep`, `notify`, `level` ("statement" or "row"), `key` (list of
--- columns), and what is wrong: `gone` (list of columns to keep or to ignore that it has no more),
--- `missing` (list of triggers that are gone or disabled), `uncovered` (true: that goes for the
--- trigger for TRUNCATE of a partition), `altered` (list of triggers that are not as `watch` makes
--- them), `key_changed` (the primary key is another one than at the time of `watch`, so `row_id` is
--- too: read the table again), `wrong` (that in words, or nil), `healthy` (nothing of it; otherwise
--- watch it again); or nil and an error
+-- @tparam forgelog.connection.Connection conn the connection
+-- @treturn string[] their names as in `table_name`, sorted
+-- @treturn {[string]:forgelog.tables.Watched} by its name: how each is watched, and what is wrong
+-- @fails
 function tables.watched(conn) return inspect.watched(conn) end
 
 --- Writes a change with op "RELOAD" to the log, which says "read this table anew", for what no
 -- trigger can capture: a partition attached or detached with rows in it or dropped, a column
 -- computed anew, rows restored while triggers were off. Of a partition it names the watched table
 -- above it.
--- @param conn the connection
+-- @tparam forgelog.connection.Connection conn the connection
 -- @string name the table, as for `watch`
--- @return the seq of the change; or nil and an error
+-- @treturn integer the seq of the change
+-- @fails code "missing_right", and others
 function tables.touch(conn, name)
   check.argument("touch", "table", name, "string")
   local found, err = find.table(conn, "touch", name)

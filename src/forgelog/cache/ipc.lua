@@ -25,15 +25,13 @@ local function write(cache, spare, channel, data)
 end
 
 --- Makes the adapter for a cache, before that is started.
--- @param cache what `forgelog.cache.new` returned
--- @return a table of functions `subscribe(channel, call)`, `register_listeners(events)`,
--- `broadcast(channel, data)` and `poll(timeout)`
 -- @function ipc
+-- @tparam forgelog.cache.Cache cache what `forgelog.cache.new` returned
+-- @treturn forgelog.cache.ipc.Ipc
 return function(cache)
   local ipc, spare = {}, {}
   local me = ("%x.%x"):format(math.floor(core.now() * 1e6), math.random(0, 2 ^ 24))
 
-  --- Has a function called with the data of each broadcast of other workers.
   function ipc.subscribe(channel, call)
     cache:listen(PREFIX .. channel, function(change)
       local sender, data = change.row_id:match("^(%S+) (.*)$")
@@ -46,14 +44,11 @@ return function(cache)
     return true
   end
 
-  --- Tells all other workers. What a worker deletes because of a change is not told: they all see
-  -- that change.
   function ipc.broadcast(channel, data)
     if cache:handling() then return true end
     return write(cache, spare, channel, me .. " " .. data)
   end
 
-  --- Waits until this worker knows of all changes; nil and "timeout" when it is cut off.
   function ipc.poll(timeout)
     local deadline = core.now() + (timeout or 0.3)
     while not cache:fresh() do

@@ -6,15 +6,19 @@ local check = require "forgelog.connection.options"
 
 local MOST = 2 ^ 53 -- above it a double skips numbers
 
-local keys = {
-  ALL = {}, -- what the option `keys` returns where every key may be stale
-}
+local keys = {}
+
+local ALL = {}
+
+--- What the option `keys` returns where every key may be stale.
+-- @tfield forgelog.cache.All ALL
+keys.ALL = ALL
 
 --- The form in which a key is held and deleted, whoever gives it: a text as it is, a whole number
 -- as its digits, as `row_id` has them. LuaJIT would write 1e14 and the number after it alike. What
 -- has no such form is misuse.
 -- @string where name of the public function
--- @param key text, a number, or one of LuaJIT's 64-bit integers
+-- @tparam any key text, a number, or one of LuaJIT's 64-bit integers
 -- @treturn string
 function keys.text(where, key)
   local kind = type(key)
@@ -42,7 +46,7 @@ end
 -- kept.
 -- @string column its name
 -- @string[opt] prefix what each key begins with
--- @treturn function
+-- @treturn fun(change:forgelog.Change):forgelog.cache.Stale
 function keys.kept(column, prefix)
   prefix = prefix or ""
   return function(change)

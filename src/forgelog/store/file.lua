@@ -5,9 +5,10 @@ local core = require "forgelog.core"
 
 local ENOENT = 2
 
---- A store for a consumer: see `forgelog.store`.
--- @string path the file; its folder must exist
+--- Makes a store for a consumer, in a file: see `forgelog.store`.
 -- @function file
+-- @string path the file; its folder must exist
+-- @treturn forgelog.store.Store
 return function(path)
   local function failure(why)
     return nil, core.error("query", ("position file %s: %s"):format(path, why))

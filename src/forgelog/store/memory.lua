@@ -1,8 +1,9 @@
 --- Keeps a consumer's position in this program's memory: for caches that start empty anyway.
 -- @module forgelog.store.memory
 
---- A store for a consumer: see `forgelog.store`.
+--- Makes a store for a consumer, in memory: see `forgelog.store`.
 -- @function memory
+-- @treturn forgelog.store.Store
 return function()
   local saved
   return {

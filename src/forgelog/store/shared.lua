@@ -4,10 +4,11 @@
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 
---- A store for a consumer: see `forgelog.store`.
+--- Makes a store for a consumer, in a lua_shared_dict: see `forgelog.store`.
+-- @function shared
 -- @string name the lua_shared_dict's; one of its own, since in a full one old keys are dropped
 -- @bool[opt] evicts true: to have room for a position, other keys may be dropped too
--- @function shared
+-- @treturn forgelog.store.Store
 return function(name, evicts)
   local dict = ngx.shared[name]
   if not dict then

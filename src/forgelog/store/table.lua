@@ -31,11 +31,10 @@ local function save(log, name, position, last, claim)
   return nil, core.error("query", message, nil, { code = "superseded", retryable = true })
 end
 
---- A store for a consumer: see `forgelog.store`.
--- @tparam[opt] table options `conninfo` (as of `forgelog.connect`): of the primary, where the
--- consumer reads a hot standby of it; its lease is there too, and with `transaction = true` its
--- handler is given a log of the primary, where its work commits together with the position
+--- Makes a store for a consumer, in the database: see `forgelog.store`.
 -- @function table
+-- @tparam[opt] forgelog.store.TableOptions options
+-- @treturn forgelog.store.Store
 return function(options)
   options = check.options("consumer.table", options, { conninfo = "any" })
   return { load = load, save = save, transactional = true, conninfo = options.conninfo }

@@ -39,24 +39,25 @@ function Signal:wake()
 end
 
 --- Makes a signal.
--- @func sleep called with seconds (math.huge: no limit): gives way until they are over, or until
+-- @tparam fun(seconds:number) sleep gives way until they are over (math.huge: no limit), or until
 -- `rouse` is called; it may come back earlier
--- @func rouse called with the number of coroutines that sleep: ends the sleep of them all, without
--- running any before it returns
--- @return the signal
+-- @tparam fun(count:integer) rouse called with the number of coroutines that sleep: ends the sleep
+-- of them all, without running any before it returns
+-- @treturn forgelog.wait.Signal
 function beside.signal(sleep, rouse)
   return setmetatable({ _sleep = sleep, _rouse = rouse, _round = nil, _remembered = false }, Signal)
 end
 
 --- Whether this Lua can yield across pcall, without which an error in a coroutine would end the
 -- loop: plain Lua 5.1 cannot.
+-- @tfield boolean possible
 beside.possible = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
 
 --- Starts f(...) in a coroutine, and keeps what it raises.
 -- @func start starts the function that it is called with in a coroutine, with the other arguments
 -- @func f the work
--- @param ... its arguments
--- @treturn table `ended`: whether it has; `failed`: whether it has raised; `raised`: what
+-- @tparam any ... its arguments
+-- @treturn forgelog.wait.Task
 function beside.spawn(start, f, ...)
   local task = { ended = false, failed = false, raised = nil }
   start(function(...)

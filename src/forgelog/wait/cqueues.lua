@@ -1,6 +1,7 @@
 --- The waiter under cqueues: the coroutine that waits gives way to the others of its controller.
 -- Outside of a controller it blocks, as cqueues.poll does there.
 -- @module forgelog.wait.cqueues
+-- @extends `forgelog.wait.Waiter`
 local beside = require "forgelog.wait.beside"
 local condition = require "cqueues.condition"
 local core = require "forgelog.core"

@@ -3,6 +3,7 @@
 -- running already. (Where a host refuses a connection, luv itself writes "EBADF" to stderr: so
 -- libuv calls any error of a socket.)
 -- @module forgelog.wait.luv
+-- @extends `forgelog.wait.Waiter`
 local beside = require "forgelog.wait.beside"
 local core = require "forgelog.core"
 local uv = require "luv"

@@ -2,6 +2,7 @@
 -- a foreign socket there: it looks, sleeps a moment by ngx.sleep (1, 2, 4, 8, then 10 ms), and
 -- looks again. `threads` gives one that answers sooner.
 -- @module forgelog.wait.openresty
+-- @extends `forgelog.wait.Waiter`
 local backoff = require "forgelog.connection.backoff"
 local beside = require "forgelog.wait.beside"
 local core = require "forgelog.core"
@@ -70,6 +71,8 @@ local openresty = waiter(function(moment) ngx.sleep(moment) end)
 --- A waiter that waits in threads of a pool (nginx.conf, main level: `thread_pool forgelog
 -- threads=8;`): answers come sooner and idle feeds cost less. A pool of its own, with a thread for
 -- each connection of a worker that waits at one time.
+-- @string pool its name
+-- @treturn forgelog.wait.Waiter
 function openresty.threads(pool)
   local function slice(moment, left, fd, events)
     -- Nginx exits without waiting for an answer.

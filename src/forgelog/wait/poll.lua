@@ -1,5 +1,6 @@
 --- The waiter of a plain script: poll(2), which blocks the program until the socket is ready.
 -- @module forgelog.wait.poll
+-- @extends `forgelog.wait.Waiter`
 local core = require "forgelog.core"
 
 return {

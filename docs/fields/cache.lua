@@ -1,0 +1,73 @@
+--- The tables that a cache takes and gives.
+-- @module forgelog.cache
+
+--- A cache: what `forgelog.cache.new` returns.
+-- @table Cache
+
+--- Options of `forgelog.cache.new`.
+-- @table Options
+-- @extends `forgelog.ConnectOptions`
+-- @extends `forgelog.FeedOptions`
+-- @tfield[opt] any cache what holds the values: a lua_shared_dict, a lua-resty-lrucache, or
+-- anything with `delete` and `flush_all` or `purge`; see also `Cache:attach`
+-- @tfield[opt] table near a lua-resty-lrucache of this worker, asked before a `cache` that is a
+-- lua_shared_dict
+-- @tfield[opt] fun(change:forgelog.Change):forgelog.cache.Stale keys which keys a change makes
+-- stale; default: `table_name:row_id`. See also `kept`
+-- @tfield[opt] string|forgelog.store.Store position name of a lua_shared_dict of its own, through
+-- which one worker tells all others, and where the position is kept over reloads; or a store.
+-- Default: the lua_shared_dict that holds the values, else in memory, purged at each start
+-- @tfield[opt] forgelog.cache.Feed feed who follows the log; default: "nginx" where `position` or
+-- `cache` is a lua_shared_dict, else "worker"
+-- @tfield[opt=cache] string name tells several caches of one worker apart
+-- @tfield[opt=3] number stale_after seconds without word from the database after which the cache is
+-- not fresh; more than `poll`
+-- @tfield[opt=1] number load_wait seconds that a `get` waits for another's load of its key before
+-- it loads too, since a request may end in the middle of its load; 0: each loads by itself
+-- @tfield[opt] fun(reason:string) on_purge called when all was emptied, and why
+-- @tfield[opt] fun(err:any,attempt:integer) on_error called with each error that it goes on after,
+-- and the number of the attempt; default: to nginx's error log
+-- @tfield[opt] forgelog.Conninfo conninfo as of `forgelog.connect`
+-- @tfield[opt=1000] integer batch most changes at once
+-- @tfield[opt=5] number settle seconds that a new position waits for writers that are open
+
+--- Who follows the log.
+-- @choice Feed
+-- @field nginx one worker for all of its nginx
+-- @field worker each, by a connection of its own
+
+--- Which keys a change makes stale; nil: none.
+-- @choice Stale
+-- @tfield string key one key
+-- @tfield integer number one key: its digits
+-- @tfield string[] texts several keys
+-- @tfield integer[] numbers several keys
+-- @tfield forgelog.cache.All all `cache.ALL`: every key
+-- @tfield nil none no key
+
+--- What stands for every key: `cache.ALL`.
+-- @table All
+
+--- What a cache has done, and how it stands: of the worker that follows, what its consumer tells
+-- (nil in others, or before it has begun), and of this worker the rest.
+-- @table Stats
+-- @tfield[opt] integer handed_out changes
+-- @tfield[opt] string position as it is saved
+-- @tfield[opt] integer lag_changes an upper bound of changes not acknowledged
+-- @tfield[opt] number lag_seconds age of the oldest of them
+-- @tfield[opt] number caught_up seconds since the last moment of which it is known that all
+-- committed by then has been handled
+-- @tfield[opt] integer reconnects of its feeds
+-- @tfield[opt] integer resyncs how many it has done
+-- @tfield[opt] boolean connected whether it is
+-- @tfield[opt] forgelog.Error last_error the last one
+-- @tfield[opt] forgelog.consumer.Filling backfill without use in a cache
+-- @tfield[opt] boolean leads whether this worker follows for all, where one does
+-- @tfield[opt] integer leader the process id of the one that does
+-- @tfield boolean fresh whether this worker knows of every change up to now
+-- @tfield integer hits of `get`
+-- @tfield integer misses of `get`
+-- @tfield integer loads calls of `load`; fewer than misses where one was for several
+-- @tfield integer refused values for which there was no room
+-- @tfield integer invalidated keys
+-- @tfield integer purges how often all was emptied

@@ -1,0 +1,260 @@
+--- The tables that a log takes and gives, and the words in them.
+-- @module forgelog
+
+--- A log on a connection: what `forgelog.connect` returns.
+-- @table Log
+-- @tfield forgelog.connection.Connection connection for stores and other extensions
+-- @tfield[opt] string schema the name given to connect
+
+--- Where to go on in the log. With 0 whatever the log still holds is wanted, and nothing before it
+-- counts as gone.
+-- @choice Position
+-- @tfield string text what `position` of a log, a feed or a store gives; it detects a failover
+-- @tfield integer seq of the change that was handled last; on a Lua without integers, one above
+-- 2^53 is given as text
+
+--- What a change in the log says of a row, or of a table.
+-- @choice LoggedOp
+-- @field INSERT a row was added
+-- @field UPDATE at least one column of a row has another value
+-- @field DELETE a row was removed
+-- @field TRUNCATE the table was emptied
+-- @field RELOAD what has happened to the table could not be logged row by row: read it anew
+-- @field BROADCAST what programs tell each other through the log: see `forgelog.cache.ipc`
+
+--- What a change says.
+-- @choice Op
+-- @tfield forgelog.LoggedOp logged what the log has
+-- @field READ the row was read, not changed: by `Log:rows`, or by a backfill
+
+--- A change, or a row that was read (op "READ"): what a consumer's handler gets, and `Log:rows`
+-- gives. In a log of the first edition, or of another program, the fields after `op` may be
+-- missing.
+-- @table AnyChange
+-- @tfield[opt] integer seq its number; nil for what was read, and for what a backfill says
+-- @tfield string table_name the table, bare where it is in the log's schema, else `schema.table`
+-- @tfield forgelog.Op op what has happened
+-- @tfield[opt] string row_id the primary key as text; of several columns, a JSON array (see `key`).
+-- nil for TRUNCATE, for RELOAD, and without a primary key: read the whole table then
+-- @tfield[opt] string changed_cols of an UPDATE the columns that differ, separated by commas
+-- @tfield[opt] number created_at when it was written: Unix seconds, with microseconds
+-- @tfield[opt] integer txid the writing transaction
+-- @tfield[opt] string context what that said by `SET LOCAL forgelog.context`
+-- @tfield[opt] {[string]:string} old kept values before it, by column name; a NULL is absent. nil:
+-- none are kept, or there was no row
+-- @tfield[opt] {[string]:string} new the same after it
+-- @tfield[opt] string[] omitted columns whose values were too long to be kept
+-- @tfield[opt] integer key_cols number of columns of a key that has several
+
+--- A change in the log: what `Log:drain` and a feed hand out.
+-- @table Change
+-- @extends `forgelog.AnyChange`
+-- @tfield integer seq its number: unique, in the order of writing, not of commit
+
+--- What kind of failure it is.
+-- @choice ErrorKind
+-- @field connect no connection could be made
+-- @field lost the connection went away
+-- @field timeout it took longer than the caller allowed, or nothing came in that time
+-- @field query the server refused a statement
+-- @field gap the log cannot give everything after a position: resync
+-- @field schema the database is not set up as it has to be
+-- @field closed the log, or the feed, was closed by its owner
+
+--- Which error it is, of its kind. A kind without codes says it all; new codes may come.
+-- @choice ErrorCode
+-- @field no_log there is no change log where it is looked for
+-- @field not_a_log a table of that name lacks columns of a log
+-- @field no_schema there is no such schema, or none in the search path
+-- @field no_state a table of the log has lost its row: install
+-- @field no_sequence no sequence gives the log its seqs
+-- @field sequence_steps that sequence has CACHE or INCREMENT other than 1
+-- @field sequence_behind that sequence is behind the seqs in the log: install
+-- @field subscriber a subscription writes the log: read it on the other server
+-- @field repeatable_read in such a transaction new changes cannot be seen
+-- @field standby_transaction the same of a transaction on a hot standby
+-- @field standby it needs the primary, and this server is a hot standby
+-- @field row_security row level security may hide rows from this role
+-- @field unknown_writers writers stay open that this connection has not seen begin
+-- @field no_times the log does not say when its changes were written
+-- @field busy another statement is under way on this connection
+-- @field in_transaction a transaction is open, and nobody else sees what was written in it
+-- @field trimmed a gap: changes were deleted
+-- @field reset a gap: the log was restored or recreated
+-- @field failover a gap: this server may lack something
+-- @field not_a_table it is a view, or something else that is no table
+-- @field created_at_type a column of the log has another type than it has to have
+-- @field column_type columns of the log's names have other types
+-- @field may_not_create this role may not create objects in the schema
+-- @field not_owner this role does not own the log
+-- @field foreign_object objects of the log's names belong to another role
+-- @field open_schema others may create objects in the schema
+-- @field owner_role the role that is to own the capture functions may do more than write the log
+-- @field missing_right this role lacks a right
+-- @field locked somebody holds a lock for longer than it was waited for
+-- @field no_functions the log has no capture functions of this version: install
+-- @field no_table there is no such table
+-- @field not_watched the table is not watched, and the log has no change of it
+-- @field no_column the table has no such column
+-- @field catalog a table of the system cannot be watched
+-- @field own_table a table of the log cannot be watched
+-- @field temporary a temporary table cannot be watched
+-- @field unlogged a crash empties the table without a change in the log
+-- @field by_hand the table has a trigger already, and would be logged twice
+-- @field unsafe_key the table's key has no order, or checks that would run with this role's rights
+-- @field bad_key it is no key of the table
+-- @field key_changed the table has another primary key by now
+-- @field altered the table is altered again and again
+-- @field no_change no change came in time
+-- @field not_connected there was no connection in time
+-- @field no_answer the time was over while the server owed an answer
+-- @field unfinished the same: the next call goes on with it
+-- @field retry the next try is not due
+-- @field paused the consumer is paused
+-- @field handler_failed a function of yours has raised
+-- @field not_loaded the store has raised, and the position was not loaded
+-- @field not_saved the position was not saved; the work is done
+-- @field not_parked a change was to be parked, and could not be
+-- @field superseded another consumer of the name has saved meanwhile
+-- @field name_taken another consumer of the name runs
+-- @field lanes the consumer has another number of lanes
+-- @field lanes_changed its number of lanes was changed meanwhile
+-- @field no_leases the log has no place for leases, or this role may not write it
+-- @field no_consumer no consumer of that name has saved a position here
+-- @field no_consumers the log has no table of consumers: install
+-- @field no_position what the consumer has saved is no position
+-- @field behind the consumer has not caught up in time; or this server is behind a position
+-- @field no_parked nothing is parked by that name or seq
+-- @field no_parked_table the log has no table of parked changes: install
+-- @field no_backfill the consumer is not reading that table
+-- @field no_backfills the log has no table of backfills: install; or this role may not use it
+
+--- An error: what is returned after nil, and what iterators raise. `tostring` makes one line of it.
+-- @table Error
+-- @tfield forgelog.ErrorKind kind what kind of failure it is
+-- @tfield string message what is wrong, and what to do
+-- @tfield boolean retryable whether the same may succeed later
+-- @tfield[opt] string sqlstate the server's code, where it is the server's error
+-- @tfield[opt] forgelog.ErrorCode code which one of its kind
+-- @tfield[opt] string remedy the method of a log that mends it, such as "install"
+-- @tfield[opt] string cause with a remedy: the message without the sentence about that
+-- @tfield[opt] string hint with a remedy: that sentence, where it is not the usual one
+-- @tfield[opt] forgelog.GapReason reason of a gap
+-- @tfield[opt] integer upto of a gap: the seq up to which changes are gone
+-- @tfield[opt] integer deleted of a trim that failed: the number of changes deleted before
+-- @tfield[opt] forgelog.Error last_error of a wait: why there is no connection, or why it is to be
+-- tried again
+-- @tfield[opt] any raised of "handler_failed": what the function raised
+-- @tfield[opt] integer first_seq of "handler_failed": of the first change of the batch
+-- @tfield[opt] integer last_seq of the last one
+-- @tfield[opt] integer changes how many there were
+-- @tfield[opt] integer pid of "name_taken": the session of the other consumer, where it is known
+-- @tfield[opt] string who the same in words
+-- @tfield[opt] forgelog.Behind[] behind of "behind": who has not caught up
+-- @tfield[opt] string table of "no_table" and "not_watched": the name that means nothing
+-- @tfield[opt] string closest of "no_table": the watched table with the most similar name
+-- @tfield[opt] integer lanes of "lanes": how many the consumer has
+
+--- Who has not caught up.
+-- @table Behind
+-- @tfield string name of the consumer, or of its lane
+-- @tfield[opt] integer changes how many it has not had; nil: it has saved no position
+-- @tfield[opt] string reading a table that it has still to read
+
+--- Why a consumer must resync.
+-- @choice GapReason
+-- @field trimmed changes were deleted that it has not had
+-- @field reset the position is ahead of anything the log ever gave, or a change that it has had is
+-- not in this log: a restored or recreated one
+-- @field failover it comes from another timeline, and this server may lack something that it has
+-- had
+
+--- To which database: libpq takes what is missing from the environment (PG*, service, .pgpass).
+-- @choice Conninfo
+-- @tfield string text a libpq string, or a URI
+-- @tfield {[string]:any} keywords libpq's keywords and their values, as texts or numbers
+
+--- How to connect.
+-- @table ConnectOptions
+-- @tfield[opt] string schema where the log is; default: found by the search path
+-- @tfield[opt] forgelog.wait.Name|forgelog.wait.Waiter wait how to wait: a name, or a waiter, also
+-- one of your own; default: "openresty" inside nginx, else "poll"
+-- @tfield[opt] number timeout seconds for each operation, connecting among them; default: none, and
+-- libpq's option connect_timeout for each host
+
+--- Which changes are wanted; all options that are given have to be met.
+-- @table Filter
+-- @tfield[opt] string[] tables names as for `watch`, or as in table_name; one that is neither a
+-- watched table's nor in the log is an error of kind "schema", code "no_table" or "not_watched"
+-- @tfield[opt] string[] channels table_names that stand for no table: rows that programs write to
+-- the log themselves; with `tables`, these too
+-- @tfield[opt] forgelog.LoggedOp[] ops what they say
+-- @tfield[opt] string[] columns names: of the UPDATEs only those that changed one of these, and all
+-- else
+
+--- Options of `Log:drain`.
+-- @table DrainOptions
+-- @extends `forgelog.Filter`
+-- @tfield[opt] integer limit most changes; default: all
+-- @tfield[opt=5] number settle seconds to wait for writers that this connection sees for the first
+-- time; then it gives what is known to be settled, perhaps nothing
+
+--- Options of every feed.
+-- @table FeedOptions
+-- @extends `forgelog.Filter`
+-- @tfield[opt=1] number poll seconds between two looks while nothing wakes it
+-- @tfield[opt=0] number linger seconds to gather changes after waking
+-- @tfield[opt=true] boolean listen false behind a transaction-mode pooler: it polls only, and takes
+-- no session lock
+-- @tfield[opt=15] number silence seconds after which a server that does not answer counts as gone;
+-- where `timeout` was given to connect, that is the default
+-- @tfield[opt=0.1] number backoff seconds before the first attempt to reconnect
+-- @tfield[opt=10] number backoff_max seconds before the latest one
+
+--- Options of `Log:follow`.
+-- @table FollowOptions
+-- @extends `forgelog.FeedOptions`
+-- @tfield[opt=false] boolean settled true: only what is settled, in ascending seq as `Log:drain`
+-- does; a writer that stays open then holds up all above it
+-- @tfield[opt=continue] forgelog.Failover failover what a failover is
+-- @tfield[opt] fun(err:forgelog.Error,attempt:integer) on_error called with each error that it goes
+-- on after, and the number of the attempt
+
+--- What a failover is to a feed.
+-- @choice Failover
+-- @field continue where the new primary has all that the work can have seen, the feed goes on
+-- @field gap each is a gap: for a program that reads rows at other times than it is handed changes,
+-- as a cache does
+
+--- Options of `Log:position`.
+-- @table PositionOptions
+-- @tfield[opt] number at Unix seconds by the server's clock: the position of that time; default: of
+-- the present
+-- @tfield[opt=5] number settle seconds to wait for writers that this connection sees for the first
+-- time
+
+--- A transaction that has written to the log and is still open.
+-- @table Writer
+-- @tfield[opt] integer pid nil for a prepared transaction
+-- @tfield[opt] number since Unix seconds; nil without the right to know (pg_read_all_stats)
+-- @tfield[opt] string state such as "idle in transaction"; nil as `since`
+-- @tfield[opt] string application_name of its session
+-- @tfield[opt] string usename the role
+-- @tfield string virtualtransaction as in pg_locks
+-- @tfield[opt] string prepared the name of a prepared transaction
+
+--- Options of `Log:trim`.
+-- @table TrimOptions
+-- @tfield[opt=1000] integer min_rows newest rows kept, whatever their age
+-- @tfield[opt=10000] integer batch most rows deleted by one transaction
+-- @tfield[opt=false] boolean keep_consumers true: what a consumer of the table store has not behind
+-- it stays
+-- @tfield[opt=false] boolean dry_run true: only tells what would be deleted
+-- @tfield[opt] fun(deleted:integer,first:integer,last:integer):any on_batch called after each batch
+-- that deleted any, with the number deleted so far, and the smallest and the largest seq among
+-- them; false ends the trim
+
+--- Why a trim has ended early.
+-- @choice TrimEnd
+-- @field busy another session trims, or began to before this one was done
+-- @field stopped `on_batch` returned false

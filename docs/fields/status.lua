@@ -1,0 +1,99 @@
+--- The tables that a status consists of.
+-- @module forgelog.status
+
+--- Options of `status`.
+-- @table Options
+-- @tfield[opt=1] number settle seconds to wait for writers that this connection has not seen begin,
+-- without which the horizon cannot be known
+
+--- How the log is doing. Numbers that are not known are nil.
+-- @table Status
+-- @tfield number at Unix seconds by the server's clock
+-- @tfield string database its name
+-- @tfield string schema where the log is
+-- @tfield string server_version of PostgreSQL
+-- @tfield boolean standby whether the server is a hot standby
+-- @tfield[opt] forgelog.status.Replay replay of a standby: how far it is behind
+-- @tfield boolean installed false: a plain log, without exact gap test and consumers
+-- @tfield integer rows changes in the log
+-- @tfield boolean rows_exact false: that is an estimate
+-- @tfield[opt] integer min_seq smallest seq in the log; nil: it is empty
+-- @tfield[opt] integer max_seq largest seq in the log
+-- @tfield[opt] integer trimmed_to highest seq ever deleted from it
+-- @tfield[opt] number oldest_age seconds since the oldest change was written
+-- @tfield number write_rate seqs given per second, over the last minute
+-- @tfield[opt] number retention seconds that `rows` last at that rate; nil where nothing is written
+-- @tfield integer bytes size of the log on disk, with indexes
+-- @tfield[opt] integer dead_rows rows that are deleted but not yet vacuumed
+-- @tfield[opt] integer horizon highest seq at or below which nothing can still appear
+-- @tfield[opt] integer above_horizon an upper bound of changes above it
+-- @tfield[opt] string horizon_error why it cannot be known
+-- @tfield[opt] forgelog.Error horizon_why that as an error
+-- @tfield forgelog.Writer[] writers transactions that have written to the log and are open; a
+-- standby does not show them
+-- @tfield[opt] forgelog.status.Consumer[] consumers those of the table store, sorted by name and
+-- lane
+-- @tfield[opt] string consumers_error why they cannot be read
+-- @tfield[opt] string parked_error why what they have parked cannot be read
+-- @tfield[opt] string backfills_error why the tables that they read cannot be
+-- @tfield forgelog.status.Table[] tables the watched tables, sorted by name
+-- @tfield forgelog.status.Lost[] lost tables that were watched and of which changes are or were
+-- missed
+
+--- How far a standby is behind. Each is nil where this role may not know it.
+-- @table Replay
+-- @tfield[opt] boolean paused whether replaying is paused
+-- @tfield[opt] integer bytes received and not replayed yet
+-- @tfield[opt] number seconds since the last transaction that it has replayed was committed
+-- @tfield[opt] string primary the address of the server that it follows
+
+--- A consumer, or a lane of it. One that keeps its position elsewhere is there where it has parked
+-- changes.
+-- @table Consumer
+-- @tfield string name of the consumer, or of its lane
+-- @tfield[opt] string position as saved
+-- @tfield[opt] integer seq up to which it was delivered all
+-- @tfield[opt] number updated_at Unix seconds: when the position was saved
+-- @tfield integer lag_changes changes that it was not delivered; beyond 10,000 an upper bound
+-- @tfield number lag_seconds age of the oldest of them
+-- @tfield false|forgelog.GapReason|"unreadable" gap false, or why it must resync; "unreadable":
+-- what is saved is no position
+-- @tfield boolean running whether somebody does its work
+-- @tfield[opt] integer pid of the session that runs it; nil behind a pooler
+-- @tfield[opt] string application_name of that session
+-- @tfield boolean paused whether it was paused
+-- @tfield[opt] integer parked changes that are parked; lanes have none of their own
+-- @tfield[opt] integer parked_waiting those of them that wait behind others
+-- @tfield[opt] number parked_seconds since the oldest was parked
+-- @tfield[opt] forgelog.status.Backfill[] backfills tables that it reads from end to end
+
+--- A table that a consumer reads from end to end.
+-- @table Backfill
+-- @tfield string table its name in the log
+-- @tfield integer rows read so far
+-- @tfield[opt] integer estimate of all rows
+-- @tfield boolean paused whether it is read no further for now
+-- @tfield number started_at Unix seconds
+-- @tfield boolean whole it has no primary key
+
+--- A watched table.
+-- @table Table
+-- @extends `forgelog.tables.Watched`
+-- @tfield string name as in `table_name`
+
+--- A table that was watched, and of which changes are or were missed.
+-- @table Lost
+-- @tfield string name as in `table_name`
+-- @tfield forgelog.status.LostCode code what has become of it
+-- @tfield string wrong that in words
+-- @tfield "watch"|"unwatch" remedy the method that mends it
+-- @tfield string table what to call the table there
+
+--- What has become of a table that was watched.
+-- @choice LostCode
+-- @field dropped it is gone
+-- @field recreated it was dropped and made again, and the new one is not captured
+-- @field swapped another table has its name
+-- @field renamed it has another name
+-- @field detached it has lost its triggers
+-- @field switched triggers were off for a while, or made anew

@@ -1,0 +1,51 @@
+--- The contract of a store.
+-- @module forgelog.store
+
+--- Where a consumer keeps its position between two lives: one of those below, or a table of your
+-- own. `log` is connected, and its statements have the time limit of the consumer; `name` is the
+-- consumer's, nil where it has none. A store may raise errors: they count as returned. A position
+-- is text of the log's own; a store must keep it unchanged. A save that fails is tried again, later
+-- each time, and on each later connection the position is loaded again.
+-- @table Store
+-- @tfield[opt] boolean transactional true where `save` writes by the given log, so that the
+-- position commits together with the handler's work; such a store must not raise errors
+-- @tfield[opt] forgelog.Conninfo conninfo of the table store: where `log` is to be
+-- connected to instead
+-- @tfield[opt] any dictionary of the store in shared memory: the lua_shared_dict
+
+--- Gives the position that was saved last.
+-- @function Store.load
+-- @within Store
+-- @tparam forgelog.Log log
+-- @tparam[opt] string name of the consumer
+-- @treturn[1] string|nil the position; nil: none was saved
+-- @treturn[2] nil
+-- @treturn[2] any why it cannot be read
+
+--- Saves the position.
+-- @function Store.save
+-- @within Store
+-- @tparam forgelog.Log log
+-- @tparam string|nil name of the consumer
+-- @tparam string position the text to be kept
+-- @tparam[opt] string last the position that was loaded or saved before (nil: none). A store that
+-- others may write to as well compares it, and returns an error with the code "superseded" where
+-- the stored one is another: the consumer then begins again from what is stored
+-- @tparam[opt] any claim the consumer's claim on its name, for the table store
+-- @treturn[1] true
+-- @treturn[2] nil
+-- @treturn[2] any why it is not saved
+
+--- Tells apart two stores which use the same names, such as those of two nginx servers. Not all
+-- have it.
+-- @function Store.instance
+-- @optional
+-- @within Store
+-- @treturn string a text that differs
+
+--- Options of `forgelog.store.table`.
+-- @table TableOptions
+-- @tfield[opt] forgelog.Conninfo conninfo (as of `forgelog.connect`) of the primary,
+-- where the consumer reads a hot standby of it; its lease is there too, and with
+-- `transaction = true` its handler is given a log of the primary, where its work commits together
+-- with the position

@@ -1,0 +1,37 @@
+--- The tables that watching takes and gives.
+-- @module forgelog.tables
+
+--- Options of `watch`.
+-- @table Options
+-- @tfield[opt] string[] ignore columns: an UPDATE of nothing else is not logged
+-- @tfield[opt] string[] keep columns whose values are logged with each change, as text: `old` and
+-- `new` of `forgelog.Change`; a value of more than 64 KiB is left out
+-- @tfield[opt=true] boolean notify false: never wake followers, for tables written under two-phase
+-- commit
+-- @tfield[opt=false] boolean unlogged true: also a table that a crash empties without a change in
+-- the log
+-- @tfield[opt=1] number lock_timeout seconds to wait for the table at a time, in which whoever
+-- comes after waits too; it tries again for ten times as long
+
+--- A watched table: how it is watched, and what is wrong with it.
+-- @table Watched
+-- @tfield string schema of the table
+-- @tfield string table its name there
+-- @tfield string[] ignore columns: an UPDATE of nothing else is not logged
+-- @tfield string[] keep columns whose values are logged
+-- @tfield boolean notify whether followers are woken
+-- @tfield forgelog.tables.Level level by which triggers
+-- @tfield string[] key columns of the primary key
+-- @tfield[opt] string[] gone columns to keep or to ignore that it has no more
+-- @tfield string[] missing triggers that are gone or disabled
+-- @tfield[opt] boolean uncovered true: that goes for the trigger for TRUNCATE of a partition
+-- @tfield string[] altered triggers that are not as `watch` makes them
+-- @tfield boolean key_changed the primary key is another one than at the time of `watch`, so
+-- `row_id` is too: read the table again
+-- @tfield[opt] string wrong all of it in words
+-- @tfield boolean healthy nothing is wrong; otherwise watch it again
+
+--- By which triggers changes are captured.
+-- @choice Level
+-- @field statement for whole statements
+-- @field row for each row: partitioned tables, and those with inheritance

@@ -1,0 +1,172 @@
+---@meta forgelog.status
+
+---What has become of a table that was watched.
+---@alias forgelog.status.LostCode
+---| "dropped" # it is gone
+---| "recreated" # it was dropped and made again, and the new one is not captured
+---| "swapped" # another table has its name
+---| "renamed" # it has another name
+---| "detached" # it has lost its triggers
+---| "switched" # triggers were off for a while, or made anew
+
+---Options of `status`.
+---@class forgelog.status.Options
+---seconds to wait for writers that this connection has not seen begin, without which the horizon
+---cannot be known (default: 1)
+---@field settle? number
+
+---How the log is doing. Numbers that are not known are nil.
+---@class forgelog.status.Status
+---Unix seconds by the server's clock
+---@field at number
+---its name
+---@field database string
+---where the log is
+---@field schema string
+---of PostgreSQL
+---@field server_version string
+---whether the server is a hot standby
+---@field standby boolean
+---of a standby: how far it is behind
+---@field replay? forgelog.status.Replay
+---false: a plain log, without exact gap test and consumers
+---@field installed boolean
+---changes in the log
+---@field rows integer
+---false: that is an estimate
+---@field rows_exact boolean
+---smallest seq in the log; nil: it is empty
+---@field min_seq? integer
+---largest seq in the log
+---@field max_seq? integer
+---highest seq ever deleted from it
+---@field trimmed_to? integer
+---seconds since the oldest change was written
+---@field oldest_age? number
+---seqs given per second, over the last minute
+---@field write_rate number
+---seconds that `rows` last at that rate; nil where nothing is written
+---@field retention? number
+---size of the log on disk, with indexes
+---@field bytes integer
+---rows that are deleted but not yet vacuumed
+---@field dead_rows? integer
+---highest seq at or below which nothing can still appear
+---@field horizon? integer
+---an upper bound of changes above it
+---@field above_horizon? integer
+---why it cannot be known
+---@field horizon_error? string
+---that as an error
+---@field horizon_why? forgelog.Error
+---transactions that have written to the log and are open; a standby does not show them
+---@field writers forgelog.Writer[]
+---those of the table store, sorted by name and lane
+---@field consumers? forgelog.status.Consumer[]
+---why they cannot be read
+---@field consumers_error? string
+---why what they have parked cannot be read
+---@field parked_error? string
+---why the tables that they read cannot be
+---@field backfills_error? string
+---the watched tables, sorted by name
+---@field tables forgelog.status.Table[]
+---tables that were watched and of which changes are or were missed
+---@field lost forgelog.status.Lost[]
+
+---How far a standby is behind. Each is nil where this role may not know it.
+---@class forgelog.status.Replay
+---whether replaying is paused
+---@field paused? boolean
+---received and not replayed yet
+---@field bytes? integer
+---since the last transaction that it has replayed was committed
+---@field seconds? number
+---the address of the server that it follows
+---@field primary? string
+
+---A consumer, or a lane of it. One that keeps its position elsewhere is there where it has parked
+---changes.
+---@class forgelog.status.Consumer
+---of the consumer, or of its lane
+---@field name string
+---as saved
+---@field position? string
+---up to which it was delivered all
+---@field seq? integer
+---Unix seconds: when the position was saved
+---@field updated_at? number
+---changes that it was not delivered; beyond 10,000 an upper bound
+---@field lag_changes integer
+---age of the oldest of them
+---@field lag_seconds number
+---false, or why it must resync; "unreadable": what is saved is no position
+---@field gap false|forgelog.GapReason|"unreadable"
+---whether somebody does its work
+---@field running boolean
+---of the session that runs it; nil behind a pooler
+---@field pid? integer
+---of that session
+---@field application_name? string
+---whether it was paused
+---@field paused boolean
+---changes that are parked; lanes have none of their own
+---@field parked? integer
+---those of them that wait behind others
+---@field parked_waiting? integer
+---since the oldest was parked
+---@field parked_seconds? number
+---tables that it reads from end to end
+---@field backfills? forgelog.status.Backfill[]
+
+---A table that a consumer reads from end to end.
+---@class forgelog.status.Backfill
+---its name in the log
+---@field table string
+---read so far
+---@field rows integer
+---of all rows
+---@field estimate? integer
+---whether it is read no further for now
+---@field paused boolean
+---Unix seconds
+---@field started_at number
+---it has no primary key
+---@field whole boolean
+
+---A watched table.
+---@class forgelog.status.Table: forgelog.tables.Watched
+---as in `table_name`
+---@field name string
+
+---A table that was watched, and of which changes are or were missed.
+---@class forgelog.status.Lost
+---as in `table_name`
+---@field name string
+---what has become of it
+---@field code forgelog.status.LostCode
+---that in words
+---@field wrong string
+---the method that mends it
+---@field remedy "watch"|"unwatch"
+---what to call the table there
+---@field table string
+
+---How the log is doing: what it holds, who writes, who reads, and what holds whom up.
+---@class forgelog.status
+---Changes in the log that are counted; if there are more, their number is an estimate.
+---@field COUNTED_ROWS integer
+---Changes that are counted of those a consumer has before it; if there are more, their number is an
+---upper bound.
+---@field COUNTED_LAG integer
+local status = {}
+
+---How the log is doing. It reads little of the log, whatever that holds, and waits for short
+---writers only.
+---@param conn forgelog.connection.Connection the connection
+---@param opts? forgelog.status.Options
+---@return forgelog.status.Status?
+---@return forgelog.Error
+function status.status(conn, opts) end
+
+return status
