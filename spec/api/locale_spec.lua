@@ -71,6 +71,17 @@ describe("in a locale", function()
     end
   end)
 
+  it("a refused connection says why, and nothing of where the server found that out", function()
+    local shown = said(GERMAN, db, [[
+      local conninfo = (select(2, ...)):gsub("dbname=%S+", "dbname=nosuch")
+      local _, err = forgelog.connect(conninfo)
+      io.write(err.sqlstate, " ", err.message)]])
+    assert.matches("^3D000 [^\n]*nosuch[^\n]*$", shown)
+    assert.is_nil(shown:find("%.c:%d"))
+    -- Where libpq has its translations, what it calls that place is none of the words in C.
+    support.note("libpq speaks %s", shown:find("connection to server") and "English" or "German")
+  end)
+
   it("metrics and JSON have a decimal point", function()
     for _, name in ipairs(BOTH) do
       local shown = exposition.parse(locales.command(name, db, "status", "--prometheus"))
