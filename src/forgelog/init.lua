@@ -123,12 +123,13 @@ end
 -- likewise. The connection may be used inside the loop.
 -- @param since a seq, a position, or nil for the beginning
 -- @tparam[opt] table opts `limit` (changes), `tables` (list of names, as for `watch` or as in
--- table_name: one that is neither a watched table's nor in the log is an error of kind "schema",
--- code "no_table" or "not_watched"), `channels` (list of table_names that stand for no table: rows
--- that programs write to the log themselves; with `tables`, these too), `ops` (list of INSERT,
--- UPDATE, DELETE, TRUNCATE, RELOAD), `columns` (list of names: of the UPDATEs only those that
--- changed one of these, and all else), `settle` (seconds to wait for writers that this connection
--- sees for the first time; default 5; then it gives what is known to be settled, perhaps nothing)
+-- table_name; one that is neither a watched table's nor in the log is an error, code "no_table" or
+-- "not_watched"), `channels` (list of table_names that stand for no table: rows that programs write
+-- to the log themselves; with `tables`, these too), `ops` (list of INSERT, UPDATE, DELETE,
+-- TRUNCATE, RELOAD), `columns` (list of names: of the UPDATEs only those that changed one of these,
+-- and all else; one that no table has is an error, code "no_column"), `keys` (list of row_ids: only
+-- changes of these rows, and each TRUNCATE and RELOAD), `settle` (seconds to wait for writers seen
+-- for the first time; default 5; then it gives what is known to be settled, perhaps nothing)
 -- @return an iterator of changes: `seq`, `table_name`, `op`, and those of the following that the
 -- log has: `row_id`, `changed_cols`, `created_at` (Unix seconds), `txid` (of the writing
 -- transaction), `context`, `old` and `new` (kept values by column name, a NULL being absent),
@@ -139,7 +140,7 @@ function Log:drain(since, opts)
   local position = check.position("drain", since)
   opts = check.options("drain", opts, {
     limit = "count", tables = "names", channels = "names", ops = "ops", columns = "names",
-    settle = "seconds",
+    keys = "names", settle = "seconds",
   })
   return drain.iterate(conn, position, check.wanted("drain", opts))
 end
@@ -162,12 +163,12 @@ end
 --- Follows the log: hands out every committed change as soon as it is visible, reconnecting as
 -- often as it takes.
 -- @param since a seq, a position, or nil for the beginning
--- @tparam[opt] table opts `tables`, `channels`, `ops` and `columns` as for `drain`, `poll` (seconds
--- between looks when nothing wakes it; default 1), `linger` (seconds to gather changes after
--- waking; default 0), `listen` (false behind a transaction-mode pooler: polls only, and takes no
--- session lock), `settled` (true: only what is settled, in ascending seq as `drain` does; a writer
--- that stays open then holds up all above it), `silence` (seconds after which a server that does
--- not answer counts as gone; default 15), `backoff` and `backoff_max` (seconds before the
+-- @tparam[opt] table opts `tables`, `channels`, `ops`, `columns` and `keys` as for `drain`, `poll`
+-- (seconds between looks when nothing wakes it; default 1), `linger` (seconds to gather changes
+-- after waking; default 0), `listen` (false behind a transaction-mode pooler: polls only, and takes
+-- no session lock), `settled` (true: only what is settled, in ascending seq as `drain` does; a
+-- writer that stays open then holds up all above it), `silence` (seconds after which a server that
+-- does not answer counts as gone; default 15), `backoff` and `backoff_max` (seconds before the
 -- first and the latest reconnect; default 0.1 and 10), `failover` ("gap" where the program reads
 -- rows at other times than it is handed changes, as a cache does; default "continue": where the new
 -- primary has all that the work can have seen, the feed goes on), `on_error` (called with each
@@ -177,9 +178,10 @@ function Log:follow(since, opts)
   local conn = conn_of(self, "follow")
   local position = check.position("follow", since)
   opts = check.options("follow", opts, {
-    tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
-    linger = "seconds", listen = "boolean", settled = "boolean", silence = "seconds",
-    backoff = "seconds", backoff_max = "seconds", failover = "failover", on_error = "function",
+    tables = "names", channels = "names", ops = "ops", columns = "names", keys = "names",
+    poll = "seconds", linger = "seconds", listen = "boolean", settled = "boolean",
+    silence = "seconds", backoff = "seconds", backoff_max = "seconds", failover = "failover",
+    on_error = "function",
   })
   return require("forgelog.feed")(conn, position, check.wanted("follow", opts))
 end
