@@ -97,7 +97,7 @@ describe("in a locale", function()
   it("the command understands what is typed", function()
     for _, name in ipairs(BOTH) do
       local function run(...) return locales.command(name, db, ...) end
-      assert.matches("would delete 0 changes older than 1.5h, in %d+%.%d s; 3 remain",
+      assert.matches("would delete 0 changes older than 1 h 30 min, in %d+%.%d s; 3 remain",
         run("trim", "--older-than", "1.5h", "--dry-run"))
       assert.matches("INSERT .*item", run("drain", "--op", "insert", "--limit", "1"))
       assert.matches("%d+%.%d a second", run("status"))

@@ -143,14 +143,14 @@ static enum fl_step refuse_encoding(struct fl_pgconn *pg, const char *client) {
   return FL_STEP_FAILED;
 }
 
-/* Where nobody has named another encoding, a new connection asks for the one that is best. Where
-   the server cannot convert to it, the encoding stays as it was. */
+/* Where nobody has named another encoding, or that does not count, a new connection asks for the
+   one that is best. Where the server cannot convert to it, the encoding stays as it was. */
 static enum fl_step choose_encoding(struct fl_pgconn *pg) {
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
   const char *wanted = fl_encoding_wanted(PQparameterStatus(pg->conn, "server_encoding"));
   char sql[40];
   if (!client || strcmp(client, wanted) == 0) return FL_STEP_DONE;
-  if (fl_conninfo_names_encoding(pg->conn))
+  if (!pg->own_encoding && fl_conninfo_names_encoding(pg->conn))
     return fl_encoding_is_unsafe(client) ? refuse_encoding(pg, client) : FL_STEP_DONE;
   snprintf(sql, sizeof sql, "SET client_encoding TO '%s'", wanted);
   pg->choosing = fl_pgconn_send(pg, sql, 0, NULL, NULL);

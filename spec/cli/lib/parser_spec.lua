@@ -19,7 +19,7 @@ describe("the parser", function()
       ["drain --since 1h30"] = "'1h30' is no position.*nor is it a time such as 2026%-11%-24T10:00"
         .. ", or an age such as 2h",
       ["drain --since 1.5"] = "'1.5' is no position",
-      ["rewind one soon"] = "^forgelog: 'soon' is no position: .*; nor is it a time such as",
+      ["rewind one soon"] = "^forgelog: position: 'soon' is no position: .*; nor is it a time ",
       ["rewind one"] = "missing argument 'position'",
       ["lanes one 0"] = "'0' is no whole number, from 1 to 1024",
       ["lanes one 1025"] = "from 1 to 1024",
@@ -28,10 +28,11 @@ describe("the parser", function()
       ["drain --name a --position-file b"] = "can not be used together",
       ["status --lag 60s"] = "%-%-lag goes with %-%-check; hint: forgelog status %-%-help\n$",
       ["status --name a --json"] = "%-%-name goes with %-%-check",
-      ["status --check --json"] = "can not be used together",
+      ["status --check --watch"] = "can not be used together",
       ["status --check --lag soon"] = "'soon' is no duration",
       ["status --json --prometheus"] = "can not be used together",
-      ["trim --older-than soon"] = "'soon' is no duration such as 90s, 15m, 1h or 7d",
+      ["trim --older-than soon"] = "'soon' is no duration such as 90s, 15m, 1h30m or 7d",
+      ["drain --format text --json"] = "%-%-format and %-%-json can not be used together",
       ["trim --older-than 1h --every 0"] = "too short",
       ["completion fish"] = "must be one of 'bash', 'zsh'",
     }) do
