@@ -109,7 +109,7 @@ describe("forgelog alone", function()
     assert(log:watch("orders"))
     must("INSERT INTO orders VALUES (1)")
     local role, drop = logs.role(log, [[ALTER ROLE %s SET default_transaction_read_only = on;
-      GRANT SELECT ON forge_change_log TO %s]])
+      GRANT SELECT ON forge_change_log, forge_change_log_state TO %s]])
     local own = db:gsub("user=%S+", "user=" .. role)
     local shown = says("", own)
     assert.matches("as role " .. role, shown)

@@ -69,7 +69,7 @@ describe("forgelog status", function()
   end)
 
   it("refuses options that exclude each other, and intervals that are none", function()
-    for _, wrong in ipairs({ "--json --prometheus", "--watch --check", "--watch --interval 0",
+    for _, wrong in ipairs({ "--check --prometheus", "--watch --check", "--watch --interval 0",
       "--watch --interval soon" }) do
       command.fails(db, 2, "; hint: forgelog status %-%-help\n$", "status " .. wrong)
     end

@@ -104,11 +104,12 @@ describe("--position-file", function()
   it("is that of one program at a time, as long as that lives", function()
     local file = support.path("position")
     local function follow() return command.start(db, "follow --json --position-file " .. file) end
+    local function position() return (support.read(file) or ""):match("^%d+:%d+") end
     local first = follow()
-    support.wait_until(function() return support.read(file) == "1:10\n" end, "its position")
+    support.wait_until(function() return position() == "1:10" end, "its position")
     -- Saving has put another file in the place of the one that was there.
     assert(log:query("INSERT INTO orders (n) VALUES (11)"))
-    support.wait_until(function() return support.read(file) == "1:11\n" end, "the next position")
+    support.wait_until(function() return position() == "1:11" end, "the next position")
     for _, which in ipairs({ "drain", "follow --limit 1" }) do
       command.fails(db, 1, ("another drain or follow works with it %%(process %s%%)\n$"):format(
         first.pid), which .. " --position-file " .. file)
