@@ -79,7 +79,7 @@ describe("its examples", function()
     support.wait_until(function() return under_way(example) end, example)
     running:kill("INT")
     local _, output, errors = running:wait()
-    return 0, output, errors:gsub("forgelog: stopped at position [^\n]+\n", "")
+    return 0, output, (errors:gsub("[^\n]*stopped at position [^\n]+\n", ""))
   end
 
   it("can be run", function()
