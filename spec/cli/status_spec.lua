@@ -42,7 +42,7 @@ describe("forgelog status", function()
     for _, pattern in ipairs({ "log          public%.forge_change_log, PostgreSQL %d+",
       "changes      15; seq 6 to 20, trimmed to 5\n",
       "oldest       %d+%.%d s old\n",
-      "writes       %d+%.%d a second; at that rate the log holds %d+%.%d s\n",
+      "writes       %d+%.%d a second; at that rate the log holds [%d.]+ s\n",
       "horizon      20; 0 changes above it\n", "size         %d+%.%d kB on disk, %d+ dead rows\n",
       "orders                statement  ok\n$" }) do
       shows(pattern)
