@@ -152,7 +152,8 @@
 -- @tfield[opt] string who the same in words
 -- @tfield[opt] forgelog.Behind[] behind of "behind": who has not caught up
 -- @tfield[opt] string table of "no_table" and "not_watched": the name that means nothing
--- @tfield[opt] string closest of "no_table": the watched table with the most similar name
+-- @tfield[opt] string column of "no_column": likewise
+-- @tfield[opt] string closest of "no_table" and "no_column": the most similar name that there is
 -- @tfield[opt] integer lanes of "lanes": how many the consumer has
 
 --- Who has not caught up.
@@ -190,7 +191,8 @@
 -- the log themselves; with `tables`, these too
 -- @tfield[opt] forgelog.LoggedOp[] ops what they say
 -- @tfield[opt] string[] columns names: of the UPDATEs only those that changed one of these, and all
--- else
+-- else; one that no table has is an error of kind "schema", code "no_column"
+-- @tfield[opt] string[] keys row_ids: only changes of these rows, and each TRUNCATE and RELOAD
 
 --- Options of `Log:drain`.
 -- @table DrainOptions

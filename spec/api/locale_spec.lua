@@ -71,6 +71,17 @@ describe("in a locale", function()
     end
   end)
 
+  it("a refused connection says why, and nothing of where the server found that out", function()
+    local shown = said(GERMAN, db, [[
+      local conninfo = (select(2, ...)):gsub("dbname=%S+", "dbname=nosuch")
+      local _, err = forgelog.connect(conninfo)
+      io.write(err.sqlstate, " ", err.message)]])
+    assert.matches("^3D000 [^\n]*nosuch[^\n]*$", shown)
+    assert.is_nil(shown:find("%.c:%d"))
+    -- Where libpq has its translations, what it calls that place is none of the words in C.
+    support.note("libpq speaks %s", shown:find("connection to server") and "English" or "German")
+  end)
+
   it("metrics and JSON have a decimal point", function()
     for _, name in ipairs(BOTH) do
       local shown = exposition.parse(locales.command(name, db, "status", "--prometheus"))
@@ -86,7 +97,7 @@ describe("in a locale", function()
   it("the command understands what is typed", function()
     for _, name in ipairs(BOTH) do
       local function run(...) return locales.command(name, db, ...) end
-      assert.matches("would delete 0 changes older than 1.5h, in %d+%.%d s; 3 remain",
+      assert.matches("would delete 0 changes older than 1 h 30 min, in %d+%.%d s; 3 remain",
         run("trim", "--older-than", "1.5h", "--dry-run"))
       assert.matches("INSERT .*item", run("drain", "--op", "insert", "--limit", "1"))
       assert.matches("%d+%.%d a second", run("status"))

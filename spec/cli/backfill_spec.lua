@@ -47,6 +47,17 @@ describe("forgelog backfill", function()
     assert.matches('^{"table_name":"orders","op":"READ","row_id":"4",', lines_of(path, 8)[7])
   end)
 
+  it("gives a consumer that asks for some keys no other rows", function()
+    assert(log:query("INSERT INTO forge_change_log_consumers (name, position) VALUES ('m', '1:5')"))
+    command.says(db, "", "backfill m --table orders")
+    local run = command.start(db, "follow --name m --json --limit 2 --key 2 --key 4")
+    local ok, output = run:wait()
+    assert.is_true(ok)
+    local keys = {}
+    for key in output:gmatch('"row_id":"(%d)"') do keys[#keys + 1] = key end
+    assert.equal("2 4", table.concat(keys, " "))
+  end)
+
   it("prints rows as text and TSV", function()
     for format, pattern in pairs { text = "^ +%d%d%d%d%-[^\n]*  READ +orders +1\n",
       tsv = "^\\N\torders\tREAD\t1\t\\N\t%d%d%d%d%-" } do

@@ -8,7 +8,6 @@ describe("the command", function()
   it("tells wrong usage in one line, with a hint, and ends with 2", function()
     local db = support.conninfo()
     for arguments, pattern in pairs({
-      [""] = "a command is required; hint: forgelog %-%-help",
       dance = "unknown command 'dance'",
       ["drain --wrong"] = "unknown option '%-%-wrong'; hint: forgelog drain %-%-help",
       ["drain --limit -1"] = "unknown option '%-1'",

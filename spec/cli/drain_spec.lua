@@ -75,7 +75,7 @@ describe("forgelog drain", function()
     assert.equal(0, #log:query("SELECT FROM forge_change_log_consumers"))
   end)
 
-  it("keeps to --op and --column", function()
+  it("keeps to --op, --column and --key", function()
     insert(1, 2)
     assert(log:query("UPDATE orders SET n = 7 WHERE id = 1; DELETE FROM orders WHERE id = 2"))
     assert(log:query([[INSERT INTO forge_change_log (table_name, op, changed_cols) VALUES
@@ -88,6 +88,9 @@ describe("forgelog drain", function()
     assert.equal("3 5", (drain("--column 'a,b' --column n --op update")))
     command.fails(db, 2, "'upsert' is none of insert, update, delete, truncate, reload",
       "drain --op upsert")
+    assert.equal("1 3 6", (drain("--key 1")))
+    assert.equal("2 4 6", (drain("--key 2 --key=-5 --tables orders")))
+    assert.equal("6", (drain("--key 7")))
     assert.equal("", (drain("--name filtered --op truncate")))
     assert.equal("6", command.saved(log, "filtered"))
   end)

@@ -41,24 +41,24 @@ describe("forgelog trim", function()
       db:match("dbname=(%S+)"))))
     local status, output = trim("--older-than 1d --min-rows 0")
     assert.equal(0, status)
-    assert.matches("^deleted 30 changes older than 1d, seq 1 to 30, in %d+%.%d s; ", output)
+    assert.matches("^deleted 30 changes older than 1 d, seq 1 to 30, in %d+%.%d s; ", output)
   end)
 
   it("says what it deleted, what remains, and who is left behind, a dry run before it", function()
     local status, output, errors = trim("--older-than 1d --min-rows 0 --dry-run")
     assert.equal(0, status)
-    assert.matches("^would delete 30 changes older than 1d, seq 1 to 30, in %d+%.%d s; "
+    assert.matches("^would delete 30 changes older than 1 d, seq 1 to 30, in %d+%.%d s; "
       .. "50 remain, seq 1 to 50\n$", output)
     assert.equal("forgelog: would be left behind: a (at 1:10)\n", errors)
     assert.equal(1, log:min_seq())
     status, output, errors = trim("--older-than 1d --min-rows 0")
     assert.equal(0, status)
-    assert.matches("^deleted 30 changes older than 1d, seq 1 to 30, in %d+%.%d s; "
+    assert.matches("^deleted 30 changes older than 1 d, seq 1 to 30, in %d+%.%d s; "
       .. "20 remain, seq 31 to 50\n$", output)
     assert.equal("forgelog: left behind, must resync: a (at 1:10)\n", errors)
     assert.equal(31, log:min_seq())
     status, output, errors = trim("--older-than 1d --min-rows 0")
-    assert.matches("^deleted 0 changes older than 1d, in %d+%.%d s; 20 remain, seq 31 to 50\n$",
+    assert.matches("^deleted 0 changes older than 1 d, in %d+%.%d s; 20 remain, seq 31 to 50\n$",
       output)
     assert.equal("0 ", status .. " " .. errors)
     assert.matches("; the log is empty\n$", select(2, trim("--older-than 0 --min-rows 0")))
@@ -69,8 +69,8 @@ describe("forgelog trim", function()
     assert.same({ 0, "", "" }, { status, output, errors })
     assert.equal(1, log:min_seq())
     output = select(2, trim("--older-than 1h --min-rows 45 --keep-consumers"))
-    assert.matches("^deleted 5 changes older than 1h, seq 1 to 5,", output)
-    local kept = " 5 changes older than 1h, seq 6 to 10,.*\nkept 20 changes for a %(at 1:10%)\n$"
+    assert.matches("^deleted 5 changes older than 1 h, seq 1 to 5,", output)
+    local kept = " 5 changes older than 1 h, seq 6 to 10,.*\nkept 20 changes for a %(at 1:10%)\n$"
     output = select(2, trim("--older-than 1h --min-rows 0 --keep-consumers --dry-run"))
     assert.matches("^would delete" .. kept, output)
     status, output, errors = trim("--older-than 1h --min-rows 0 --keep-consumers")
@@ -109,7 +109,7 @@ describe("forgelog trim", function()
   it("does nothing while another session trims, which is no failure", function()
     assert(log:query("SELECT pg_advisory_lock(" .. logs.TRIMMER .. ")"))
     local status, output, errors = trim("--older-than 1h --min-rows 0")
-    assert.equal("0 deleted 0 changes older than 1h: another session is trimming\n",
+    assert.equal("0 deleted 0 changes older than 1 h: another session is trimming\n",
       status .. " " .. output .. errors)
     assert.equal(1, log:min_seq())
     assert.equal(output, select(2, trim("--older-than 1h --min-rows 0 --keep-consumers")))
@@ -120,7 +120,7 @@ describe("forgelog trim", function()
     assert(other:query("INSERT INTO item (n) SELECT g FROM generate_series(1, 5) g"))
     command.fails(plain, 1, "keep_consumers needs [^\n]+ run forgelog install\n$",
       "trim --older-than 0 --min-rows 0 --keep-consumers")
-    assert.matches("^deleted 5 changes older than 0, seq 1 to 5, [^\n]+; the log is empty\n$",
+    assert.matches("^deleted 5 changes older than 0 s, seq 1 to 5, [^\n]+; the log is empty\n$",
       select(2, trim("--older-than 0 --min-rows 0", plain)))
     other:close()
     support.drop(plain)
@@ -145,8 +145,8 @@ describe("forgelog trim", function()
     node:kill("TERM")
     local ok, output = node:wait()
     assert.is_true(ok)
-    assert.matches("^deleted 30 changes older than 1h, seq 1 to 30,", output)
-    assert.matches("deleted 10 changes older than 1h, seq 31 to 40,", output)
+    assert.matches("^deleted 30 changes older than 1 h, seq 1 to 30,", output)
+    assert.matches("deleted 10 changes older than 1 h, seq 31 to 40,", output)
   end)
 
   it("shows how far it is, and at Ctrl-C says what was deleted", function()
@@ -156,11 +156,11 @@ describe("forgelog trim", function()
     local writer = assert(forgelog.connect(db))
     assert(writer:query("BEGIN; INSERT INTO orders (n) VALUES (1)"))
     local screen = command.terminal(db, "trim --older-than 1h --min-rows 0", 80)
-    local bar = screen:expect("%[=* *%] +%d+ %%  %d+ of 200050 changes, %d+ s left")
+    local bar = screen:expect("%[=* *%] +%d+ %%  %d+ of 200,050 changes, %d+ s left")
     assert.matches("^%[[^\n]+ left\n%s*$", bar) -- in one line, drawn over again and again
     screen:type("C-c")
     local shown = screen:expect("ended with 130")
-    local count = shown:match("deleted ([%d,]+) changes older than 1h, seq 1 to %d+, in .*\n"
+    local count = shown:match("deleted ([%d,]+) changes older than 1 h, seq 1 to %d+, in .*\n"
       .. "forgelog: interrupted\n")
     assert.is_nil(shown:find("[", 1, true)) -- the bar is wiped away
     writer:close()
@@ -178,7 +178,7 @@ describe("forgelog trim", function()
       return log:query("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")[1]
     end, "the trim to wait")
     screen:type("C-c")
-    assert.matches("deleted %d+ changes older than 1h, seq 1 to %d+; "
+    assert.matches("deleted %d+ changes older than 1 h, seq 1 to %d+; "
       .. "what became of the batch at hand is not known\n"
       .. "forgelog: interrupted\n", screen:expect("ended with 130"))
     assert(log:query("COMMIT"))

@@ -54,6 +54,12 @@ static bool add_pattern(struct fl_bytes *pattern, const struct fl_slice *names, 
   return fl_bytes_add(pattern, ")(?:,|$)");
 }
 
+bool fl_filter_keys(const struct fl_pgconn *pg, struct fl_bytes *filter,
+                    const struct fl_slice *keys, int count) {
+  return fl_bytes_add(filter, " AND (op IN ('TRUNCATE', 'RELOAD') OR (true") &&
+         fl_filter_texts(pg, filter, "row_id", keys, count) && fl_bytes_add(filter, "))");
+}
+
 bool fl_filter_columns(const struct fl_pgconn *pg, struct fl_bytes *filter,
                        const struct fl_slice *names, int count) {
   struct fl_bytes pattern = {NULL, 0, 0};

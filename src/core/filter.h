@@ -7,7 +7,7 @@
 #include "pgconn.h"
 
 /* Appends " AND COLUMN IN (...)", which no row fulfils where no text is given. False: out of
-   memory; so for both. */
+   memory; so for all of them. */
 bool fl_filter_texts(const struct fl_pgconn *pg, struct fl_bytes *filter, const char *column,
                      const struct fl_slice *texts, int count);
 
@@ -15,5 +15,10 @@ bool fl_filter_texts(const struct fl_pgconn *pg, struct fl_bytes *filter, const 
    columns. */
 bool fl_filter_columns(const struct fl_pgconn *pg, struct fl_bytes *filter,
                        const struct fl_slice *names, int count);
+
+/* Appends a condition that leaves out changes of other rows than those with these primary keys, as
+   row_id has them. What concerns all rows of a table stays. */
+bool fl_filter_keys(const struct fl_pgconn *pg, struct fl_bytes *filter,
+                    const struct fl_slice *keys, int count);
 
 #endif

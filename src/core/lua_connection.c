@@ -30,6 +30,7 @@ int fl_core_connection(lua_State *L) {
   luaL_getmetatable(L, CONNECTION);
   lua_setmetatable(L, -2);
   if (!fl_changelog_setup(log, conninfo, name)) return luaL_error(L, "forgelog: out of memory");
+  log->pg.own_encoding = lua_toboolean(L, 3);
   return 1;
 }
 

@@ -9,13 +9,21 @@
 #include "process_identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+extern char **environ;
 
 static volatile sig_atomic_t caught;
 
@@ -107,6 +115,57 @@ static int core_lives(lua_State *L) {
   return 1;
 }
 
+/* core.run(command): runs a shell command to its end: its exit status; or nil and the signal that
+   ended it; or nil, nil and why it could not be run. Unlike os.execute it does not keep SIGINT from
+   this program, which notes it as it does any other time. */
+static int core_run(lua_State *L) {
+  char shell[] = "sh", flag[] = "-c", *words[] = {shell, flag, (char *)fl_check_text(L, 1), NULL};
+  int status, wrong;
+  pid_t child;
+  wrong = posix_spawn(&child, "/bin/sh", NULL, NULL, words, environ);
+  while (!wrong && waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) wrong = errno;
+  if (wrong) {
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(wrong));
+    return 3;
+  }
+  if (WIFEXITED(status)) {
+    lua_pushinteger(L, WEXITSTATUS(status));
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushinteger(L, WTERMSIG(status));
+  return 2;
+}
+
+/* Writes into a locked file who has it; where the disk has no room for that it is locked too. */
+static void sign(int fd) {
+  if (ftruncate(fd, 0) == 0) dprintf(fd, "%ld\n", (long)getpid());
+}
+
+/* core.lock(path): locks a file, which is made where it is missing, until this process ends, and
+   writes its process id into it: true; false where another process has it; nil and why it cannot be
+   locked. */
+static int core_lock(lua_State *L) {
+  int fd = open(fl_check_text(L, 1), O_RDWR | O_CREAT | O_CLOEXEC, 0644), why;
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    sign(fd);
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  why = errno;
+  if (fd >= 0) close(fd);
+  if (fd >= 0 && why == EWOULDBLOCK) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(why));
+  return 2;
+}
+
 /* core.terminal(fd): columns and rows of the terminal (0 where it does not say); nil where fd is
    none. */
 static int core_terminal(lua_State *L) {
@@ -126,5 +185,7 @@ const luaL_Reg fl_process_functions[] = {{"poll", core_poll},
                                          {"caught", core_caught},
                                          {"process", core_process},
                                          {"lives", core_lives},
+                                         {"run", core_run},
+                                         {"lock", core_lock},
                                          {"terminal", core_terminal},
                                          {NULL, NULL}};

@@ -53,7 +53,7 @@ static int list_of(lua_State *L, int at, const char *field, struct fl_slice **te
   return count;
 }
 
-/* What the table at an index wants of the log: `tables`, `ops`, `columns`. */
+/* What the table at an index wants of the log: `tables`, `ops`, `columns`, `keys`. */
 static bool want(lua_State *L, int at, struct fl_log_reader *reader) {
   const struct fl_pgconn *pg = &reader->log->pg;
   struct fl_bytes *filter = &reader->filter;
@@ -67,6 +67,8 @@ static bool want(lua_State *L, int at, struct fl_log_reader *reader) {
     return false;
   if ((count = list_of(L, at, "columns", &texts)) >= 0 &&
       !fl_filter_columns(pg, filter, texts, count))
+    return false;
+  if ((count = list_of(L, at, "keys", &texts)) >= 0 && !fl_filter_keys(pg, filter, texts, count))
     return false;
   return filter->length == 0 || fl_bytes_append(filter, "", 1);
 }
@@ -92,9 +94,9 @@ static bool is_strict(lua_State *L) {
 }
 
 /* connection:reader(position, filter, live): a reader after a position, of what the table `filter`
-   wants: lists `tables`, `ops` and `columns` (nil: all); its `failover` may be "gap". A live one
-   also delivers what is above the horizon, unless `live` is the text "settled". Or nil and what is
-   wrong with the position. */
+   wants: lists `tables`, `ops`, `columns` and `keys` (nil: all); its `failover` may be "gap". A
+   live one also delivers what is above the horizon, unless `live` is the text "settled". Or nil and
+   what is wrong with the position. */
 int fl_connection_reader(lua_State *L) {
   struct fl_changelog *log = fl_check_connection(L, 1);
   const char *position = fl_check_text(L, 2), *wrong;

@@ -40,13 +40,34 @@ static enum fl_step wait_for(struct fl_pgconn *pg, const char *events) {
   return events[0] == 'r' && events[1] == '\0' ? FL_STEP_READ : FL_STEP_WRITE;
 }
 
+/* Whether a line of that length ends as one does that says where in the server's source a message
+   comes from, such as "auth.c:326". Its label is translated, so nothing can be told by that. */
+static bool names_source(const char *line, size_t length) {
+  size_t end = length;
+  while (end > 0 && line[end - 1] >= '0' && line[end - 1] <= '9') end--;
+  return end < length && end > 3 && line[end - 1] == ':' && strchr("chly", line[end - 2]) &&
+         line[end - 3] == '.';
+}
+
+/* Ends a message before the line that says where it comes from, if it has one. */
+static void drop_source(char *text) {
+  char *line = strchr(text, '\n');
+  while (line) {
+    size_t length = strcspn(line + 1, "\n");
+    if (names_source(line + 1, length)) {
+      *line = '\0';
+      return;
+    }
+    line = strchr(line + 1, '\n');
+  }
+}
+
 /* While connecting, messages are verbose and carry the SQLSTATE: "FATAL:  28P01: password
    ...\nLOCATION: ...". */
 static void connect_failed(struct fl_pgconn *pg) {
   char text[sizeof pg->error.message], sqlstate[6] = "", *at;
   snprintf(text, sizeof text, "%s", PQerrorMessage(pg->conn));
-  at = strstr(text, "LOCATION:");
-  if (at) *at = '\0';
+  drop_source(text);
   at = strstr(text, ":  ");
   if (at && strlen(at) > 9 && at[8] == ':' &&
       strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5) {
@@ -122,14 +143,14 @@ static enum fl_step refuse_encoding(struct fl_pgconn *pg, const char *client) {
   return FL_STEP_FAILED;
 }
 
-/* Where nobody has named another encoding, a new connection asks for the one that is best. Where
-   the server cannot convert to it, the encoding stays as it was. */
+/* Where nobody has named another encoding, or that does not count, a new connection asks for the
+   one that is best. Where the server cannot convert to it, the encoding stays as it was. */
 static enum fl_step choose_encoding(struct fl_pgconn *pg) {
   const char *client = PQparameterStatus(pg->conn, "client_encoding");
   const char *wanted = fl_encoding_wanted(PQparameterStatus(pg->conn, "server_encoding"));
   char sql[40];
   if (!client || strcmp(client, wanted) == 0) return FL_STEP_DONE;
-  if (fl_conninfo_names_encoding(pg->conn))
+  if (!pg->own_encoding && fl_conninfo_names_encoding(pg->conn))
     return fl_encoding_is_unsafe(client) ? refuse_encoding(pg, client) : FL_STEP_DONE;
   snprintf(sql, sizeof sql, "SET client_encoding TO '%s'", wanted);
   pg->choosing = fl_pgconn_send(pg, sql, 0, NULL, NULL);

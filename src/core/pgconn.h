@@ -35,6 +35,7 @@ struct fl_pgconn {
   bool copies;              /* the statement is a COPY to the client */
   struct fl_bytes *copy;    /* where its rows go; NULL: nobody wants them any more */
   bool choosing;            /* the statement under way chooses the encoding of a new connection */
+  bool own_encoding;        /* whatever encoding the user has named, the best one is spoken */
   bool in_block;            /* a transaction block was open when the statement began */
   unsigned unset;           /* which of our own settings nobody has set: bits by their place */
   struct fl_error error;    /* of what was begun last */

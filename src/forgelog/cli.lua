@@ -1,6 +1,7 @@
 --- The command line: finds the command, runs it, and turns what happens into messages and an exit
 -- status. Each command is a module `forgelog.cli.NAME`: a function of the context and the options
--- that returns the exit status (nil: 0) and raises whatever goes wrong.
+-- that returns the exit status (nil: 0) and raises whatever goes wrong. Without a command it is
+-- `forgelog.cli.next`.
 -- @module forgelog.cli
 local connect = require "forgelog.cli.lib.connect"
 local core = require "forgelog.core"
@@ -18,12 +19,24 @@ end
 
 -- Says what is wrong with a command line, and which --help to read.
 local function refuse(words, wrong)
+  local negative = wrong:match("^unknown option '%-%d'")
+  if negative then
+    wrong = negative .. ": a value that begins with a hyphen follows an equals sign, as in --key=-1"
+  end
   local command = words[1] and words[1]:match("^%a+$")
-  errors.say(("%s; hint: forgelog%s --help"):format(wrong, command and " " .. command or ""))
+  errors.refuse(wrong, ("forgelog%s --help"):format(command and " " .. command or ""))
+end
+
+-- Whether JSON is wanted, as far as words tell that may be no command line.
+local function wants_json(words)
+  for _, word in ipairs(words) do
+    if word == "--json" then return true end
+  end
 end
 
 -- The options that the words of a command line amount to; or nil and the exit status.
 local function parse(words)
+  if wants_json(words) then errors.speak_json() end
   local made, parser = pcall(require "forgelog.cli.lib.parser", version)
   if not made then
     errors.report(parser)
@@ -37,7 +50,7 @@ local function parse(words)
 end
 
 local function run(context)
-  local command = require("forgelog.cli." .. context.options.command)
+  local command = require("forgelog.cli." .. (context.options.command or "next"))
   local status = command(context, context.options)
   context.flush()
   return status

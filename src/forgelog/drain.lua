@@ -64,7 +64,7 @@ end
 -- @param conn the connection
 -- @string position as text
 -- @tparam table options `limit`, `settle`, and which changes: `tables`,
--- `channels`, `ops`, `columns`
+-- `channels`, `ops`, `columns`, `keys`
 -- @treturn function
 function drain.iterate(conn, position, options)
   local reader

@@ -130,7 +130,7 @@ function Log:drain(since, opts)
   local position = check.position("drain", since)
   opts = check.options("drain", opts, {
     limit = "count", tables = "names", channels = "names", ops = "ops", columns = "names",
-    settle = "seconds",
+    keys = "names", settle = "seconds",
   })
   return drain.iterate(conn, position, check.wanted("drain", opts))
 end
@@ -160,9 +160,10 @@ function Log:follow(since, opts)
   local conn = conn_of(self, "follow")
   local position = check.position("follow", since)
   opts = check.options("follow", opts, {
-    tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
-    linger = "seconds", listen = "boolean", settled = "boolean", silence = "seconds",
-    backoff = "seconds", backoff_max = "seconds", failover = "failover", on_error = "function",
+    tables = "names", channels = "names", ops = "ops", columns = "names", keys = "names",
+    poll = "seconds", linger = "seconds", listen = "boolean", settled = "boolean",
+    silence = "seconds", backoff = "seconds", backoff_max = "seconds", failover = "failover",
+    on_error = "function",
   })
   return require("forgelog.feed")(conn, position, check.wanted("follow", opts))
 end

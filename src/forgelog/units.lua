@@ -6,12 +6,13 @@ local units = {}
 
 local SECONDS = { ms = 0.001, s = 1, m = 60, min = 60, h = 3600, d = 86400, w = 604800 }
 
---- Seconds from "90", "90s", "15m", "1h30m", "7d"; nil where the text is none of these.
+--- Seconds from "90", "90s", "15m", "1h30m", "7d", and from what `duration` writes, such as
+-- "1 h 30 min"; nil where the text is none of these.
 function units.seconds(text)
   if text:find("^[%d.]+$") then return core.parse_number(text) end
   local total, rest = 0, text
   while rest ~= "" do
-    local digits, unit, after = rest:match("^([%d.]+)(%a+)(.*)$")
+    local digits, unit, after = rest:match("^([%d.]+) ?(%a+) ?(.*)$")
     local number = digits and core.parse_number(digits)
     if not (number and SECONDS[unit]) then return nil end
     total, rest = total + number * SECONDS[unit], after
@@ -19,16 +20,30 @@ function units.seconds(text)
   return text ~= "" and total or nil
 end
 
---- Seconds as text of at most two units: "0.3 s", "4 min", "2 h 5 min", "3 d 1 h".
+-- The larger unit, and what is left over in the smaller one.
+local function in_two(large, large_unit, small, small_unit)
+  local text = ("%d %s"):format(large, large_unit)
+  return small == 0 and text or ("%s %d %s"):format(text, small, small_unit)
+end
+
+--- Seconds as text of at most two units: "0.3 s", "5 s", "4 min", "2 h 5 min", "3 d".
 function units.duration(seconds)
-  if seconds < 10 then return core.number_text(seconds, 1) .. " s" end
   local whole = math.floor(seconds + 0.5)
+  if seconds < 10 and whole ~= seconds then return core.number_text(seconds, 1) .. " s" end
   if whole < 100 then return ("%d s"):format(whole) end
   local days, hours = math.floor(whole / 86400), math.floor(whole / 3600) % 24
   local minutes = math.floor(whole / 60) % 60
-  if days > 0 then return ("%d d %d h"):format(days, hours) end
-  if hours > 0 then return ("%d h %d min"):format(hours, minutes) end
+  if days > 0 then return in_two(days, "d", hours, "h") end
+  if hours > 0 then return in_two(hours, "h", minutes, "min") end
   return ("%d min"):format(minutes)
+end
+
+--- A whole number from "1000", or from what `count` writes, "1,000"; nil where the text is neither.
+function units.number(text)
+  local head, rest = text:match("^(%d%d?%d?),([%d,]+)$")
+  if not head then return core.parse_number(text) end
+  local left = (rest .. ","):gsub("%d%d%d,", "")
+  return left == "" and core.parse_number((text:gsub(",", ""))) or nil
 end
 
 --- A whole number with a comma after each three digits.

@@ -27,7 +27,7 @@ describe("diagnose", function()
       SELECT 'a b', g, 'k', 'item', 'UPDATE', g > 1, now() - interval '2 hours'
         FROM generate_series(1, 3) g]])
     local found = finds(log, "parked", "warning", "3 changes of consumer a b are parked "
-      .. "(2 of them only behind others), the oldest for 2 h 0 min")
+      .. "(2 of them only behind others), the oldest for 2 h")
     assert.equal("see forgelog parked 'a b'; once that is mended: forgelog retry 'a b'; or leave "
       .. "one out: forgelog skip 'a b' SEQ", found.advice)
     local role, drop_role = logs.role(log, [[GRANT SELECT ON forge_change_log,

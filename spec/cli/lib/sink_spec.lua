@@ -34,7 +34,7 @@ describe("--exec", function()
     assert.equal(0, status, errors)
     assert.equal("", output)
     assert.equal(2, select(2,
-      errors:gsub("the command failed with status 1: [^\n]*; trying again\n", "")))
+      errors:gsub("the %-%-exec command failed with status 1: [^\n]*; trying again\n", "")))
     assert.equal("1 2 3 1 2 3 1 2 3 4 5", command.seqs(support.read(out)))
     assert.equal("5", command.saved(log, "e"))
   end)
@@ -51,7 +51,7 @@ describe("--exec", function()
     local ok, _, errors = following:wait()
     assert.is_true(ok)
     assert.same({ 5, 0 }, { received() })
-    assert.matches("^forgelog: the command failed with status 1: [^\n]+; trying again\n"
+    assert.matches("^forgelog: the %-%-exec command failed with status 1: [^\n]+; trying again\n"
       .. "forgelog: stopped at position 1:5, saved\n$", errors)
   end)
 
@@ -59,5 +59,43 @@ describe("--exec", function()
     insert(5000)
     assert.equal("", command.says(db, "", "drain --name e --batch 5000 --exec true"))
     assert.equal("5000", command.saved(log, "e"))
+  end)
+
+  -- A command that takes its batch, says that it has begun, and waits until it may end.
+  local function slow(begun, go)
+    return ("cat >>%s; touch %s; while [ ! -e %s ]; do sleep 0.02; done"):format(out, begun, go)
+  end
+
+  it("goes on to its end where a signal comes to forgelog alone, and its batch is saved", function()
+    insert(4)
+    for name, expected in pairs({ ["follow INT"] = 0, ["follow TERM"] = 0, ["drain INT"] = 130,
+      ["drain TERM"] = 143 }) do
+      local which, signal = name:match("(%a+) (%a+)")
+      local begun, go = support.path("begun"), support.path("go")
+      support.write(out, "")
+      local running = command.start(db, ("%s --name %s%s --batch 2 --exec '%s'"):format(which,
+        which, signal, slow(begun, go)))
+      support.wait_until(function() return support.read(begun) end, "the command")
+      assert(support.run(("kill -%s %s"):format(signal, running.pid)))
+      support.write(go, "")
+      local _, _, errors, status = running:wait()
+      assert.equal(expected, status, name .. errors)
+      assert.equal("1 2", command.seqs(support.read(out)))
+      assert.equal("2", command.saved(log, which .. signal), name)
+      assert.matches("forgelog: stopped at position 1:2, saved\n", errors)
+    end
+  end)
+
+  it("is broken off with forgelog by a second signal, and its batch comes again", function()
+    insert(2)
+    local begun, go = support.path("begun"), support.path("go")
+    local running = command.start(db, ("follow --name x --exec '%s'"):format(slow(begun, go)))
+    support.wait_until(function() return support.read(begun) end, "the command")
+    support.wait_until(function() -- two that come at once are one
+      return not support.run(("kill -INT %s 2>/dev/null"):format(running.pid))
+    end, "its end")
+    assert.is_false((running:wait()))
+    support.write(go, "")
+    assert.is_nil(command.saved(log, "x"))
   end)
 end)

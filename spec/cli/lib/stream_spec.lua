@@ -1,4 +1,5 @@
--- cli/lib/stream.lua: where drain and follow begin when --since is a time or an age.
+-- cli/lib/stream.lua: where drain and follow begin when --since is a time or an age; one program
+-- for one --position-file.
 local command = require "support.command"
 local forgelog = require "forgelog"
 local support = require "support"
@@ -96,5 +97,35 @@ describe("--since", function()
     local ok, output = following:wait()
     assert.is_true(ok)
     assert.equal("8 9 10 11", command.seqs(output))
+  end)
+end)
+
+describe("--position-file", function()
+  it("is that of one program at a time, as long as that lives", function()
+    local file = support.path("position")
+    local function follow() return command.start(db, "follow --json --position-file " .. file) end
+    local function position() return (support.read(file) or ""):match("^%d+:%d+") end
+    local first = follow()
+    support.wait_until(function() return position() == "1:10" end, "its position")
+    -- Saving has put another file in the place of the one that was there.
+    assert(log:query("INSERT INTO orders (n) VALUES (11)"))
+    support.wait_until(function() return position() == "1:11" end, "the next position")
+    for _, which in ipairs({ "drain", "follow --limit 1" }) do
+      command.fails(db, 1, ("another drain or follow works with it %%(process %s%%)\n$"):format(
+        first.pid), which .. " --position-file " .. file)
+    end
+    command.says(db, "", "drain --position-file " .. file .. "2")
+    first:kill("KILL")
+    first:wait()
+    assert.equal("", gives("drain --position-file " .. file))
+  end)
+
+  it("is not held by what --exec has left running", function()
+    local file = support.path("position")
+    local left = support.path("left")
+    gives(("drain --position-file %s --exec 'sleep 60 >/dev/null 2>&1 & echo $! >%s'"):format(file,
+      left))
+    assert.equal("", gives("drain --position-file " .. file))
+    assert(support.run("kill " .. support.read(left)))
   end)
 end)

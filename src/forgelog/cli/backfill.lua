@@ -7,6 +7,14 @@ local units = require "forgelog.units"
 local DONE = { pause = "%s reads %s no further for now\n", resume = "%s goes on with %s\n",
   cancel = "%s reads %s no more\n" }
 
+-- What was asked for: "read", or one of these.
+local function wish_of(options)
+  for what in pairs(DONE) do
+    if options[what] then return what end
+  end
+  return "read"
+end
+
 local function say_asked(context, options, about)
   local name = options.name
   if about.whole then
@@ -26,8 +34,10 @@ return function(context, options)
   if options.pause then opts.pause = true elseif options.resume then opts.pause = false end
   local log = context:connect()
   local _, about = errors.must(consumer.backfill(log, options.name, options.table, opts))
-  for what, text in pairs(DONE) do
-    if options[what] then return context.out(text:format(options.name, about.table)) end
-  end
+  local wish = wish_of(options)
+  local told = context:tell({ consumer = options.name, table = about.table, asked = wish,
+    from = options.from, whole = about.whole, estimate = about.estimate })
+  if told then return end
+  if DONE[wish] then return context.out(DONE[wish]:format(options.name, about.table)) end
   say_asked(context, options, about)
 end

@@ -51,15 +51,13 @@ end
 
 --- Diagnoses.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `older_than`, `json`, `quiet`
+-- @param options `older_than`, `quiet`
 -- @return the exit status: 0, 3 with a warning, 4 with an error
 return function(context, options)
   local log = context:connect()
   local findings = errors.must(log:diagnose({ older_than = options.older_than }))
   local shown = options.quiet and filter(findings, wrong) or findings
-  if options.json then
-    context.out(context.json(shown), "\n")
-  else
+  if not context:tell(shown) then
     print_all(context, shown)
     if not options.quiet then tally(context, findings) end
   end

@@ -6,7 +6,6 @@ local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
 local lanes = require "forgelog.consumer.lanes"
 local make_sink = require "forgelog.cli.lib.sink"
-local names = require "forgelog.tables.names"
 local primary = require "forgelog.connection.primary"
 local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
@@ -16,6 +15,7 @@ local TRIES = 10 -- runs of the --exec command with one batch
 -- Seconds for connecting again, and for the answer of a server that may be gone, where --timeout
 -- does not say them.
 local PATIENCE, SILENCE = 60, 15
+local HELD_UP = "forgelog follow is not held up by them, and --settle waits for longer"
 local LEASE = 600 -- seconds: nothing can renew a lease while an --exec command runs
 
 local must = errors.must
@@ -46,7 +46,7 @@ end
 -- Passes on what a function returned that may have waited for writers in vain.
 local function settled(value, err)
   if value then return value end
-  if err.kind == "timeout" then errors.advise(err, "forgelog follow is not held up by them") end
+  if err.kind == "timeout" then errors.advise(err, HELD_UP) end
   error(err, 0)
 end
 
@@ -54,8 +54,7 @@ end
 -- behind which it goes on, and the one up to which it goes.
 local function begin(context, run, options)
   local log = run.log
-  -- What is wrong there is told before anything is saved.
-  must(names.resolve(log.connection, "drain", stream.filter(options, {}), {}))
+  stream.check_names(log, "drain", options)
   claim_name(run, options)
   settled(stream.find_time(context, log, options, options.settle))
   run.store = stream.store(options, context.note)
@@ -109,7 +108,7 @@ local function finish(context, run, batch, position)
   end
   run.left, run.tries = run.left and run.left - #batch, 0
   run.position, run.unsaved = position, true
-  save(context, run)
+  context:unbroken(save, context, run) -- what was done is saved, also after a signal
 end
 
 -- Whether somebody has paused the consumer; the user is told.
@@ -201,9 +200,10 @@ end
 
 --- Drains.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `format`, `name`,
--- `position_file`, `exec`, `batch`, `settle`
+-- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `key`, `format`, `name`,
+-- `position_file`, `exec`, `batch`, `settle`, `json`
 return function(context, options)
+  stream.claim_file(options)
   local run = { log = context:connect(), unsaved = false } -- unsaved: whether `position` is to be
   local ok, err = pcall(begin, context, run, options)
   if ok then ok, err = pcall(drain_on, context, run) end

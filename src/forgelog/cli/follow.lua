@@ -3,8 +3,8 @@
 local consumer = require "forgelog.consumer"
 local errors = require "forgelog.cli.lib.errors"
 local make_sink = require "forgelog.cli.lib.sink"
-local names = require "forgelog.tables.names"
 local stream = require "forgelog.cli.lib.stream"
+local units = require "forgelog.units"
 
 local SLICE = 0.5 -- seconds of one wait for changes
 local LEASE = 600 -- seconds: nothing can renew a lease while an --exec command runs
@@ -13,8 +13,8 @@ local SETTLE = 1 -- seconds of one wait for writers, before the position of a ti
 -- What a user of the command is told: it has no handler, but a sink that tells enough by itself.
 local function words(err)
   if err.code ~= "handler_failed" or not err.first_seq then return errors.text(err) end
-  return ("%s (%d changes, seq %d to %d)"):format(errors.text(err.raised), err.changes,
-    err.first_seq, err.last_seq)
+  return ("%s (%s, seq %d to %d)"):format(errors.text(err.raised),
+    units.many(err.changes, "change"), err.first_seq, err.last_seq)
 end
 
 -- A consumer whose handler is the sink. What the sink raises to end the command goes to
@@ -73,16 +73,17 @@ end
 local function check(context, options)
   local log = context:connect()
   errors.must(log:min_seq())
-  errors.must(names.resolve(log.connection, "follow", stream.filter(options, {}), {}))
+  stream.check_names(log, "follow", options)
   find_time(context, log, options)
   context:disconnect()
 end
 
 --- Follows.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `format`, `name`,
--- `position_file`, `exec`, `batch`, `poll`, `no_listen`
+-- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `key`, `format`, `name`,
+-- `position_file`, `exec`, `batch`, `poll`, `no_listen`, `json`
 return function(context, options)
+  stream.claim_file(options)
   check(context, options)
   local store, over = stream.store(options, context.note), {}
   local following = make_consumer(context, options, store, over)

@@ -10,7 +10,11 @@ return function(context, options)
   local log = context:connect()
   for _, name in ipairs(options.name) do
     local position = errors.must(consumer.forget(log, name))
-    context.out(position and ("forgot %s, which was at %s\n"):format(name, position)
-      or ("there was no consumer %s\n"):format(name))
+    local told = context:tell({ consumer = name, changed = position ~= false,
+      position = position or nil })
+    if not told then
+      context.out(position and ("forgot %s, which was at %s\n"):format(name, position)
+        or ("there was no consumer %s\n"):format(name))
+    end
   end
 end

@@ -16,9 +16,22 @@ local function headline(changed, before)
   return before.log and "updated" or "installed"
 end
 
-local function state_of(part, before)
+local function state_of(part)
   if not part.there then return "not there" end
-  return before[part.code] and "was there" or "created"
+  return part.created and "created" or "was there"
+end
+
+local function say(context, changed, before, after)
+  context.out(("%s the log in schema %s\n"):format(headline(changed, before), after.schema))
+  for _, part in ipairs(after.parts) do
+    context.out(("  %-9s  %s\n"):format(state_of(part), part.name))
+  end
+  if after.owner then context.out("changes are written by role ", after.owner, "\n") end
+  for _, pair in ipairs({ { "forge_notify_change", after.own_trigger },
+    { "forge_trim_change_log", after.own_trimmer } }) do
+    local name, own = pair[1], pair[2]
+    if not own then context.out(name, " is not forgelog's own and stays as it is\n") end
+  end
 end
 
 --- Installs.
@@ -31,15 +44,9 @@ return function(context, options)
   if options.no_owner then owner = false end
   local _, changed, left = must(log:install({ schema = options.schema, owner = owner }))
   local after = must(log:installed(where))
-  context.out(("%s the log in schema %s\n"):format(headline(changed, before), after.schema))
-  for _, part in ipairs(after.parts) do
-    context.out(("  %-9s  %s\n"):format(state_of(part, before), part.name))
-  end
-  if after.owner then context.out("changes are written by role ", after.owner, "\n") end
-  for _, pair in ipairs({ { "forge_notify_change", after.own_trigger },
-    { "forge_trim_change_log", after.own_trimmer } }) do
-    local name, own = pair[1], pair[2]
-    if not own then context.out(name, " is not forgelog's own and stays as it is\n") end
-  end
+  for _, part in ipairs(after.parts) do part.created = part.there and not before[part.code] end
+  local told = context:tell({ schema = after.schema, changed = changed, parts = after.parts,
+    owner = after.owner, own_trigger = after.own_trigger, own_trimmer = after.own_trimmer })
+  if not told then say(context, changed, before, after) end
   for _, err in ipairs(left or {}) do context:report(err) end
 end

@@ -12,6 +12,9 @@ local function lanes(count) return count == 1 and "no lanes" or units.many(count
 return function(context, options)
   local log, name, number = context:connect(), options.name, options.number
   local was, position = errors.must(consumer.lanes(log, name, number))
+  if context:tell({ consumer = name, lanes = number or was, was = was, position = position }) then
+    return
+  end
   if not number or was == number then
     return context.out(("%s has %s\n"):format(name, lanes(was)))
   end

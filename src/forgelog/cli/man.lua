@@ -10,6 +10,20 @@ local ENVIRONMENT = {
   { "NO_COLOR", "if set, nothing is coloured unless --color always" },
 }
 
+local VALUES = {
+  { "<duration>", "90, 90s, 5m, 1h30m, 2d; 250ms, 1w; or as it is printed, such as 1 h 30 min" },
+  { "<n>", "a whole number; its thousands may be parted by commas, as in 10,000" },
+  { "<key>", "the primary key as row_id has it: of one column its text, of several a JSON array of "
+    .. "texts; one that begins with a hyphen as --key=-1" },
+  { "a time", "2026-11-24, 2026-11-24T10:00 or 2026-11-24 10:00:05.5, with Z or +02:00 behind it, "
+    .. "or else by the local clock" },
+}
+
+local FILES = {
+  { "FILE.lock", "beside the FILE of --position-file: locked by the one program that works with "
+    .. "it, as long as that lives" },
+}
+
 -- Text that roff takes literally.
 local function plain(text)
   return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("^([.'])", "\\&%1"))
@@ -24,6 +38,7 @@ local function option(page, entry)
   local text = entry[2]
   if entry.choices then text = text .. " (" .. table.concat(entry.choices, ", ") .. ")" end
   if entry.default then text = text .. "; default: " .. tostring(entry.default) end
+  if entry.many then text = text .. " (repeatable)" end
   tagged(page, name, text)
 end
 
@@ -44,8 +59,9 @@ end
 
 local function command(page, entry)
   page[#page + 1] = ".SS " .. plain(entry[1]) .. "\n.B " .. plain(synopsis(entry))
-  page[#page + 1] = ".PP\n" .. plain(entry[2]) .. "."
+  page[#page + 1] = ".PP\n" .. plain(entry[2]:sub(1, 1):upper() .. entry[2]:sub(2)) .. "."
   for _, element in ipairs(entry[3]) do option(page, element) end
+  if entry.json then page[#page + 1] = ".PP\nWith \\-\\-json: " .. plain(entry.json) .. "." end
   for _, example in ipairs(entry.examples or {}) do
     page[#page + 1] = ".PP\nExample:\n.PP\n.nf\n.RS\n" .. plain(example) .. "\n.RE\n.fi"
   end
@@ -58,9 +74,10 @@ local function head()
     "forgelog \\- " .. plain(commands.summary),
     ".SH SYNOPSIS",
     ".B forgelog",
-    "[\\fIoptions\\fR] \\fIcommand\\fR ...",
+    "[\\fIoptions\\fR] [\\fIcommand\\fR ...]",
     ".SH DESCRIPTION",
     plain(commands.description),
+    ".PP\nWith \\-\\-json: " .. plain(commands.json) .. ".",
     ".SH OPTIONS",
     "Before or after the command.",
   }
@@ -73,10 +90,17 @@ return function(context)
   for _, entry in ipairs(commands.options) do option(page, entry) end
   page[#page + 1] = ".SH COMMANDS"
   for _, entry in ipairs(commands) do command(page, entry) end
+  page[#page + 1] = ".SH VALUES"
+  for _, pair in ipairs(VALUES) do tagged(page, pair[1], pair[2]) end
+  page[#page + 1] = ".SH ERRORS"
+  page[#page + 1] = "One line each on standard error. With \\-\\-json: "
+    .. plain(commands.errors_as_json) .. "."
   page[#page + 1] = ".SH EXIT STATUS"
   for _, pair in ipairs(commands.status) do tagged(page, pair[1], pair[2]) end
   page[#page + 1] = ".SH ENVIRONMENT"
   for _, pair in ipairs(ENVIRONMENT) do tagged(page, pair[1], pair[2]) end
+  page[#page + 1] = ".SH FILES"
+  for _, pair in ipairs(FILES) do tagged(page, pair[1], pair[2]) end
   page[#page + 1] = ".SH SEE ALSO\n.BR psql (1)"
   context.out(table.concat(page, "\n"), "\n")
 end

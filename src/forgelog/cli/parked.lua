@@ -9,10 +9,11 @@ local PAGE = 1000 -- of as many changes as are there
 
 --- Prints them in the order in which they were parked.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `name`, `format`
+-- @param options `name`, `format`, `json`
 return function(context, options)
   local log = context:connect()
-  local line, head = make_line(options.format, context.color)
+  local format = options.json and "json" or options.format or "text"
+  local line, head = make_line(format, context.color)
   local after = 0
   repeat
     local list = errors.must(consumer.parked(log, options.name, { limit = PAGE, after = after }))

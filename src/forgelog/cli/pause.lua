@@ -14,5 +14,5 @@ return function(context, options)
     if not ok then return nil, was end
     return true, not was
   end
-  return each(context, options.name, pause, "%s pauses", "%s was paused already")
+  return each(context, options.name, pause, "consumer", "%s pauses", "%s was paused already")
 end

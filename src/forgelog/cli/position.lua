@@ -7,5 +7,5 @@ local errors = require "forgelog.cli.lib.errors"
 -- @param options `settle`
 return function(context, options)
   local position = errors.must(context:connect():position({ settle = options.settle }))
-  context.out(position, "\n")
+  if not context:tell({ position = position }) then context.out(position, "\n") end
 end

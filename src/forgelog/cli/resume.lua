@@ -10,5 +10,5 @@ local each = require "forgelog.cli.lib.each"
 return function(context, options)
   local log = context:connect()
   local function resume(name) return consumer.resume(log, name) end
-  return each(context, options.name, resume, "%s goes on", "%s was not paused")
+  return each(context, options.name, resume, "consumer", "%s goes on", "%s was not paused")
 end

@@ -49,6 +49,7 @@ return function(context, options)
   local position = find(log, options.position, settle, again)
   local ok, was = consumer.rewind(log, name, position)
   if not ok then error(advise(was, log, settle, again), 0) end
+  if context:tell({ consumer = name, position = position, was = was or nil }) then return end
   local from = position == BEGINNING and "from the beginning" or "after " .. position
   context.out(("%s goes on %s; it %s\n"):format(name, from,
     was and "was at " .. was or "had no position"))

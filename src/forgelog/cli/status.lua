@@ -72,24 +72,31 @@ local function look_again(context)
   context:disconnect()
 end
 
+-- Prints a status as JSON, where that is wanted; returns whether it did.
+local function tell(context, now)
+  if not context.options.json then return false end
+  now.horizon_why = nil -- an error; its message is `horizon_error`
+  return context:tell(now)
+end
+
 local function watch(context)
   local past = no_past()
   context:connect()
-  if core.terminal(1) then context.out("\27[2J") end
+  if core.terminal(1) and not context.options.json then context.out("\27[2J") end
   while true do
     local now = look_again(context)
-    if now then
+    if now and not tell(context, now) then
       remember(past, now)
       redraw(context, draw(context, now, past))
-      context.flush()
     end
+    context.flush()
     context:sleep(context.options.interval)
   end
 end
 
 --- Shows the status.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `watch` and `interval`, `json`, `prometheus`, `check` with `lag` and `name`
+-- @param options `watch` and `interval`, `prometheus`, `check` with `lag` and `name`
 -- @return the exit status
 return function(context, options)
   if options.check then return health(context, options) end
@@ -97,10 +104,7 @@ return function(context, options)
   local now = errors.must(context:connect():status())
   if options.prometheus then
     context.out(metrics(now))
-  elseif options.json then
-    now.horizon_why = nil -- an error; its message is `horizon_error`
-    context.out(context.json(now), "\n")
-  else
+  elseif not tell(context, now) then
     context.out(draw(context, now, no_past()))
   end
 end

@@ -11,7 +11,7 @@ return function(context, options)
   local function touch(name)
     local seq, err = log:touch(name)
     if not seq then return nil, err end
-    return true, true
+    return true, true, { seq = seq }
   end
-  return each(context, options.table, touch, "%s is to be read anew", "")
+  return each(context, options.table, touch, "table", "%s is to be read anew", "")
 end

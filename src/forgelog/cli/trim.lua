@@ -15,14 +15,13 @@ end
 -- The server's clock.
 local function now(log) return must(status.clock(log.connection)) end
 
-local function remaining(log)
-  local rest = must(status.remains(log.connection))
+local function remaining(rest)
   if not rest.first then return "the log is empty" end
   return ("%s%s remain, %s"):format(rest.rows_exact and "" or "more than ", units.count(rest.rows),
     range(rest.first, rest.last))
 end
 
--- The consumers for which `is` returns true, as text; nil where there are none, or where this role
+-- The consumers for which `is` returns true, each with `name` and `position`; nil where this role
 -- may not know.
 local function consumers(log, is)
   local list, err = status.consumers(log.connection)
@@ -30,13 +29,18 @@ local function consumers(log, is)
     if err.sqlstate == "42501" then return nil end
     error(err, 0)
   end
-  local names = {}
+  local chosen = {}
   for _, one in ipairs(list) do
-    if one.seq and is(one) then
-      names[#names + 1] = ("%s (at %s)"):format(one.name, one.position)
-    end
+    local own = one.seq and is(one) and { name = one.name, position = one.position }
+    if own then chosen[#chosen + 1] = own end
   end
-  return names[1] and table.concat(names, ", ")
+  return chosen
+end
+
+local function in_words(list)
+  local words = {}
+  for i, one in ipairs(list) do words[i] = ("%s (at %s)"):format(one.name, one.position) end
+  return table.concat(words, ", ")
 end
 
 -- The consumers that have not had all that is still there up to a seq.
@@ -72,7 +76,7 @@ end
 -- What was deleted, as text.
 local function account(options, done)
   local text = ("%s %s older than %s"):format(options.dry_run and "would delete" or "deleted",
-    units.many(done.deleted, "change"), options.older_than.text)
+    units.many(done.deleted, "change"), units.duration(options.older_than))
   return done.first and ("%s, %s"):format(text, range(done.first, done.last)) or text
 end
 
@@ -86,6 +90,8 @@ end
 -- Says what is known of a trim that a signal has broken off.
 local function say_unknown(context, done)
   if context.options.quiet then return end
+  local known = { deleted = done.deleted, first = done.first, last = done.last, unknown = true }
+  if context:tell(known) then return context.flush() end
   context.out(account(context.options, done), "; what became of the batch at hand is not known\n")
   context.flush()
 end
@@ -111,59 +117,87 @@ local function delete(context, log, before, done)
     error(raised, 0)
   end
   if not deleted and done.deleted > 0 then
-    errors.advise(why, ("%d changes were deleted before"):format(done.deleted))
+    errors.advise(why, units.many(done.deleted, "change") .. " deleted before")
   end
   must(deleted, why)
   return why
 end
 
--- Says which consumers must resync because of what was deleted.
-local function say_left_behind(context, log, done)
-  if not done.last then return end
-  local preview_only = context.options.dry_run
-  local find = preview_only and awaiting or passed_by
-  local names = find(log, done.last)
-  if not names then return end
-  context.note(preview_only and "would be left behind: %s" or "left behind, must resync: %s", names)
-end
-
--- Says for which consumers old changes were kept: those are what a trim that keeps nothing for
+-- Finds out for which consumers old changes were kept: those are what a trim that keeps nothing for
 -- consumers would still delete, beside what a dry run has only counted. Where no consumer is
 -- behind them, they were kept by --min-rows and have become more than that meanwhile, by new
 -- changes.
-local function say_kept(context, log, before, done)
-  local options = context.options
+local function find_kept(log, before, options, done)
   local deletable, last = preview(log, before, options.min_rows, false)
   local kept = deletable - (options.dry_run and done.deleted or 0)
-  local names = kept > 0 and awaiting(log, last)
-  if names then context.out(("kept %s for %s\n"):format(units.many(kept, "change"), names)) end
+  local list = kept > 0 and awaiting(log, last)
+  if list and list[1] then done.kept, done.kept_for = kept, list end
 end
 
--- Says what a trim did, how long it took, and what remains.
-local function say_done(context, log, done, why, started)
+-- Adds which consumers must resync because of what was deleted, and for which some was kept.
+local function find_consumers(log, before, options, done)
+  if done.last then
+    done.left_behind = (options.dry_run and awaiting or passed_by)(log, done.last)
+  end
+  if options.keep_consumers and not options.quiet and not done.why then
+    find_kept(log, before, options, done)
+  end
+end
+
+local function say_done(context, done)
   local text = account(context.options, done)
-  if why == "busy" then
+  if done.why == "busy" then
     context.out(text, ": another session is trimming\n")
   else
-    local took = core.number_text(now(log) - started, 1)
-    context.out(text, (", in %s s; %s\n"):format(took, remaining(log)))
+    context.out(text, (", in %s s; %s\n"):format(core.number_text(done.seconds, 1),
+      remaining(done.rest)))
   end
   context.flush()
+end
+
+local function say_consumers(context, done)
+  if done.left_behind and done.left_behind[1] then
+    context.note(context.options.dry_run and "would be left behind: %s"
+      or "left behind, must resync: %s", in_words(done.left_behind))
+  end
+  if done.kept then
+    context.out(("kept %s for %s\n"):format(units.many(done.kept, "change"),
+      in_words(done.kept_for)))
+  end
+end
+
+local function tell(context, done)
+  local options, rest = context.options, done.rest
+  local nothing_wrong = not (done.left_behind and done.left_behind[1])
+  if options.quiet and nothing_wrong then return end
+  context:tell({ deleted = done.deleted, first = done.first, last = done.last,
+    older_than = options.older_than, dry_run = options.dry_run or false, busy = done.why == "busy",
+    seconds = done.seconds, remaining = rest.rows, remaining_exact = rest.rows_exact,
+    min_seq = rest.first, max_seq = rest.last, left_behind = done.left_behind,
+    kept = done.kept, kept_for = done.kept_for })
+end
+
+-- Says what a trim did, how long it took, what remains, and what consumers have to do with it.
+local function report(context, log, before, done, started)
+  local options = context.options
+  if options.json or not options.quiet then
+    done.seconds, done.rest = now(log) - started, must(status.remains(log.connection))
+    if not options.json then say_done(context, done) end
+  end
+  find_consumers(log, before, options, done)
+  local say = options.json and tell or say_consumers
+  say(context, done)
 end
 
 -- One round.
 local function trim(context)
   local options, log, done = context.options, context:connect(), { deleted = 0 }
   local started = now(log)
-  local before = started - options.older_than.seconds
-  local why = delete(context, log, before, done)
+  local before = started - options.older_than
+  done.why = delete(context, log, before, done)
   context:shield() -- what was done is said, even if a signal came meanwhile
-  if not options.quiet then say_done(context, log, done, why, started) end
-  say_left_behind(context, log, done)
-  if options.keep_consumers and not options.quiet and not why then
-    say_kept(context, log, before, done)
-  end
-  if why == "stopped" then context.interrupt() end
+  report(context, log, before, done, started)
+  if done.why == "stopped" then context.interrupt() end
 end
 
 -- Rounds without end; an error that passes by itself does not end them either.

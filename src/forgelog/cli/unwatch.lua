@@ -9,5 +9,6 @@ local each = require "forgelog.cli.lib.each"
 return function(context, options)
   local log = context:connect()
   local function unwatch(name) return log:unwatch(name) end
-  return each(context, options.table, unwatch, "no longer watching %s", "%s was not watched")
+  return each(context, options.table, unwatch, "table", "no longer watching %s",
+    "%s was not watched")
 end

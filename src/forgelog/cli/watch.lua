@@ -16,5 +16,5 @@ return function(context, options)
   }
   if options.keep[1] then how.keep = options.keep end
   local function watch(name) return log:watch(name, how) end
-  return each(context, options.table, watch, "watching %s", "%s was watched so already")
+  return each(context, options.table, watch, "table", "watching %s", "%s was watched so already")
 end

@@ -13,10 +13,9 @@ end
 
 --- Lists them.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `json`
-return function(context, options)
+return function(context)
   local list = errors.must(inspect.list(context:connect().connection))
-  if options.json then return context.out(context.json(list), "\n") end
+  if context:tell(list) then return end
   for _, one in ipairs(list) do context.out(describe(context, one)) end
   if #list == 0 then context.note("no table is watched; forgelog watch TABLE begins it") end
 end

@@ -16,7 +16,8 @@ local function call(_, reader, method, ...) return reader[method](reader, ...) e
 --- A reader of the log after a position, for one drain or feed; any number may read side by side.
 -- Its methods are those of src/core/lua_reader.c; only `fetch` and `prefetch` have it read.
 -- @string position as text
--- @tparam ?table filter which changes: `tables`, `ops` and `columns`, each a list, or nil for all
+-- @tparam ?table filter which changes: `tables`, `ops`, `columns` and `keys`, each a list, or nil
+-- for all
 -- @param live whether it also delivers changes above the horizon; "settled": follows without these
 -- @return the reader; or nil and what is wrong with the position
 function reading:reader(position, filter, live)

@@ -112,6 +112,17 @@ end
 
 local function name_of(change) return change.row_id or "" end
 
+-- Those of the rows that are wanted.
+local function wanted(self, changes)
+  if not self._options.keys then return changes end
+  local is_wanted, list = {}, {}
+  for _, key in ipairs(self._options.keys) do is_wanted[key] = true end
+  for _, change in ipairs(changes) do
+    if is_wanted[change.row_id] then list[#list + 1] = change end
+  end
+  return list
+end
+
 -- The next chunk, with those of its changes that this program hands out, and those that wait behind
 -- parked ones of their keys; or nil and an error.
 local function read(self, own, entry, most)
@@ -121,8 +132,9 @@ local function read(self, own, entry, most)
   if not chunk then return nil, err end
   chunk.began, chunk.own, chunk.waiting, chunk.parked = began, chunk.changes, {}, {}
   if chunk.told then return chunk end
+  chunk.own = wanted(self, chunk.changes)
   if self._lane then
-    chunk.own, err = self._lane:own_of(chunk.changes, self._options.key)
+    chunk.own, err = self._lane:own_of(chunk.own, self._options.key)
     if not chunk.own then return nil, err end
   end
   local free, waiting = narrowing.divide(self, chunk.own)

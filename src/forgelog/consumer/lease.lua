@@ -4,6 +4,7 @@
 -- its lease.
 -- @module forgelog.consumer.lease
 local core = require "forgelog.core"
+local units = require "forgelog.units"
 
 local lease = {}
 
@@ -41,7 +42,7 @@ function lease.taken(name, holder)
     about[#about + 1] = ("connected since %s UTC"):format(holder.started:sub(1, 19))
   end
   if holder and holder.seconds and not holder.pid then
-    about[#about + 1] = ("for %.0f more seconds"):format(math.max(holder.seconds, 0))
+    about[#about + 1] = ("for %s more"):format(units.duration(math.max(holder.seconds, 0)))
   end
   local who = about[1] and (" (%s)"):format(table.concat(about, ", ")) or ""
   return core.error("query", ("another consumer named %s is running%s"):format(name, who), "55P03",

@@ -32,9 +32,9 @@ local PAUSED = 1 -- seconds of a wait while the consumer is paused
 local states = {
   -- The options that go to the feed as they are; `on_error` is wrapped.
   FOLLOWS = {
-    tables = "names", channels = "names", ops = "ops", columns = "names", poll = "seconds",
-    linger = "seconds", listen = "boolean", settled = "boolean", silence = "seconds",
-    backoff = "seconds", backoff_max = "seconds", failover = "failover",
+    tables = "names", channels = "names", ops = "ops", columns = "names", keys = "names",
+    poll = "seconds", linger = "seconds", listen = "boolean", settled = "boolean",
+    silence = "seconds", backoff = "seconds", backoff_max = "seconds", failover = "failover",
   },
 }
 

@@ -85,7 +85,7 @@ local function writers(run)
     run:note("hidden_writers", message:format(units.many(seen.hidden, "writer")),
       ("GRANT pg_read_all_stats TO %s"):format(run.server.role))
   elseif seen.long == 0 then
-    run:ok(("no writer is open for longer than %d s"):format(SHORT))
+    run:ok("no writer is open for longer than " .. units.duration(SHORT))
   end
   if seen.idles and run.server.idles_forever then
     run:note("idle_forever",

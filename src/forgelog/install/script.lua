@@ -6,6 +6,7 @@ local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
 local sql = require "forgelog.connection.sql"
 local uncompiled = require "forgelog.connection.uncompiled"
+local units = require "forgelog.units"
 
 local MISSING_RIGHT, LOCK_NOT_AVAILABLE, DEADLOCK = "42501", "55P03", "40P01" -- SQLSTATEs
 local LOCK_TIMEOUT = 1 -- seconds, by default
@@ -23,7 +24,7 @@ local function in_words(holders)
     for _, text in ipairs({ row.application, row.usename, row.state }) do
       if text ~= "" then about[#about + 1] = text end
     end
-    if row.seconds then about[#about + 1] = ("for %.0f s"):format(row.seconds) end
+    if row.seconds then about[#about + 1] = "for " .. units.duration(row.seconds) end
     list[i] = about[1] and ("%s (%s)"):format(who, table.concat(about, ", ")) or who
   end
   return table.concat(list, ", ")

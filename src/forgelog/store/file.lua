@@ -11,7 +11,8 @@ local ENOENT = 2
 -- @treturn forgelog.store.Store
 return function(path)
   local function failure(why)
-    return nil, core.error("query", ("position file %s: %s"):format(path, why))
+    return nil, core.error("query", ("position file %s: %s"):format(path, why), nil,
+      { code = "position_file" })
   end
   return {
     load = function()

@@ -1,9 +1,11 @@
 --- Finding the table that a name means, and whether it can be watched.
 -- @module forgelog.tables.find
+local closest = require "forgelog.tables.closest"
 local core = require "forgelog.core"
 local uncompiled = require "forgelog.connection.uncompiled"
 
 local UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703" -- SQLSTATEs
+local MANY = 10000 -- tables among which a close name is looked for
 
 local find = {}
 
@@ -36,6 +38,14 @@ function find.as_sql(name)
   return rest == "" and name or nil
 end
 
+-- The error that there is none, which names the closest one.
+local function no_table(conn, home, where, name)
+  local rows = uncompiled(conn):run_in(home, "tables.there", MANY)
+  local near = rows and closest(name, rows)
+  return refusal("no_table", ("%s: there is no table %s here%s"):format(where, name,
+    near and ("; is %s meant?"):format(near) or ""), { sqlstate = UNDEFINED_TABLE, closest = near })
+end
+
 --- The table that a name means.
 -- @param conn the connection
 -- @string where name of the public function
@@ -48,10 +58,7 @@ function find.table(conn, where, name)
   rows, err = uncompiled(conn):run_in(home, "tables.find", find.as_sql(name), name)
   if not rows then return nil, err end
   local found = rows[1]
-  if not found then
-    local message = ("%s: there is no table %s here"):format(where, name)
-    return nil, refusal("no_table", message, { sqlstate = UNDEFINED_TABLE })
-  end
+  if not found then return nil, no_table(conn, home, where, name) end
   found.home = home
   return found
 end
@@ -89,6 +96,13 @@ local function unknown_column(found, columns)
   end
 end
 
+-- The column among those of a table that is closest to a name; nil: none is.
+local function near(found, name)
+  local rows = {}
+  for column in found.columns:gmatch("%d+:([^\1]+)") do rows[#rows + 1] = { name = column } end
+  return closest(name, rows)
+end
+
 local function is_virtual(found, column)
   return ("\1" .. (found.virtual or "") .. "\1"):find("\1" .. column .. "\1", 1, true)
 end
@@ -113,12 +127,15 @@ function find.admit(found, wanted)
   for what, columns in pairs({ ignore = wanted.ignore, keep = wanted.keep }) do
     local column = unknown_column(found, columns)
     if column and not wanted.as_before then
-      local message = ("watch: %s has no column %s to %s"):format(found.name, column, what)
+      local meant = near(found, column)
+      local message = ("watch: %s has no column %s to %s%s"):format(found.name, column, what,
+        meant and ("; is %s meant?"):format(meant) or "")
       if is_virtual(found, column) then
         message = ("watch: no trigger knows what %s of %s is, a virtual generated column; there is "
           .. "nothing to %s"):format(column, found.name, what)
       end
-      return nil, refusal("no_column", message, { sqlstate = UNDEFINED_COLUMN })
+      return nil, refusal("no_column", message, { sqlstate = UNDEFINED_COLUMN, option = what,
+        closest = meant })
     end
   end
   return true

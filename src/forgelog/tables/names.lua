@@ -4,6 +4,7 @@
 -- @module forgelog.tables.names
 local as_logged = require "forgelog.tables.as_logged"
 local closest = require "forgelog.tables.closest"
+local columns = require "forgelog.tables.columns"
 local core = require "forgelog.core"
 local find = require "forgelog.tables.find"
 local uncompiled = require "forgelog.connection.uncompiled"
@@ -224,13 +225,15 @@ end
 -- @param conn the connection
 -- @string where name of the public function
 -- @tparam table filter `tables` (names as for `forgelog.tables.watch`, or as in `table_name`),
--- `channels` (table_names that stand for no table: taken as they are), and what else is wanted
+-- `channels` (table_names that stand for no table: taken as they are), `columns` (names of columns
+-- that these tables have; without `tables`, that any watched one has), and what else is wanted
 -- @tparam table memory an empty table, and the same one where the same names are resolved again: it
 -- keeps which were known, and how far the log was searched for others
 -- @return a copy of the filter, in which `tables` lists all names that changes can have in the log;
--- or nil and an error, of code "no_table" or "not_watched" for the first name that means nothing
+-- or nil and an error, of code "no_table", "not_watched" or "no_column" for the first name that
+-- means nothing
 function names.resolve(conn, where, filter, memory)
-  if not filter.tables and not filter.channels then return filter end
+  if not (filter.tables or filter.channels or filter.columns) then return filter end
   conn = uncompiled(conn)
   local all, err = {}, nil
   if filter.tables and #filter.tables > 0 then all, err = all_of(conn, filter.tables, memory) end
@@ -238,6 +241,10 @@ function names.resolve(conn, where, filter, memory)
   remember(all, memory)
   local one = first_unknown(all)
   if one then return nil, unknown(conn, where, one) end
+  local ok
+  ok, err = columns(conn, where, filter, all, memory)
+  if not ok then return nil, err end
+  if not (filter.tables or filter.channels) then return filter end
   local wanted = {}
   for field, value in pairs(filter) do wanted[field] = value end
   wanted.tables = in_log(all, filter.channels or {})

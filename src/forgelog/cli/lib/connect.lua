@@ -1,9 +1,15 @@
 --- Connecting as PostgreSQL's own tools do: -h -p -U -d, the environment, services, password files,
 -- and a prompt for the password.
 -- @module forgelog.cli.lib.connect
+local connection = require "forgelog.connection"
+local core = require "forgelog.core"
 local forgelog = require "forgelog"
 
 local connect = {}
+
+-- All that the command prints is UTF-8, whatever PGCLIENTENCODING says for other programs. (What a
+-- database in SQL_ASCII holds comes as it is.)
+function connection.new_handle(conninfo, name) return core.connection(conninfo, name, true) end
 
 local function is_uri(text) return text:find("^postgres://") or text:find("^postgresql://") end
 

@@ -48,6 +48,15 @@ end
 --- Writes to standard output; raises where nobody reads it.
 function Context.out(...) written(io.stdout:write(...)) end
 
+--- Prints a value as a line of JSON where --json was given.
+-- @param value for `forgelog.cli.lib.json`
+-- @return whether it was
+function Context:tell(value)
+  if not self.options.json then return false end
+  self.out(json.encode(value), "\n")
+  return true
+end
+
 --- Hands all that was written to its reader; raises likewise.
 function Context.flush() written(io.stdout:flush()) end
 
@@ -63,8 +72,6 @@ function Context.note(format, ...) errors.say(format:format(...)) end
 
 --- Reports an error that does not end the command.
 function Context:report(err) errors.report(err, self.options.verbose) end
-
-Context.json = json.encode
 
 --- Whether a signal was caught.
 function Context.caught() return core.caught() ~= nil end

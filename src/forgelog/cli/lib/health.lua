@@ -97,7 +97,9 @@ end
 -- @return the exit status
 return function(context, options)
   local faults = look(context:connect(), options)
-  if not faults[1] then return context.out("ok\n") end
-  context.out(table.concat(faults, "\n"), "\n")
-  return FAULTY
+  local ok = not faults[1]
+  if not context:tell({ ok = ok, wrong = faults }) then
+    context.out(ok and "ok" or table.concat(faults, "\n"), "\n")
+  end
+  return ok and 0 or FAULTY
 end

@@ -10,7 +10,7 @@ local json = {}
 -- The keys that come first, in the order in which people read them.
 local PLACES, count = {}, 0
 local function place(key) count, PLACES[key] = count + 1, PLACES[key] or count end
-place("name")
+for _, key in ipairs({ "error", "consumer", "table", "name" }) do place(key) end
 for _, field in ipairs(core.fields) do place(field) end
 for _, key in ipairs({ "schema", "check", "severity", "message", "advice" }) do place(key) end
 
@@ -28,8 +28,7 @@ local function tell()
   if told then return end
   told = true
   errors.say("the database sent text that is no UTF-8, and each such byte is printed as U+FFFD; "
-    .. "hint: unset PGCLIENTENCODING and client_encoding; of a database in SQL_ASCII, "
-    .. "drain and follow print the bytes as they are by --format tsv")
+    .. "hint: drain and follow print the bytes as they are by --format tsv")
 end
 
 -- Control characters that a terminal would obey are escaped, too.

@@ -11,7 +11,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local function whole(least, most)
   local range = most and ("from %d to %d"):format(least, most) or ("%d or more"):format(least)
   return function(text)
-    local number = core.parse_number(text)
+    local number = units.number(text)
     local is_whole = number and number == math.floor(number)
     local fits = is_whole and number >= least and number <= (most or number)
     if fits then return math.floor(number) end
@@ -22,7 +22,7 @@ end
 local function duration(text)
   local seconds = units.seconds(text)
   if seconds then return seconds end
-  return nil, ("'%s' is no duration such as 90s, 15m, 1h or 7d"):format(text)
+  return nil, ("'%s' is no duration such as 90s, 15m, 1h30m or 7d"):format(text)
 end
 
 local function interval(text)
@@ -31,31 +31,25 @@ local function interval(text)
   return seconds, wrong
 end
 
--- A duration with its text, which is printed again.
-local function age(text)
-  local seconds, wrong = duration(text)
-  if not seconds then return nil, wrong end
-  return { seconds = seconds, text = text }
-end
-
 local function list(text)
   local words = {}
   for word in text:gmatch("[^,]+") do words[#words + 1] = word end
   return words
 end
 
-local OPS = { INSERT = true, UPDATE = true, DELETE = true, TRUNCATE = true, RELOAD = true }
-
 -- Not by string.upper, which makes other letters of these in a Turkish locale.
 local function in_capitals(text)
   return (text:gsub("[a-z]", function(letter) return string.char(letter:byte() - 32) end))
 end
 
+local OPS = {}
+for _, name in ipairs(commands.ops) do OPS[in_capitals(name)] = true end
+
 local function ops(text)
   local names = list(in_capitals(text))
   for _, name in ipairs(names) do
     if not OPS[name] then
-      return nil, ("--op: '%s' is none of insert, update, delete, truncate, reload"):format(text)
+      return nil, ("'%s' is none of %s"):format(text, table.concat(commands.ops, ", "))
     end
   end
   return names
@@ -78,11 +72,6 @@ local function place(text)
     .. "or an age such as 2h"):format(text, wrong)
 end
 
-local function since(text)
-  local found, wrong = place(text)
-  return found, wrong and "--since: " .. wrong
-end
-
 -- The seq of a parked change, as text; r17 of one that a backfill has read, which has none: what
 -- begins with a hyphen is an option.
 local function parked(text)
@@ -94,13 +83,31 @@ end
 -- What an argument may be. Each function returns the value of a text; or nil and what is wrong
 -- with it.
 local types = {
-  count = whole(0), positive = whole(1), duration = duration, interval = interval, age = age,
-  list = list, since = since, place = place, ops = ops, lanes = whole(1, lanes.MOST),
-  parked = parked,
+  count = whole(0), positive = whole(1), duration = duration, interval = interval, list = list,
+  place = place, ops = ops, lanes = whole(1, lanes.MOST), parked = parked,
 }
 
-local function add(parser, entry)
-  local first, help = entry[1], entry[2]
+-- The name by which people know an option or an argument.
+local function name_of(entry) return entry[1]:match("%-%-%S+") or entry[1] end
+
+-- The same as a converter of the parser, whose errors name what they are about.
+local function converter(entry)
+  local convert, name = types[entry.type], name_of(entry)
+  return function(text)
+    local value, wrong = convert(text)
+    return value, wrong and ("%s: %s"):format(name, wrong)
+  end
+end
+
+-- What completion offers for an argument; nil: files.
+local function values_of(entry)
+  return entry.choices or entry.values or not entry.file and (entry.arg or entry.args) and {} or nil
+end
+
+-- Adds an option or an argument; `completes` where the parser is made for completion alone.
+local function add(parser, entry, completes)
+  local first, help = entry[1], entry[2] .. (entry.many and " (repeatable)" or "")
+  local choices = completes and values_of(entry) or entry.choices
   local element
   if not first:find("^%-") then
     element = parser:argument(first, help)
@@ -110,11 +117,11 @@ local function add(parser, entry)
     element = parser:flag(first, help)
   end
   if entry.args then element:args(entry.args) end
-  if entry.choices then element:choices(entry.choices) end
+  if choices then element:choices(choices) end
   if entry.default then element:default(tostring(entry.default)) end
   if entry.required then element:count(1) end
   if entry.many then element:count("*") end
-  if entry.type then element:convert(types[entry.type]) end
+  if entry.type then element:convert(converter(entry)) end
   return element
 end
 
@@ -123,54 +130,77 @@ local function examples(lines)
   return "\n\nExamples:\n   " .. table.concat(lines, "\n   ")
 end
 
-local EPILOG = "forgelog COMMAND --help tells more. Connections are made as psql does: "
-  .. "PG* environment, service, password file."
+local EPILOG = "forgelog COMMAND --help tells more; forgelog alone, what to do next. It connects "
+  .. "as psql does: by the PG* environment, a service, a password file."
 local COMMAND_EPILOG = "Options of every command, such as -h -p -U -d: see forgelog --help."
 
 -- The name under which the result has the value of an option.
 local function target_of(element) return (element[1]:match("%-%-([%w-]+)"):gsub("-", "_")) end
 
--- Has the result say by `refusal` which option was given without the one that it goes with.
-local function refuse_lonely(command, elements)
-  command:action(function(result)
-    for _, element in ipairs(elements) do
-      local value = element.with and result[target_of(element)]
-      local given = value and not (type(value) == "table" and element.many and not value[1])
-      if given and not result[element.with] then
-        result.refusal = ("--%s goes with --%s"):format(target_of(element), element.with)
-      end
-    end
-  end)
+-- Whether an option was given that may be given several times, or once.
+local function is_given(value, element)
+  return value and not (type(value) == "table" and element.many and not value[1])
 end
 
-local function add_command(parser, entry)
-  local command = parser:command(entry[1], entry[2]):summary(entry[2]):add_help("--help")
+-- What is wrong with the options that were given together; nil where nothing is.
+local function mismatch(result, entry)
+  if result.json and not entry.json then return "--json: this command prints no data" end
+  for _, element in ipairs(entry[3]) do
+    local given = element[1]:find("^%-") and is_given(result[target_of(element)], element)
+    if given and element.with and not result[element.with] then
+      return ("%s goes with --%s"):format(name_of(element), element.with)
+    elseif given and element.no_json and result.json then
+      return ("%s and --json can not be used together"):format(name_of(element))
+    end
+  end
+end
+
+-- What is typed: the arguments, and the options that must be given.
+local function usage_of(entry)
+  local words = { "Usage: forgelog", entry[1] }
+  for _, element in ipairs(entry[3]) do
+    local is_option = element[1]:find("^%-")
+    local word = is_option and element.required and ("%s %s"):format(element[1], element.arg)
+      or not is_option and ("<%s>%s"):format(element[1], element.args == "+" and "..." or "")
+    words[#words + 1] = word and (element.args == "?" and "[" .. word .. "]" or word) or nil
+  end
+  return table.concat(words, " ") .. " [options]"
+end
+
+-- With a capital, and a full stop.
+local function sentence(text) return text:sub(1, 1):upper() .. text:sub(2) .. "." end
+
+local function add_command(parser, entry, completes)
+  local command = parser:command(entry[1], sentence(entry[2])):summary(entry[2])
+    :add_help("--help"):usage(usage_of(entry))
     :epilog(COMMAND_EPILOG .. examples(entry.examples))
   local alone = {} -- of these, one at most may be given
   for _, element in ipairs(entry[3]) do
-    local added = add(command, element)
+    local added = add(command, element, completes)
     if element.alone then alone[#alone + 1] = added end
   end
   if #alone > 1 then command:mutex(unpack(alone)) end
-  refuse_lonely(command, entry[3])
+  command:action(function(result) result.refusal = mismatch(result, entry) end)
 end
 
 --- Makes the parser.
 -- @func version called to print the version
--- @return argparse's parser; its result has `command`, and `refusal` where options do not go
--- together
-return function(version)
+-- @bool completes whether it is made for completion scripts, which offer values of options too
+-- @return argparse's parser; its result has `command` (nil: none was given), and `refusal` where
+-- options do not go together
+return function(version, completes)
   local found, argparse = pcall(require, "argparse")
   if not found then
     error("the command needs the Lua module argparse: "
       .. "luarocks install argparse (Debian: apt install lua-argparse)", 0)
   end
   local parser = argparse(commands.name, commands.description):add_help("--help")
-    :command_target("command"):help_max_width(100):epilog(EPILOG)
+    :usage("Usage: forgelog [options] [command] ..."):command_target("command")
+    :require_command(false):help_max_width(100):epilog(EPILOG)
   local everywhere = {}
-  for i, entry in ipairs(commands.options) do everywhere[i] = add(parser, entry) end
+  for i, entry in ipairs(commands.options) do everywhere[i] = add(parser, entry, completes) end
   everywhere[#everywhere + 1] = parser:flag("--version", "print the version"):action(version)
   parser:group("Options, before or after the command", unpack(everywhere))
-  for _, entry in ipairs(commands) do add_command(parser, entry) end
+  for _, entry in ipairs(commands) do add_command(parser, entry, completes) end
   return parser
 end

@@ -1,18 +1,7 @@
 --- Running a shell command with a text on its standard input.
 -- @module forgelog.cli.lib.shell
+local core = require "forgelog.core"
 local units = require "forgelog.units"
-
--- Runs a shell command. Returns its exit status, or nil where a signal ended it; and the signal
--- that ended it or what it ran (a shell reports the latter by a status above 128).
-local function execute(command)
-  local first, how, code = os.execute(command)
-  if type(first) == "number" then -- Lua 5.1 returns what wait(2) has reported
-    local exited = first % 128 == 0
-    how, code = exited and "exit" or "signal", exited and math.floor(first / 256) or first % 128
-  end
-  if how == "signal" then return nil, code end
-  return code, code > 128 and code - 128 or nil
-end
 
 -- Writes a file; returns nil, or why that failed.
 local function write(name, text)
@@ -25,7 +14,7 @@ local function write(name, text)
 end
 
 --- Runs a shell command. The text goes through a file: a command that does not read all of its
--- input is no error.
+-- input is no error. A signal that comes meanwhile is noted; the command goes on to its end.
 -- @string command
 -- @string text
 -- @return true where it ended with status 0; else nil, what went wrong, and the signal that ended
@@ -35,11 +24,13 @@ return function(command, text)
   local why = write(name, text)
   local status, signal
   if not why then
-    status, signal = execute(("sh -c %s <%s"):format(units.word(command), units.word(name)))
+    status, signal, why = core.run(("sh -c %s <%s"):format(units.word(command), units.word(name)))
   end
   os.remove(name)
-  if why then return nil, ("the batch could not be written to %s: %s"):format(name, why) end
+  if why then return nil, ("the batch could not be given to --exec by %s: %s"):format(name, why) end
   if status == 0 then return true end
+  -- A shell tells by a status above 128 that a signal ended what it ran.
+  if status and status > 128 then signal = status - 128 end
   local ended = status and "failed with status " .. status or "was killed by signal " .. signal
-  return nil, ("the command %s: %s"):format(ended, command), signal
+  return nil, ("the --exec command %s: %s"):format(ended, command), signal
 end

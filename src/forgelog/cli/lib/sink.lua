@@ -22,9 +22,10 @@ end
 --- Makes a function that takes a list of changes and returns when they are where they should be;
 -- else it raises.
 -- @param context of the command
--- @param options its `format` and `exec`
+-- @param options its `format`, `json` and `exec`
 return function(context, options)
-  local line = make_line(options.format or options.exec and "json" or "text", context.color)
+  local kind = options.format or (options.json or options.exec) and "json" or "text"
+  local line = make_line(kind, context.color)
   return function(changes)
     local lines = {}
     for i, change in ipairs(changes) do lines[i] = line(change) end

@@ -4,6 +4,7 @@
 local consumer = require "forgelog.consumer"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
+local table_names = require "forgelog.tables.names"
 local status = require "forgelog.status"
 local times = require "forgelog.times"
 
@@ -47,7 +48,46 @@ function stream.filter(options, opts)
   opts.channels = options.channel[1] and options.channel
   opts.ops = stream.flat(options.op)
   opts.columns = options.column[1] and options.column
+  opts.keys = options.key[1] and options.key
   return opts
+end
+
+local OPTION_OF = { no_table = "--tables", not_watched = "--tables", no_column = "--column" }
+
+--- Refuses names of tables and columns that mean nothing, before anything is read or saved.
+-- @param log a log
+-- @string command "drain" or "follow"
+-- @param options of the command
+function stream.check_names(log, command, options)
+  local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}), {})
+  if filter then return end
+  error(OPTION_OF[err.code] and errors.of_option(err, OPTION_OF[err.code]) or err, 0)
+end
+
+-- Who has the lock of a position file, in brackets; nothing where that is not to be read.
+local function holder(path)
+  local file = io.open(path)
+  local pid = file and file:read("*l")
+  if file then file:close() end
+  return pid and (" (process %s)"):format(pid) or ""
+end
+
+--- Has no other drain or follow work with the same --position-file as long as this process lives.
+-- The file itself is replaced with each save, so what is locked is one beside it.
+-- @param options of the command
+function stream.claim_file(options)
+  local path = options.position_file
+  if not path then return end
+  local beside = path .. ".lock"
+  local locked, why = core.lock(beside)
+  if locked then return end
+  local message = ("--position-file %s: %s cannot be locked: %s"):format(path, beside,
+    tostring(why))
+  if locked == false then
+    message = ("--position-file %s: another drain or follow works with it%s"):format(path,
+      holder(beside))
+  end
+  error(core.error("query", message, nil, { code = locked == false and "file_taken" or nil }), 0)
 end
 
 local function kept_by(options)
@@ -138,9 +178,14 @@ function stream.find_time(context, log, options, settle)
   return nil, err
 end
 
---- An error, to which a gap adds how to go on after it.
+--- An error, to which a gap adds how to go on after it, and a name that another program has, what to
+-- change.
 function stream.advise(err, options)
-  if type(err) ~= "table" or err.kind ~= "gap" or err.advice then return err end
+  if type(err) ~= "table" or err.advice then return err end
+  if err.code == "name_taken" then
+    return errors.advise(err, "end that one, or give another --name")
+  end
+  if err.kind ~= "gap" then return err end
   local steps = { "take the new position (forgelog position)", "read the tables anew" }
   if options.name then steps[#steps + 1] = "forgelog forget " .. options.name end
   if options.position_file then steps[#steps + 1] = "rm " .. options.position_file end

@@ -1,6 +1,7 @@
 --- What a terminal can do that a file cannot: colour, a progress bar, a sparkline, redrawing.
 -- @module forgelog.cli.lib.terminal
 local core = require "forgelog.core"
+local units = require "forgelog.units"
 
 local terminal = {}
 
@@ -68,8 +69,8 @@ function terminal.progress(total, what, beside)
     drawn = now
     local part = math.min(done / total, 1)
     local left = part > 0 and (now - began) * (1 - part) / part or 0
-    local words = ("%3d %%  %.0f of %.0f %s, %.0f s left"):format(math.floor(part * 100), done,
-      total, what, left)
+    local words = ("%3d %%  %s of %s %s, %s left"):format(math.floor(part * 100),
+      units.count(done), units.count(total), what, units.duration(math.floor(left + 0.5)))
     io.stderr:write("\r\27[K", draw(columns, part, words))
     io.stderr:flush()
   end
