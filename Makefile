@@ -1,4 +1,4 @@
-# make demo | demo-openresty | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs
+# make demo | demo-openresty | demo-picture | demo-api-keys | check-pure | check | test | test-versions | soak | asan | valgrind | bench | lint | docs
 #      types | install | rockspecs | deb | test-deb | deps | clean
 # LUA_VERSION=5.4, 5.3, 5.1 or jit where one Lua is meant.
 LUA_VERSION = 5.4
@@ -62,7 +62,7 @@ with_postgres = spec/support/with-postgres
 deps = spec/support/deps
 
 .PHONY: all build host c-specs deps check-pure check test test-versions soak asan valgrind list-suites \
-  bench lint lint-text demo demo-openresty demo-api-keys types docs install install-library install-command \
+  bench lint lint-text demo demo-openresty demo-picture demo-api-keys types docs install install-library install-command \
   command rockspecs deb test-deb clean env
 
 all: build
@@ -275,12 +275,21 @@ demo:
 	@$(MAKE) --no-print-directory -s build $(own_host)
 	@$(lua_env) $(with_postgres) --durable $(LUA) examples/demo.lua $(DEMO_SECONDS) $(DEMO_CLIENTS) $(DEMO_SCALE)
 
-# A JSON service in nginx that answers from a cache; it prints what to open and the psql line that changes a row.
+# A page that shows rows as they are changed, beside the same page that polls; its buttons do to the database what happens
+# to databases. The page tells how long after each commit it showed it, so the server has to keep these times.
+with_commit_times = $(with_postgres) --durable -c track_commit_timestamp=on
 demo-openresty:
 	@$(deps) openresty
 	@$(MAKE) --no-print-directory -s build LUA_VERSION=jit
 	@$(MAKE) --no-print-directory -s build $(own_host)
-	@$(lua_env) $(with_postgres) --durable examples/openresty/run $(OPENRESTY_PORT) $(OPENRESTY_SECONDS)
+	@$(lua_env) $(with_commit_times) examples/openresty/run $(OPENRESTY_PORT) $(OPENRESTY_SECONDS)
+
+# A picture of that page in Chromium, which README shows.
+demo-picture:
+	@$(deps) test
+	@$(MAKE) --no-print-directory -s build LUA_VERSION=jit
+	@$(MAKE) --no-print-directory -s build $(own_host)
+	@$(lua_env) $(with_postgres) --durable $(LUA) spec/support/picture.lua docs/demo.png
 
 # API keys that nginx looks up in a cache by their text; it prints what to ask and the psql line that deletes one.
 demo-api-keys:

@@ -10,7 +10,7 @@ return function(work, ...)
   while true do
     local kept = table.remove(idle)
     local log, err = kept, nil
-    if not log then log, err = forgelog.connect(nil, { timeout = 5 }) end
+    if not log then log, err = forgelog.connect(nil, { timeout = 2 }) end
     if not log then return nil, err end
     local result, why = work(log, ...)
     if result then

@@ -1,41 +1,93 @@
--- Rows of the table product as JSON, kept in shared memory until somebody changes them.
+-- Rows of the tables product and api_key, kept in shared memory until somebody changes them.
+local forgelog_cache = require "forgelog.cache"
+local live = require "live"
 local metrics = require "forgelog.metrics"
 local with_log = require "pool"
+
 local counts = ngx.shared.counts
 local shop = {}
 
-local cache = require("forgelog.cache").new({
-  cache = ngx.shared.products, position = "positions", tables = { "product" },
-  keys = function(change) return change.row_id end,
+local SQL = {
+  product = [[
+    SELECT json_build_object('id', id, 'name', name, 'price', price,
+        'committed', extract(epoch FROM pg_xact_commit_timestamp(xmin)))::text AS value
+      FROM product WHERE id = $1]],
+  api_key = "SELECT owner AS value FROM api_key WHERE key = $1",
+}
+
+local cache
+
+-- Each worker calls it with each change: the key to forget. Its pages hear of the change too.
+local function key_of(change)
+  live.tell("change", change.table_name .. " " .. change.row_id)
+  return change.table_name .. ":" .. change.row_id
+end
+
+local function purged(reason)
+  if reason ~= "start" and cache:stats().leads then counts:incr("resyncs", 1, 0) end
+  live.tell("purge", reason)
+end
+
+cache = forgelog_cache.new({
+  cache = ngx.shared.values, position = "positions", tables = { "product", "api_key" },
+  keys = key_of, on_purge = purged, poll = 0.5, backoff_max = 1,
 })
 
-function shop.start() cache:start() end
+-- The worker that follows for all notes up to when it has heard all.
+local function note()
+  local stats = cache:stats()
+  if stats.leads and stats.caught_up then counts:set("heard", ngx.now() - stats.caught_up) end
+end
+
+function shop.start()
+  cache:start()
+  assert(ngx.timer.every(0.2, note))
+end
 
 local function query(log, ...) return log:query(...) end
 
-local function load(id)
-  counts:incr("misses", 1, 0)
-  local sql = "SELECT row_to_json(p)::text AS json FROM product p WHERE id = $1"
-  local rows, err = with_log(query, sql, id)
+local function load(key)
+  counts:incr("loads", 1, 0)
+  local name, id = key:match("^([%w_]+):(.*)$")
+  local rows, err = with_log(query, SQL[name], id)
   if not rows then error(tostring(err), 0) end
-  return rows[1] and rows[1].json or false -- kept too, until such a product is inserted
+  return rows[1] and rows[1].value or false -- kept too, until such a row is inserted
+end
+
+local function get(key)
+  counts:incr("lookups", 1, 0)
+  local ok, value = pcall(cache.get, cache, key, load)
+  if ok then return value end
+  ngx.log(ngx.WARN, value)
+  return ngx.exit(503) -- while nobody can be asked
 end
 
 function shop.product(id)
-  counts:incr("requests", 1, 0)
-  local json = cache:get(id, load)
+  local json = get("product:" .. id)
   if not json then return ngx.exit(404) end
   ngx.say(json)
 end
 
-function shop.status()
-  local stats = cache:stats()
-  local requests, misses = counts:get("requests") or 0, counts:get("misses") or 0
-  local hit_rate = requests > 0 and 100 * (1 - misses / requests) or 0
-  local format = '{"worker": %d, "fresh": %s, "follows for all": %s, "requests": %d, '
-    .. '"hit rate": "%.1f %%", "purges": %d}'
-  ngx.say(format:format(ngx.worker.id(), tostring(stats.fresh), tostring(stats.leads), requests,
-    hit_rate, stats.purges))
+function shop.key(key) ngx.print(get("api_key:" .. key) and "accepted" or "refused") end
+
+-- What the script `stage` says of the two servers.
+local function servers()
+  local file = io.open((os.getenv("STAGE") or "") .. "/servers")
+  if not file then return "null" end
+  local json = file:read("*a")
+  file:close()
+  return json
+end
+
+-- How the cache stands, as JSON: `lag` in seconds, `open` for how long a transaction stays open.
+function shop.figures()
+  local now, open = ngx.now(), counts:get("open_until")
+  local lookups, loads = counts:get("lookups") or 0, counts:get("loads") or 0
+  local format = '{"now": %.3f, "worker": %d, "fresh": %s, "lag": %.3f, "lookups": %d, '
+    .. '"loads": %d, "resyncs": %d, "open": %s, "servers": %s}'
+  return format:format(now, ngx.worker.id(), tostring(cache:fresh()),
+    now - (counts:get("heard") or now), lookups, loads, counts:get("resyncs") or 0,
+    open and ("%.1f"):format(math.max(0, open - now)) or "null", servers())
 end
 
 -- For Prometheus. A kept connection has seen most writers begin. For the others it waits up to
@@ -47,17 +99,6 @@ function shop.metrics()
   if status then return ngx.print(metrics(status)) end
   ngx.status = 503 -- luacheck: ignore 122
   ngx.say((tostring(err):gsub("%s+", " ")))
-end
-
-function shop.page()
-  ngx.say([[<!doctype html><title>forgelog</title><body style="font: 1em monospace">
-<pre id="rows"></pre><pre id="status"></pre>
-<a href="/metrics">/metrics</a>
-<script>setInterval(async () => {
-  const ask = async path => await (await fetch(path)).text()
-  rows.textContent = (await Promise.all([1, 2, 3, 4, 5].map(id => ask('/product/' + id)))).join('')
-  document.getElementById('status').textContent = await ask('/status')
-}, 250)</script>]])
 end
 
 return shop
