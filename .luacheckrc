@@ -8,6 +8,6 @@ files["spec"] = { std = "+busted" }
 files["spec/soak"] = { std = "lua54" }
 for _, path in ipairs({ "src/forgelog/wait/openresty.lua", "src/forgelog/cache.lua", "src/forgelog/cache",
   "src/forgelog/store/shared.lua", "examples/openresty",
-  "examples/api_keys" }) do
+  "examples/api_keys", "examples/basic_auth" }) do
   files[path] = { read_globals = { "ngx" } }
 end

@@ -2,7 +2,10 @@
 -- and OpenSearch. To index a document again does no harm, so at-least-once is enough: the position
 -- is kept in a file, which is saved after the index has accepted the batch.
 -- lua5.4 examples/search_index.lua http://localhost:9200/articles POSITION_FILE [conninfo]
--- It needs a watched table "articles" with the key "id": log:install(), log:watch("articles").
+-- At its first start, and after a gap, it indexes the whole table, beside what changes meanwhile;
+-- it does so at any time by: forgelog backfill articles-index --table articles
+-- It needs a watched table "articles" with the key "id bigint": log:install(),
+-- log:watch("articles").
 local consumer = require "forgelog.consumer"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
@@ -23,10 +26,11 @@ local function send(method, path, body)
     sink = ltn12.sink.table(answer),
   }
   local text = table.concat(answer)
-  if not ok or status ~= 200 or text:find('"errors":%s*true') then
-    -- The batch will be sent again.
-    error(("%s%s: %s %s"):format(url, path, tostring(status), text), 0)
-  end
+  if ok and status == 200 and not text:find('"errors":%s*true') then return end
+  -- An index that is away or busy takes the batch later; what it refuses, it will never take.
+  local passes = not ok or status ~= 200 or text:find('"status":%s*429') ~= nil
+  local message = ("%s%s: %s %s"):format(url, path, tostring(status), text)
+  error({ retryable = passes, message = message }, 0)
 end
 
 local function put(id, body) return ('{"index":{"_id":"%s"}}\n%s\n'):format(id, body) end
@@ -34,50 +38,38 @@ local function put(id, body) return ('{"index":{"_id":"%s"}}\n%s\n'):format(id, 
 local function remove(id) return ('{"delete":{"_id":"%s"}}\n'):format(id) end
 
 local ROWS = [[
-  SELECT id::text AS id, to_jsonb(a)::text AS body FROM articles a
-   WHERE id > $1::bigint ORDER BY a.id LIMIT 1000]]
+  SELECT id::text, to_jsonb(a)::text AS body FROM articles a WHERE id = ANY ($1::bigint[])]]
 
--- Indexes the whole table. Rows in the index may be gone from the table, so it is emptied first.
-local function load(_, log)
-  send("POST", "/_delete_by_query?refresh=true", '{"query":{"match_all":{}}}')
-  local last = "0"
-  while true do
-    local rows = assert(log:query(ROWS, last))
-    if #rows == 0 then return end
-    local lines = {}
-    for i, row in ipairs(rows) do lines[i] = put(row.id, row.body) end
-    send("POST", "/_bulk", table.concat(lines))
-    last = rows[#rows].id
-  end
-end
-
-local ROW = "SELECT to_jsonb(a)::text AS body FROM articles a WHERE id = $1::bigint"
-
--- Each row of a batch once, as it is by now; a row that is gone is removed. A TRUNCATE names no
--- row, nor does a RELOAD, which says that any row may be another one.
+-- Each row of a batch once, as it is by now; a row that is gone is removed.
 local function sync(changes, log)
-  local lines, done = {}, {}
+  local ids, known, bodies, lines = {}, {}, {}, {}
   for _, change in ipairs(changes) do
     local id = change.row_id
-    if not id then return load(change.op, log) end
-    if not done[id] then
-      local row = assert(log:query(ROW, id))[1]
-      lines[#lines + 1] = row and put(id, row.body) or remove(id)
-      done[id] = true
+    if not id then
+      -- A TRUNCATE, or a RELOAD, such as that of a gap: rows may be gone without a DELETE. The
+      -- consumer reads the table anew after this.
+      send("POST", "/_delete_by_query?refresh=true", '{"query":{"match_all":{}}}')
+    elseif not known[id] then
+      ids[#ids + 1], known[id] = id, true
     end
   end
-  send("POST", "/_bulk", table.concat(lines))
+  for _, row in ipairs(assert(log:query(ROWS, "{" .. table.concat(ids, ",") .. "}"))) do
+    bodies[row.id] = row.body
+  end
+  for i, id in ipairs(ids) do lines[i] = bodies[id] and put(id, bodies[id]) or remove(id) end
+  if lines[1] then send("POST", "/_bulk", table.concat(lines)) end
 end
 
 local ok, err = consumer.new({
   conninfo = conninfo,
-  name = "search index " .. url,
+  name = "articles-index",
   position = consumer.file(file),
   tables = { "articles" },
   batch = 500,
   linger = 0.05, -- a burst of changes makes one request
+  attempts = 5, -- a document that is refused is parked then, and the others are not
   on_changes = sync,
-  on_resync = load,
+  resync = "backfill", -- rows of the table come as changes, too
   on_error = function(err, attempt)
     io.stderr:write(("search_index: %s (attempt %d)\n"):format(tostring(err), attempt))
   end,

@@ -1,4 +1,5 @@
 -- The runnable examples of the live feed, each as a user would run it.
+local index = require "support.index"
 local logs = require "support.logs"
 local support = require "support"
 
@@ -10,49 +11,6 @@ local function start(name, ...)
   for _, word in ipairs { ... } do words[#words + 1] = "'" .. word .. "'" end
   return support.start(table.concat(words, " "))
 end
-
--- As much of a search index as there has to be: prints its port, then all documents after each
--- request. It refuses every fifth request.
-local INDEX = [[
-local server = assert(require("socket").bind("127.0.0.1", 0))
-print((select(2, server:getsockname())))
-io.flush()
-local documents, requests = {}, 0
-local function bulk(body)
-  local id
-  for line in body:gmatch("[^\n]+") do
-    local action, named = line:match('^{"(%a+)":{"_id":"(%d+)"}}$')
-    if action == "delete" then documents[named] = nil elseif action == "index" then id = named else
-      documents[id] = line end
-  end
-end
-local function report()
-  local ids, lines = {}, {}
-  for id in pairs(documents) do ids[#ids + 1] = tonumber(id) end
-  table.sort(ids)
-  for i, id in ipairs(ids) do lines[i] = ("%d %s"):format(id, documents[("%d"):format(id)]) end
-  print("all\n" .. table.concat(lines, "\n") .. "\nend")
-  io.flush()
-end
-while true do
-  local client, length, path = server:accept(), 0, nil
-  repeat
-    local line = client:receive() or ""
-    path = path or line:match("^POST (%S+)")
-    length = tonumber(line:match("^[Cc]ontent%-[Ll]ength: (%d+)")) or length
-  until line == ""
-  local body = client:receive(length)
-  requests = requests + 1
-  local refused = requests % 5 == 0
-  if body and not refused then
-    if path == "/_bulk" then bulk(body) else documents = {} end
-    report()
-  end
-  client:send(("HTTP/1.1 %s\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"):format(refused
-    and "503 busy" or "200 OK"))
-  client:close()
-end
-]]
 
 describe("the example", function()
   local db, log, running
@@ -187,19 +145,16 @@ describe("the example", function()
     must(log, "CREATE TABLE articles (id bigint PRIMARY KEY, total int)")
     assert(log:watch("articles"))
     must(log, "INSERT INTO articles SELECT g, g FROM generate_series(1, 1500) g")
-    local position, index = support.path("position"), support.lua(INDEX)
-    running[1] = index
-    local port = support.wait_until(function() return index:output():match("^(%d+)\n") end,
-      "the index")
-    local function search_index() return run("search_index", "http://127.0.0.1:" .. port, position,
-      db) end
+    local position, server = support.path("position"), index.start()
+    running[1] = server.process
+    local function search_index() return run("search_index", server.url, position, db) end
     local function expect_right()
       local rows
       support.wait_until(function()
         rows = must(log, "SELECT coalesce(string_agg(id || ' ' || to_jsonb(a), E'\\n' ORDER BY "
           .. "id), '') AS list"
           .. " FROM articles a")[1].list
-        return index:output():match("^.*\nall\n(.*)\nend\n$") == rows
+        return server:documents() == rows
       end, "the index to be right", 15)
       return rows
     end

@@ -106,7 +106,8 @@ local LANGUAGES = { sh = true, sql = true, lua = true, text = true }
 function Reader:read(page, block)
   for part, work in pairs(self.special) do
     if block.language ~= "text" and block.text:find(part, 1, true) then
-      return work(block.text, self.db)
+      self.said = work(block.text, self.db) or self.said
+      return
     end
   end
   assert(LANGUAGES[block.language],
@@ -120,7 +121,7 @@ end
 -- @tparam[opt] table positions what `position` is in the pieces that have it: in those with a text
 -- in them, by that text; [1] in all others (default: 0)
 -- @tparam[opt] table special blocks that need more than to be run, by a text in them: functions of
--- the block's text and the conninfo
+-- the block's text and the conninfo, which may return what it has printed
 function reader.describe(name, page, positions, special)
   busted.describe(name, function()
     local self = setmetatable({ said = "" }, Reader)
