@@ -7,7 +7,7 @@ local support = require "support"
 
 local root = os.getenv("FORGELOG_ROOT")
 local ALL = { "README.md", "CONTRIBUTING.md" }
-local PAGES = "guide consumers guarantees operating managed-servers how-it-works benchmarks"
+local PAGES = "guide interface consumers guarantees operating managed-servers how-it-works benchmarks beside"
 for name in PAGES:gmatch("%S+") do
   ALL[#ALL + 1] = "docs/" .. name .. ".md"
 end
