@@ -7,8 +7,8 @@ local support = require "support"
 
 local root = os.getenv("FORGELOG_ROOT")
 local ALL = { "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md" }
-local PAGES = "guide consumers recipes guarantees fault-record operating managed-servers "
-  .. "how-it-works benchmarks"
+local PAGES = "guide interface consumers recipes guarantees fault-record operating "
+  .. "managed-servers how-it-works benchmarks beside"
 for name in PAGES:gmatch("%S+") do
   ALL[#ALL + 1] = "docs/" .. name .. ".md"
 end
