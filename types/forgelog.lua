@@ -204,7 +204,9 @@ local Log = {}
 ---@field behind? forgelog.Behind[]
 ---of "no_table" and "not_watched": the name that means nothing
 ---@field table? string
----of "no_table": the watched table with the most similar name
+---of "no_column": likewise
+---@field column? string
+---of "no_table" and "no_column": the most similar name that there is
 ---@field closest? string
 ---of "lanes": how many the consumer has
 ---@field lanes? integer
@@ -239,8 +241,11 @@ local Log = {}
 ---@field channels? string[]
 ---what they say
 ---@field ops? forgelog.LoggedOp[]
----names: of the UPDATEs only those that changed one of these, and all else
+---names: of the UPDATEs only those that changed one of these, and all else; one that no table has is
+---an error of kind "schema", code "no_column"
 ---@field columns? string[]
+---row_ids: only changes of these rows, and each TRUNCATE and RELOAD
+---@field keys? string[]
 
 ---Options of `Log:drain`.
 ---@class forgelog.DrainOptions: forgelog.Filter

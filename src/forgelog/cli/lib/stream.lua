@@ -178,8 +178,8 @@ function stream.find_time(context, log, options, settle)
   return nil, err
 end
 
---- An error, to which a gap adds how to go on after it, and a name that another program has, what to
--- change.
+--- An error, to which a gap adds how to go on after it, and a name that another program has what is
+-- to be changed.
 function stream.advise(err, options)
   if type(err) ~= "table" or err.advice then return err end
   if err.code == "name_taken" then
