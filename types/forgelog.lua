@@ -67,6 +67,7 @@
 ---| "no_column" # the table has no such column
 ---| "catalog" # a table of the system cannot be watched
 ---| "own_table" # a table of the log cannot be watched
+---| "position_file" # the command: another program works with that position file
 ---| "temporary" # a temporary table cannot be watched
 ---| "unlogged" # a crash empties the table without a change in the log
 ---| "by_hand" # the table has a trigger already, and would be logged twice
@@ -206,6 +207,8 @@ local Log = {}
 ---@field table? string
 ---of "no_column": likewise
 ---@field column? string
+---of "no_column" when a table is watched: "keep" or "ignore"
+---@field option? string
 ---of "no_table" and "no_column": the most similar name that there is
 ---@field closest? string
 ---of "lanes": how many the consumer has

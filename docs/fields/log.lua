@@ -98,6 +98,7 @@
 -- @field no_column the table has no such column
 -- @field catalog a table of the system cannot be watched
 -- @field own_table a table of the log cannot be watched
+-- @field position_file the command: another program works with that position file
 -- @field temporary a temporary table cannot be watched
 -- @field unlogged a crash empties the table without a change in the log
 -- @field by_hand the table has a trigger already, and would be logged twice
@@ -153,6 +154,7 @@
 -- @tfield[opt] forgelog.Behind[] behind of "behind": who has not caught up
 -- @tfield[opt] string table of "no_table" and "not_watched": the name that means nothing
 -- @tfield[opt] string column of "no_column": likewise
+-- @tfield[opt] string option of "no_column" when a table is watched: "keep" or "ignore"
 -- @tfield[opt] string closest of "no_table" and "no_column": the most similar name that there is
 -- @tfield[opt] integer lanes of "lanes": how many the consumer has
 

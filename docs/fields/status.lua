@@ -73,7 +73,7 @@
 -- @tfield integer rows read so far
 -- @tfield[opt] integer estimate of all rows
 -- @tfield boolean paused whether it is read no further for now
--- @tfield number started_at Unix seconds
+-- @tfield[opt] number started_at Unix seconds; nil: it was not begun yet
 -- @tfield boolean whole it has no primary key
 
 --- A watched table.

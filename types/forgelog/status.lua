@@ -129,8 +129,8 @@
 ---@field estimate? integer
 ---whether it is read no further for now
 ---@field paused boolean
----Unix seconds
----@field started_at number
+---Unix seconds; nil: it was not begun yet
+---@field started_at? number
 ---it has no primary key
 ---@field whole boolean
 
