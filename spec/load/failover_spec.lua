@@ -216,3 +216,39 @@ describe("where a primary dies, and its standby lacks the last changes,", functi
     assert.same({}, three.resyncs)
   end)
 end)
+
+describe("where effects commit with a position in a store with an address of its own,", function()
+  local at
+  before_each(function() at = start() end)
+  after_each(function() at:stop() end)
+
+  -- A consumer that has had some changes.
+  local function begin()
+    local one, seen = at:make("elsewhere", { transaction = true, on_changes = consumers.write,
+      position = consumer.table { conninfo = at.both } })
+    at:add(3)
+    settle(one)
+    at:catch_up()
+    return one, seen
+  end
+
+  it("it goes on after a failover, with neither too many", function()
+    local one, seen = begin()
+    at:switch("kill")
+    at:add(2)
+    settle(one)
+    assert.same(logs.drained(at.log), at:effects())
+    assert.same({}, seen.resyncs)
+  end)
+
+  it("it is told where the new primary lacks what it was handed out", function()
+    local one, seen = begin()
+    at:cut()
+    at:add(50)
+    settle(one)
+    at:switch("kill")
+    at:add(2)
+    settle(one)
+    assert.same({ "failover" }, seen.resyncs)
+  end)
+end)

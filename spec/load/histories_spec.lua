@@ -28,10 +28,6 @@ local function goes_on(at, name, seen)
   assert.equal(0, wrong)
 end
 
-local function writes(log, count)
-  must(log, "INSERT INTO item (n) SELECT g FROM generate_series(1, $1::int) g", count)
-end
-
 describe("with a synchronous standby, a primary that is killed under load", function()
   local at, all, paths = nil, {}, {}
   local ADVERTISED = "INSERT INTO forge_change_log (table_name, op, created_at) "
@@ -81,7 +77,7 @@ describe("with a synchronous standby, a primary that is killed under load", func
     add("died", { position = consumer.file(paths.died) })
     add("some", { tables = { "item" } })
     add("away", { position = consumer.file(paths.away) })
-    writes(at.log, 3)
+    logs.add_items(at.log, 3)
     for _, each in ipairs(all) do settle(each.one) end
   end)
   teardown(function() at:stop() end)
@@ -92,7 +88,7 @@ describe("with a synchronous standby, a primary that is killed under load", func
     at:switch("kill")
     ended()
     again("died")
-    writes(at.log, 5)
+    logs.add_items(at.log, 5)
     for _, name in ipairs { "table", "file", "died" } do
       settle(all[name].one)
       goes_on(at, name, all[name].seen)
@@ -113,7 +109,7 @@ describe("with a synchronous standby, a primary that is killed under load", func
     at.log = logs.connect(at.both)
     ended()
     again("died")
-    writes(at.log, 5)
+    logs.add_items(at.log, 5)
     again("away")
     for _, name in ipairs { "table", "file", "died", "away" } do
       settle(all[name].one)

@@ -5,11 +5,7 @@ local logs = require "support.logs"
 local start = require "support.pair"
 local support = require "support"
 
-local must, settle = logs.must, consumers.settle
-
-local function writes(log, count)
-  must(log, "INSERT INTO item (n) SELECT g FROM generate_series(1, $1::int) g", count)
-end
+local settle = consumers.settle
 
 describe("an old primary that is rewound to the new one", function()
   local at, all = nil, {}
@@ -25,7 +21,7 @@ describe("an old primary that is rewound to the new one", function()
 
   local function had(log, name, count)
     for _ = 1, 3 do
-      writes(log, count)
+      logs.add_items(log, count)
       settle(all[name].one)
     end
   end
@@ -54,7 +50,7 @@ describe("an old primary that is rewound to the new one", function()
     all.shared.one:close()
     at:catch_up()
     at:cut()
-    writes(at.log, 50)
+    logs.add_items(at.log, 50)
     for _, name in ipairs { "ahead", "reads ahead" } do
       settle(all[name].one)
       all[name].one:close()
@@ -69,7 +65,7 @@ describe("an old primary that is rewound to the new one", function()
 
   it("is read as its standby by whoever had no more than that, and by nobody else", function()
     on(at.primary, "reads ahead")
-    writes(at.log, 60)
+    logs.add_items(at.log, 60)
     is("reads ahead", at.log, { "failover" })
     on(at.primary, "shared")
     is("shared", at.log, {})
@@ -82,7 +78,7 @@ describe("an old primary that is rewound to the new one", function()
     new:kill()
     at.primary:promote()
     at.log = logs.connect(at:on(at.primary))
-    writes(at.log, 4)
+    logs.add_items(at.log, 4)
     for name, reasons in pairs { shared = {}, later = {}, ahead = { "failover" } } do
       on(at.primary, name)
       is(name, at.log, reasons)

@@ -4,7 +4,7 @@ local logs = require "support.logs"
 local pooler = require "support.pooler"
 local support = require "support"
 
-local must, write = logs.must, copiers.write
+local must, write = logs.must, logs.add_items
 
 describe("two standbys that are promoted beside each other", function()
   local all, at, other
@@ -80,7 +80,7 @@ describe("two standbys that are promoted beside each other", function()
     end)
     local feed = log:follow(0, { listen = false, poll = 0.1 })
     assert.is_true(take(feed) > 0)
-    local since = copiers.clock(there)
+    local since = logs.server_time(there)
     write(there, 3)
     all:have(at.log, 9, "^[^s]")
     write(there, 30)

@@ -4,13 +4,9 @@ local logs = require "support.logs"
 local make_replica = require "support.replica"
 local support = require "support"
 
-local must = logs.must
+local must, add = logs.must, logs.add_items
 
 local FEED = { poll = 0.05, backoff = 0.02, backoff_max = 0.1 }
-
-local function add(log, n)
-  must(log, "INSERT INTO item (n) SELECT generate_series(1, $1::int)", n or 1)
-end
 
 -- Adds to a list what a feed hands out, until nothing comes for a moment.
 local function take(feed, seqs, seconds)

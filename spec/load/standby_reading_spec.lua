@@ -6,16 +6,12 @@ local logs = require "support.logs"
 local make_replica = require "support.replica"
 local support = require "support"
 
-local must = logs.must
+local must, add = logs.must, logs.add_items
 
 local function seqs_of(changes)
   local seqs = {}
   for i, change in ipairs(changes or {}) do seqs[i] = change.seq end
   return seqs
-end
-
-local function add(log, n)
-  must(log, "INSERT INTO item (n) SELECT generate_series(1, $1::int)", n or 1)
 end
 
 -- All that a feed hands out until nothing comes for a moment.

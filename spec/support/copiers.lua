@@ -15,14 +15,6 @@ local must = logs.must
 local copiers = {}
 copiers.__index = copiers
 
---- Adds rows, by a statement on this log.
-function copiers.write(log, count)
-  must(log, "INSERT INTO item (n) SELECT g FROM generate_series(1, $1::int) g", count)
-end
-
---- The server's time, as text.
-function copiers.clock(log) return must(log, "SELECT clock_timestamp()::text AS now")[1].now end
-
 local STORES = { memory = consumer.memory, table = consumer.table, gone = consumer.table }
 
 --- Starts the servers and these consumers, who have had some changes then: `pair`, `all`.
@@ -38,7 +30,7 @@ function copiers.begin(options)
     one.one, one.seen = self.pair:copier(name, one.options)
     self.all[#self.all + 1] = one
   end
-  copiers.write(self.pair.log, 3)
+  logs.add_items(self.pair.log, 3)
   self:settle()
   for _ = 1, 3 do self:have(self.pair.log, 4) end
   return self
@@ -68,7 +60,7 @@ end
 
 --- Some rows more, which they all have.
 function copiers:have(log, count, only)
-  copiers.write(log, count)
+  logs.add_items(log, count)
   self:settle(only)
   self.naive = math.max(self.naive, log:max_seq())
 end
@@ -78,7 +70,7 @@ function copiers:die(log, count)
   local died
   for _, each in self:each("^died$") do died = each end
   died.seen.dies = true
-  copiers.write(log, count)
+  logs.add_items(log, count)
   died.one:step(0.5)
   died.seen.dies = false
 end
@@ -130,10 +122,10 @@ function copiers:expect(log, name, reason, only)
 end
 
 --- A program that knows only the seq of the last change that it had loses what was written since a
--- time: checks that there is something.
+-- time by the server's clock: checks that there is something.
 function copiers:loses(log, since, name)
   local missed = must(log, [[SELECT count(*) AS n FROM forge_change_log
-    WHERE seq <= $1 AND created_at > $2::timestamptz]], self.naive, since)[1].n
+    WHERE seq <= $1 AND created_at > to_timestamp($2)]], self.naive, since)[1].n
   support.note("%s: whoever looks at seqs alone loses %d changes", name, missed)
   assert.is_true(missed > 0)
 end

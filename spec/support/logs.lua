@@ -169,6 +169,11 @@ function logs.fill(log, count)
     count)
 end
 
+--- Adds rows to the table item, one when no number is given.
+function logs.add_items(log, count)
+  logs.must(log, "INSERT INTO item (n) SELECT generate_series(1, $1::int)", count or 1)
+end
+
 --- Writes changes straight to the log, one for each of the last seconds; the newest is a second
 -- old.
 function logs.aged(log, count)

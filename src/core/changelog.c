@@ -45,7 +45,7 @@ bool fl_changelog_connect(struct fl_changelog *log, const struct fl_place_of_ser
   log->operation = FL_OP_NONE;
   log->history.unflushed_lsn = 0; /* a server that has crashed writes other WAL there */
   log->without_timeline = FL_NOT_TRIED;
-  log->started[0] = '\0';
+  log->server[0] = '\0';
   log->catalog.pooled = true; /* until it is known */
   fl_prepared_reset(&log->prepared);
   return fl_pgconn_connect(&log->pg, log->conninfo, place);
@@ -274,9 +274,9 @@ static void rescan(struct fl_changelog *log) {
 
 /* A pooler may have gone to another server, or to the same after it was started again, without a
    word. */
-static bool note_started(struct fl_changelog *log, const char *started) {
-  bool another = started && log->started[0] && strcmp(started, log->started) != 0;
-  if (started) snprintf(log->started, sizeof log->started, "%s", started);
+static bool note_server(struct fl_changelog *log, const char *server) {
+  bool another = server && log->server[0] && strcmp(server, log->server) != 0;
+  if (server) snprintf(log->server, sizeof log->server, "%s", server);
   if (!another) return false;
   fl_server_forget(log);
   fl_server_connect(log);
@@ -287,7 +287,7 @@ static bool note_started(struct fl_changelog *log, const char *started) {
 static bool end_tick(struct fl_changelog *log) {
   const struct fl_pgconn *pg = &log->pg;
   int64_t before = durable(log);
-  if (note_started(log, fl_result_text(pg, FL_TICK_STARTED))) before = 0;
+  if (note_server(log, fl_result_text(pg, FL_TICK_SERVER))) before = 0;
   log->history.largest = fl_result_number(pg, FL_TICK_LARGEST, -1);
   fl_server_note(log, fl_result_true(pg, FL_TICK_STANDBY));
   set_oid(log, (uint32_t)fl_result_number(pg, FL_TICK_OID, 0));

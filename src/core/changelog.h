@@ -91,7 +91,7 @@ struct fl_changelog {
   struct fl_standby standby; /* what the horizon of a hot standby rests on */
   int conflicts;             /* of its statements with what it replays, one after another */
   bool fresh;                /* it has not said yet what kind of server it is connected to */
-  char started[40];          /* when the server behind a pooler was; empty: it was not asked yet */
+  char server[40];           /* which one answered last behind a pooler; empty: none was asked */
   /* The xids of the writers that the last tick found open, "{7,9}"; on a standby what the reader
      had above its base, "{[7,9]}". */
   struct fl_bytes under_way;

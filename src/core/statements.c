@@ -61,6 +61,7 @@ const struct fl_word fl_common_words[] = {
     {"bell", "77306496745662"},      /* 0x464F524700BE: held by a follower that sleeps */
     {"claimant", "1179603527"},      /* 0x464F5247: first half of the lock on a consumer's name */
     {"one_table", "1179603540"},     /* 0x464F5254: first half of the lock to watch a table */
+    {"this_server", FL_THIS_SERVER},
     {"this_database",
      "(SELECT oid FROM pg_catalog.pg_database"
      " WHERE datname = pg_catalog.current_database())"},
@@ -142,7 +143,7 @@ const struct fl_word fl_common_words[] = {
   " given AS MATERIALIZED (SELECT coalesce((SELECT seq FROM newest), $1::pg_catalog.int8) AS seq)" \
   " SELECT @log_oid@, g.seq, pg_catalog.pg_is_in_recovery(), @last_given@, @seen_state@," \
   " @timeline@, @flushed@, (SELECT " MICROSECONDS("at") " FROM newest), " SYNCHRONOUS "," \
-  " @started@, CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (" WRITERS ") END," \
+  " @server@, CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (" WRITERS ") END," \
   " " STANDBY_SNAPSHOT \
   " FROM given g"
 

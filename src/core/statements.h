@@ -73,7 +73,7 @@ enum {
   FL_TICK_FLUSHED, /* up to where the WAL is on disk */
   FL_TICK_LARGEST_AT, /* microseconds since 2000 of its created_at; NULL: it is no row */
   FL_TICK_SYNCHRONOUS, /* whether who commits waits for a standby */
-  FL_TICK_STARTED, /* when the server was; NULL: the connection is to one server */
+  FL_TICK_SERVER, /* which one answered; NULL: the connection is to one */
   FL_TICK_WRITERS,
   FL_TICK_SNAPSHOT /* of a standby */
 };
@@ -87,6 +87,9 @@ enum {
   FL_VERIFY_TOP,        /* what the highest of them adds to the sum; NULL: it is not there */
   FL_VERIFY_GONE        /* what was deleted above the place where they begin: "{[3,5)}" */
 };
+
+/* Which server answers, and since which start of it. */
+#define FL_THIS_SERVER "extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text"
 
 struct fl_word {
   const char *name, *text;

@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Behind a pooler the server may be another one from one statement to the next. */
-#define STARTED "pg_catalog.pg_postmaster_start_time()::text"
-
 /* The values that the words of a statement have at this moment. */
 struct values {
   char after[24], base[24], until[24], limit[24], sequence[96], log[FL_NAME_SIZE + 20];
@@ -165,7 +162,7 @@ static bool fill(struct fl_changelog *log, enum fl_statement statement, struct v
                                   {"deleted", values->deleted},
                                   {"timeline", values->timeline},
                                   {"lsn", fl_timeline_lsn(log)},
-                                  {"started", log->catalog.pooled ? STARTED : "NULL::text"},
+                                  {"server", log->catalog.pooled ? FL_THIS_SERVER : "NULL::text"},
                                   {"flushed", fl_timeline_flushed(log)},
                                   {"base", values->base},
                                   {"after", values->after},

@@ -166,14 +166,13 @@ end
 --- The position as it was saved last; nil: none was.
 function Checkpoint:saved() return self._saved end
 
---- The saved position, to begin from. One that has committed with its effects is of the history
--- that this server has, whatever happened since: it is on the server's timeline. A store elsewhere
--- is on a server of which the feed's timeline says nothing.
+--- The saved position, to begin from. One that has committed with its effects, beside the log, is
+-- of the history that this server has, whatever happened since: it is on the server's timeline.
 -- @return the position; or nil and an error
 function Checkpoint:place()
   local saved = self._saved
   local timeline = core.parse_position(saved)
-  if not self._transaction or self._store.conninfo or (timeline or 0) == 0 then return saved end
+  if not self._as_one or (timeline or 0) == 0 then return saved end
   local ok, err = self._conn:seqs()
   if not ok then return nil, err end
   local present = self._conn:fact("timeline")
@@ -203,7 +202,7 @@ function Checkpoint:rest() self._saved_at = self._conn:now() end
 --- Makes it; nothing is asked yet.
 -- @tparam table settings `log` (by which the store works), `store`, `name`, `claim` (see
 -- `forgelog.consumer.claim`), `refuse` (bool: an error rather than a wait, while another consumer
--- of the name runs), `transaction` (bool)
+-- of the name runs), `transaction` (bool), `as_one` (bool: with that, and beside the log)
 -- @return a checkpoint; its fields are its own, see the methods
 return function(settings)
   return setmetatable({
@@ -214,6 +213,7 @@ return function(settings)
     _claim = settings.claim,
     _refuse = settings.refuse,
     _transaction = settings.transaction,
+    _as_one = settings.as_one,
     _held = nil, -- whether the present connection has the claim; nil: none has had it
     _saved = nil, -- the position as it is in the store
     _saved_at = 0,

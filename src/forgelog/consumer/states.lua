@@ -230,7 +230,7 @@ function states.take(self, timeout, most)
     return nil, ok and err or why
   end
   -- What has committed with its position is, like that, as this server has it.
-  if err.reason == "failover" and options.transaction then return "open" end
+  if err.reason == "failover" and opening.as_one(self) then return "open" end
   if err.kind ~= "gap" or not (options.on_resync or options.resync) then return nil, err end
   self._reason, self._last_error = err.reason, err
   close_feed(self)

@@ -18,6 +18,14 @@ local opening = {
 -- @tparam table options of the consumer
 function opening.silence(options) return options.silence or options.timeout or SILENCE end
 
+--- Whether what the work writes, its position and the log are in one database, and so committed
+-- together: whatever a server has of them belongs together. A store elsewhere knows nothing of what
+-- has become of the log.
+-- @param self the consumer
+function opening.as_one(self)
+  return self._options.transaction and not self._store.conninfo
+end
+
 --- The name of the row of the consumer, or of its lane.
 -- @param self the consumer
 -- @treturn ?string
@@ -74,7 +82,7 @@ end
 -- @return true; or nil and an error
 function opening.compare(self, timeout)
   local feed = self._feed
-  if not feed or self._options.transaction then return true end
+  if not feed or opening.as_one(self) then return true end
   local ok, err = feed:compare(timeout)
   if not ok and err.kind ~= "closed" then return nil, err end
   self._lost = feed:differs() or self._lost
@@ -158,6 +166,7 @@ function opening.connect(self, timeout)
     claim = self._claim,
     refuse = self._refuse,
     transaction = options.transaction,
+    as_one = opening.as_one(self),
   }
   return self._checkpoint:open()
 end

@@ -2,4 +2,4 @@
 -- Parameters: none.
 -- Columns: server text (which server it is, as in consumer/server.sql).
 BEGIN ISOLATION LEVEL READ COMMITTED;
-SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text AS server;
+SELECT @this_server@ AS server;

@@ -3,4 +3,4 @@
 -- start, and is not told.
 -- Parameters: none.
 -- Columns: server text.
-SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text AS server;
+SELECT @this_server@ AS server;

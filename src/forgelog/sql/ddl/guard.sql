@@ -13,12 +13,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
    LIMIT 1
 $forge$;
 
--- Not every server has these functions, or lets everybody ask: then it is 0.
-CREATE OR REPLACE FUNCTION @schema@.forge_log_timeline() RETURNS int
+-- The timelines behind a deletion on the present one.
+CREATE OR REPLACE FUNCTION @schema@.forge_log_timelines(known int[]) RETURNS int[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $forge$
+DECLARE
+  present int := 0; -- not every server has these functions, or lets everybody ask
 BEGIN
-  RETURN ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int;
-EXCEPTION WHEN OTHERS THEN RETURN 0;
+  BEGIN
+    present := ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int;
+  EXCEPTION WHEN OTHERS THEN NULL;
+  END;
+  RETURN CASE WHEN present = 1 OR present = ANY (known) THEN known ELSE known || present END;
 END $forge$;
 
 -- Each deletion writes the state's row anew, and beside a snapshot that is held none of its
@@ -46,7 +51,6 @@ DECLARE
   writers text[];
   lows bigint[];
   settled bigint;
-  timeline int := @schema@.forge_log_timeline();
 BEGIN
   SELECT min(o.seq), max(o.seq), count(*) INTO lowest, highest, number FROM old_rows o;
   IF number = 0 THEN RETURN NULL; END IF;
@@ -110,14 +114,10 @@ BEGIN
     END IF;
   END IF;
 
-  IF timeline <> 1 AND timeline <> ALL (coalesce(state.timelines, '{}')) THEN
-    state.timelines := state.timelines || timeline;
-  END IF;
-
   UPDATE @schema@.forge_change_log_state
      SET trimmed_to = state.trimmed_to, deleted = state.deleted, empty_to = state.empty_to,
          seen_to = given, seen_writers = writers, seen_lows = lows,
-         timelines = state.timelines
+         timelines = @schema@.forge_log_timelines(state.timelines)
    WHERE ctid = (SELECT s.ctid FROM @schema@.forge_change_log_state s ORDER BY s.one DESC LIMIT 1);
   RETURN NULL;
 END forge $forge$;
@@ -130,7 +130,6 @@ DECLARE
   sequence oid := @schema@.forge_log_sequence();
   given bigint := coalesce(pg_sequence_last_value(sequence), 0);
   trimmed bigint;
-  timeline int := @schema@.forge_log_timeline();
 BEGIN
   IF TG_WHEN = 'BEFORE' THEN
     given := greatest(given, (SELECT max(seq) FROM @schema@.forge_change_log),
@@ -139,8 +138,7 @@ BEGIN
        SET trimmed_to = given, empty_to = given, seen_to = given,
            deleted = int8multirange(int8range(1, given + 1)),
            seen_writers = NULL, seen_lows = NULL,
-           timelines = CASE WHEN timeline <> 1 AND timeline <> ALL (coalesce(timelines, '{}'))
-                            THEN timelines || timeline ELSE timelines END;
+           timelines = @schema@.forge_log_timelines(timelines);
     IF NOT FOUND AND row_security_active('@schema_text@.forge_change_log_state') THEN
       RAISE insufficient_privilege USING
         MESSAGE = 'row level security hides the row of @schema_text@.forge_change_log_state';
@@ -153,7 +151,7 @@ BEGIN
 END $forge$;
 
 REVOKE EXECUTE ON FUNCTION @schema@.forge_log_deleted(), @schema@.forge_log_truncated() FROM PUBLIC;
-COMMENT ON FUNCTION @schema@.forge_log_timeline() IS 'forgelog @version@';
+COMMENT ON FUNCTION @schema@.forge_log_timelines(int[]) IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_log_sequence() IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_log_deleted() IS 'forgelog @version@';
 COMMENT ON FUNCTION @schema@.forge_log_truncated() IS 'forgelog @version@';

@@ -205,12 +205,12 @@ BEGIN
     INTO retained FROM @schema@.forge_change_log;
   INSERT INTO @schema@.forge_change_log_state AS s (trimmed_to, version, deleted, timelines)
   VALUES (retained, @version@, int8multirange(int8range(1, greatest(retained, 0) + 1)),
-          nullif(ARRAY[@schema@.forge_log_timeline()], '{1}'))
+          @schema@.forge_log_timelines(NULL))
       ON CONFLICT (one) DO UPDATE SET version = excluded.version,
          trimmed_to = CASE WHEN counted THEN s.trimmed_to
                            ELSE greatest(s.trimmed_to, excluded.trimmed_to) END,
-         timelines = CASE WHEN counted AND timed OR excluded.timelines <@ s.timelines
-                          THEN s.timelines ELSE s.timelines || excluded.timelines END,
+         timelines = CASE WHEN counted AND timed THEN s.timelines
+                          ELSE @schema@.forge_log_timelines(s.timelines) END,
          deleted = s.deleted + CASE WHEN counted THEN '{}' ELSE excluded.deleted END
                    + CASE WHEN exact THEN '{}'
                           ELSE int8multirange(int8range(1, greatest(s.trimmed_to, 0) + 1)) END;

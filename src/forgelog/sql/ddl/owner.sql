@@ -14,7 +14,7 @@ BEGIN
   GRANT USAGE ON SCHEMA @schema@ TO @owner@;
   GRANT EXECUTE ON FUNCTION @schema@.forge_describe, @schema@.forge_shape, @schema@.forge_compile,
     @schema@.forge_reload, @schema@.forge_pin, @schema@.forge_unpin, @schema@.forge_log_sequence,
-    @schema@.forge_log_timeline TO @owner@;
+    @schema@.forge_log_timelines TO @owner@;
   GRANT SELECT, INSERT ON @schema@.forge_change_log TO @owner@;
   GRANT SELECT, UPDATE ON @schema@.forge_change_log_state TO @owner@;
   EXECUTE format('GRANT USAGE, SELECT, UPDATE ON SEQUENCE %s TO @owner@',
