@@ -250,8 +250,8 @@ end
 -- begin, without which the horizon cannot be known; default 1)
 -- @return a table: `at` (Unix seconds by the server's clock), `database`, `schema`,
 -- `server_version`, `standby`, `replay` (of a standby: `paused`, `bytes` received and not replayed
--- yet, `seconds` since the last transaction that it has replayed was committed, `primary`, the
--- address of the server that it follows; each nil where this role may not know it),
+-- yet, `seconds` since the last transaction that it has replayed was committed, `connected` to the
+-- server that it follows, whose address is `primary`; each nil where this role may not know it),
 -- `installed` (false: a plain log, without exact gap test and consumers); `rows`, `rows_exact`
 -- (false: an estimate), `min_seq`, `max_seq`, `trimmed_to`, `oldest_age` (seconds), `write_rate`
 -- (seqs given per second, over the last minute), `retention`
@@ -261,8 +261,9 @@ end
 -- a standby does not show them);
 -- `consumers` of the table store, sorted by name and lane: `name`, `position`, `seq`, `updated_at`,
 -- `lag_changes` (beyond 10,000 an upper bound), `lag_seconds` (age of the oldest change that was
--- not delivered to it), `gap` (false or the reason why it must resync), `running`, `pid` and
--- `application_name` of the session that runs it (nil behind a pooler), `paused`, `parked` (changes
+-- not delivered to it), `gap` (false or the reason why it must resync), `running` (nil: not
+-- known, on a standby that lags), `pid` and `application_name` of the session that runs it (nil
+-- behind a pooler, and on a standby), `paused`, `parked` (changes
 -- that are parked), `parked_waiting` (those of them that wait behind others) and `parked_seconds`
 -- (since the oldest was parked); one that keeps its position elsewhere is there where it has parked
 -- some; lanes have none of their own, and nobody has where there is a `parked_error`; `backfills`,

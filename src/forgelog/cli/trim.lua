@@ -33,7 +33,7 @@ local function consumers(log, is)
   local names = {}
   for _, one in ipairs(list) do
     if one.seq and is(one) then
-      names[#names + 1] = ("%s (at %s)"):format(one.name, one.position)
+      names[#names + 1] = ("%s (at %s)"):format(one.name, core.place(one.position))
     end
   end
   return names[1] and table.concat(names, ", ")
