@@ -252,6 +252,7 @@ build = {
       ["forgelog.sql.doctor.state"] = "src/forgelog/sql/doctor/state.sql",
       ["forgelog.sql.doctor.tables"] = "src/forgelog/sql/doctor/tables.sql",
       ["forgelog.sql.drain.at"] = "src/forgelog/sql/drain/at.sql",
+      ["forgelog.sql.drain.written"] = "src/forgelog/sql/drain/written.sql",
       ["forgelog.sql.feed.arm"] = "src/forgelog/sql/feed/arm.sql",
       ["forgelog.sql.feed.disarm"] = "src/forgelog/sql/feed/disarm.sql",
       ["forgelog.sql.feed.listen"] = "src/forgelog/sql/feed/listen.sql",

@@ -45,7 +45,8 @@
 -- @tfield[opt] boolean paused whether replaying is paused
 -- @tfield[opt] integer bytes received and not replayed yet
 -- @tfield[opt] number seconds since the last transaction that it has replayed was committed
--- @tfield[opt] string primary the address of the server that it follows
+-- @tfield[opt] boolean connected whether it is connected to a server that it follows
+-- @tfield[opt] string primary the address of that server
 
 --- A consumer, or a lane of it. One that keeps its position elsewhere is there where it has parked
 -- changes.
@@ -58,8 +59,9 @@
 -- @tfield number lag_seconds age of the oldest of them
 -- @tfield false|forgelog.GapReason|"unreadable" gap false, or why it must resync; "unreadable":
 -- what is saved is no position
--- @tfield boolean running whether somebody does its work
--- @tfield[opt] integer pid of the session that runs it; nil behind a pooler
+-- @tfield[opt] boolean running whether somebody does its work; nil: a standby sees no lease,
+-- and so does not know
+-- @tfield[opt] integer pid of the session that runs it; nil behind a pooler, and on a standby
 -- @tfield[opt] string application_name of that session
 -- @tfield boolean paused whether it was paused
 -- @tfield[opt] integer parked changes that are parked; lanes have none of their own

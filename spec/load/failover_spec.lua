@@ -101,8 +101,12 @@ describe("where a primary hands over to a standby in order,", function()
     assert.is_false(says("3001"))
     for _, position in ipairs { "1:3001", "1:3001@" .. behind_it, "3:3001@" .. here } do
       assert.equal("failover", says(position))
-      assert.equal("failover", logs.drain_error(at.log, position).reason)
+      local err = logs.drain_error(at.log, position)
+      assert.equal("failover", err.reason)
+      assert.matches("which may lack what was handed out by then;", err.message, 1, true)
     end
+    assert.matches("recreated or restored since position 9000;",
+      logs.drain_error(at.log, "1:9000@" .. here).message, 1, true)
     assert.same(logs.drained(at.log, 3001), logs.drained(at.log, "1:3001@" .. here))
   end)
 
@@ -188,7 +192,9 @@ describe("where a primary dies, and its standby lacks the last changes,", functi
   teardown(function() at:stop() end)
 
   it("a feed says gap", function()
-    assert.equal("failover", select(2, handed:next(10)).reason)
+    local _, err = handed:next(10)
+    assert.equal("failover", err.reason)
+    assert.matches("this server lacks changes that were handed out;", err.message, 1, true)
     assert.equal("failover", select(2, worked:next(10)).reason)
   end)
 

@@ -1,4 +1,5 @@
 -- Metrics of a hot standby: what can be known there.
+local command = require "support.command"
 local exposed = require "support.exposed"
 local logs = require "support.logs"
 local support = require "support"
@@ -16,10 +17,16 @@ describe("forgelog.metrics of a standby", function()
     local own = logs.connect((standby.conninfo:gsub("dbname=%S+", name)))
     support.wait_until(function() return own:max_seq() == 3 end, "the standby to have it all")
     local shown = exposed.look(own)
-    own:close()
     log:close()
-    standby:stop()
     server:stop()
+    support.wait_until(function() return own:status().replay.connected == false end, "its loss")
+    local alone = exposed.look(own)
+    local _, said = command.run((standby.conninfo:gsub("dbname=%S+", name)), "status")
+    own:close()
+    standby:stop()
+    assert.equal(0, alone:value("forgelog_standby_connected"))
+    assert.matches("not connected to a primary, 0 B to replay", said, 1, true)
+    assert.equal(1, shown:value("forgelog_standby_connected"))
     assert.equal(1, shown:value("forgelog_standby"))
     assert.equal(1, shown:value("forgelog_horizon_known"))
     assert.equal(3, shown:value("forgelog_horizon_seq"))

@@ -85,6 +85,7 @@ describe("a feed of a hot standby", function()
     local none, err = feed:next(5)
     assert.is_nil(none)
     assert.same({ "gap", "failover" }, { err.kind, err.reason })
+    assert.matches("which may lack what was handed out by then;", err.message, 1, true)
     local _, below = at:another(at.standby) -- of the server that was promoted
     none, err = at:read(below):follow(feed:position(), FEED):next(5)
     assert.is_nil(none)

@@ -2,6 +2,7 @@
 -- refuses, and where a reader goes on when servers come and go.
 local command = require "support.command"
 local consumer = require "forgelog.consumer"
+local exposed = require "support.exposed"
 local logs = require "support.logs"
 local make_replica = require "support.replica"
 local support = require "support"
@@ -295,10 +296,34 @@ describe("a hot standby", function()
     ended, output, wrong = command.run(at.there, "drain --name shell")
     assert.same({ 1, "" }, { ended, output })
     assert.matches("needs the primary, and this server is a hot standby", wrong, 1, true)
+    ended, output, wrong = command.run(at.there, "follow --name shell")
+    assert.same({ 1, "" }, { ended, output })
+    assert.matches("or keep the position by --position-file\n", wrong, 1, true)
     ended, output = command.run(at.there, "status")
     assert.equal(0, ended)
     assert.matches("hot standby", output)
     assert.matches("0 B to replay, last replayed commit", output, 1, true)
+  end)
+
+  it("shows that a consumer of the primary runs, and does not claim that one does not", function()
+    local one = closing(consumer.new({ conninfo = at.db, name = "beyond",
+      position = consumer.table(), on_changes = function() end }))
+    local function seen(on)
+      for _, each in ipairs(assert(on:status()).consumers) do
+        if each.name == "beyond" then return each end
+      end
+    end
+    assert(one:step(1))
+    at:catch_up()
+    assert.is_true(seen(there).running)
+    assert.equal(1, exposed.look(there):value("forgelog_consumer_running", { consumer = "beyond" }))
+    one:close()
+    at:catch_up()
+    assert.is_false(seen(log).running)
+    assert.is_nil(seen(there).running)
+    exposed.lacks(exposed.look(there), { "consumer_running" })
+    local _, output = command.run(at.there, "status")
+    assert.matches("whether it runs is seen on the primary only, saved", output, 1, true)
   end)
 
   describe("feeds a consumer", function()

@@ -13,9 +13,25 @@ local SPECS = {
     counts = "(%d+) mutated %a" },
 }
 
--- The scenarios of spec/c/alloc.c.
-local ALLOCATIONS = { "connect", "query", "drain", "ranges", "tick", "trim", "sets", "look",
-  "doctor", "rows", "feed", "file", "table", "outside", "watch", "install" }
+-- The scenarios of spec/c/alloc.c, and what the record calls them.
+local ALLOCATIONS = {
+  { "connect", "to connect" },
+  { "query", "`query`" },
+  { "drain", "`drain`" },
+  { "ranges", "`drain` of some tables, after a position with ranges" },
+  { "tick", "`horizon`, `gap` and `max_seq`" },
+  { "trim", "`trim`" },
+  { "sets", "positions that are put together and taken apart" },
+  { "look", "`status`, metrics, `watched`, the position of a time" },
+  { "doctor", "`diagnose`" },
+  { "rows", "`rows`" },
+  { "feed", "a feed" },
+  { "file", "a consumer with a file" },
+  { "table", "a consumer with `consumer.table()`" },
+  { "outside", "`lanes`, `pause`, `resume`, `rewind`, `parked` and `forget`" },
+  { "watch", "`watch`, `touch` and `unwatch`" },
+  { "install", "`install`" },
+}
 
 --- The work of a whole run.
 -- @int mutated how many streams and texts
@@ -26,8 +42,9 @@ function fuzz.planned(mutated, allocations)
     list[#list + 1] = { title = each.title, counts = each.counts, spec = each.spec, only = "",
       factor = mutated * each.share / each.at_once }
   end
-  for _, name in ipairs(ALLOCATIONS) do
-    list[#list + 1] = { title = "allocations that fail: " .. name, spec = "alloc", only = name,
+  for _, each in ipairs(ALLOCATIONS) do
+    list[#list + 1] = { title = "allocations that fail: " .. each[2], spec = "alloc",
+      only = each[1],
       counts = "(%d+) of %d+ allocations", factor = 1000 * allocations }
   end
   return list

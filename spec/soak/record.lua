@@ -16,7 +16,7 @@ end
 local function figures(work, row)
   return { work.of.title, row.who, thousands(row.commits), thousands(row.delivered),
     thousands(row.lost), thousands(row.twice), row.gaps,
-    row.stall and ("%.1f"):format(row.stall) or "?",
+    row.stall and ("%.1f"):format(row.stall) or "not known",
     ("%.0f"):format(work.result.seconds) }
 end
 
@@ -67,13 +67,25 @@ COMMITS=100000` takes some minutes; `SCENARIOS="trim_races log_dropped"` runs a 
 
 Each row of a table is written once, by transactions with savepoints, rollbacks, under SERIALIZABLE,
 prepared, and long ones, and what a program was given is compared with the rows that are there at
-the end. **Commits** are transactions that left something. **Delivered** counts changes, also those
-that come again, but not what was read in their place at a gap; of a consumer in one transaction
-only those since the last gap. **Lost** is a row that was neither delivered nor read after a gap was
-told; more than 0 is a failure, and so is a gap that need not be, or that is missing. **Twice** may
-be what a consumer had at hand when it, or its server, was killed or failed over. The **stall** is
-the longest time from a commit to its delivery, with the time in which the server was down or out of
-reach.
+the end. The load of a piece of work is shared by all who read in it: so of the lines of one piece
+each has the same commits.
+
+- **Commits** are transactions that left something, one row or several.
+- **Delivered** counts changes. Of a consumer in one transaction it counts those since the last gap;
+  of all others also what came again, and what a failover has taken back since. What was read from
+  the tables at a gap does not count.
+- **Lost** is a row that was neither delivered nor read after a gap was told. More than 0 is a
+  failure, and so is a gap that need not be, or that is missing.
+- **Twice** is what came again without a gap: what a consumer had at hand when it, or its server,
+  was killed or failed over.
+- The **stall** is the longest time from a commit to its delivery. It has in it the time in which
+  the server was down or out of reach, in which a drain waits for a transaction that stays open, in
+  which a name waits for the lease of a program that was killed, and in which a network that
+  trickles carries what was written before.
+
+After a gap a reader begins from a position of before it read the tables. Where a transaction that
+was prepared on the lost server is still prepared on the new one, nobody knows where it began: then
+that position is the beginning of the log, and all of it is delivered once more.
 
 | what happens | who reads | commits | delivered | lost | twice | gaps told | stall, s | took, s |
 |---|---|---|---|---|---|---|---|---|
@@ -110,13 +122,26 @@ local function plain(text)
   return (text:gsub("%s+", " "):sub(1, 200))
 end
 
+-- Scenarios by their names, which has those of one kind stand together; what nothing happens to is
+-- the first. The rest stays as it is.
+local function in_order(list)
+  local sorted, place = {}, {}
+  for i, work in ipairs(list) do sorted[i], place[work] = work, i end
+  local function key(work) return work.scenario == "mixed" and "" or work.scenario or "~" end
+  table.sort(sorted, function(a, b)
+    if key(a) ~= key(b) then return key(a) < key(b) end
+    return place[a] < place[b]
+  end)
+  return sorted
+end
+
 --- The whole page.
 -- @tparam table list the work that was done
 -- @tparam table run `commits`, `seconds`
 function record.text(list, run)
   local parts, seen, skipped, remarks = { HEAD:format(about(run)) }, {}, {}, {}
-  local tried = {}
-  for _, work in ipairs(list) do
+  local tried, commits = {}, 0
+  for _, work in ipairs(in_order(list)) do
     if work.fuzz then
       tried[#tried + 1] = row { work.of.title .. (work.failed and ", FAILED" or ""),
         thousands(work.result.count), ("%.0f"):format(work.result.seconds) }
@@ -127,6 +152,7 @@ function record.text(list, run)
       seen[#seen + 1] = row { work.of.title, work.how.rule,
         work.said and plain(work.said) or "NOTHING: " .. plain(work.failed) }
     else
+      commits = commits + work.result.rows[1].commits
       for _, each in ipairs(work.result.rows) do
         parts[#parts + 1] = row(figures(work, each))
         if each.failed then remarks[#remarks + 1] = ("- FAILED: %s, %s: %s\n"):format(
@@ -138,6 +164,7 @@ function record.text(list, run)
       end
     end
   end
+  parts[#parts + 1] = ("\nAll of this together: %s commits.\n"):format(thousands(commits))
   if #remarks > 0 then parts[#parts + 1] = "\n" .. table.concat(remarks) end
   if #skipped > 0 then
     parts[#parts + 1] = "\nNot run on that machine:\n\n" .. table.concat(skipped)

@@ -77,20 +77,39 @@ static struct fl_gap find_gap(const struct fl_changelog *log,
                                   lacks(reading, fl_base_of(reading, place.seq)));
 }
 
+/* Says what there is a gap behind, and why. */
+static void tell_gap(struct fl_changelog *log, const struct fl_log_reader *reading) {
+  static const char *const advice = "resync, then go on from a position taken before the resync";
+  struct fl_error *error = &log->pg.error;
+  const char *name = fl_gap_name(log->gap.reason);
+  int64_t after = reading->reader.chunk.left > 0 ? reading->reader.chunk.last
+                                                 : reading->reader.cursor.next;
+  if (log->gap.reason == FL_GAP_TRIMMED)
+    fl_fail(error, FL_ERR_GAP, NULL,
+            "%s: changes after position %" PRId64 " up to seq %" PRId64
+            " cannot be had any more; %s",
+            name, after, log->gap.upto, advice);
+  else if (reading->verdict == FL_VERDICT_MISSING)
+    fl_fail(error, FL_ERR_GAP, NULL, "%s: this server lacks changes that were handed out; %s",
+            name, advice);
+  else if (log->gap.reason == FL_GAP_FAILOVER)
+    fl_fail(error, FL_ERR_GAP, NULL,
+            "%s: position %" PRId64 " comes from before this server took over, which may lack "
+            "what was handed out by then; %s",
+            name, after, advice);
+  else
+    fl_fail(error, FL_ERR_GAP, NULL,
+            "%s: the log was recreated or restored since position %" PRId64 "; %s", name, after,
+            advice);
+  error->code = name;
+}
+
 /* Whether there is no gap between where the reader's statement began and what it brought. */
 bool fl_joins(struct fl_changelog *log, struct fl_log_reader *reading) {
-  const struct fl_cursor *cursor = &reading->reader.cursor;
   if (begins(reading)) return true;
   log->gap = find_gap(log, reading);
-  if (log->gap.reason == FL_GAP_NONE) return true;
-  fl_fail(&log->pg.error, FL_ERR_GAP, NULL,
-          "%s: changes after position %" PRId64 " up to seq %" PRId64
-          " cannot be had any more; resync, then go on from a position taken before the resync",
-          fl_gap_name(log->gap.reason),
-          reading->reader.chunk.left > 0 ? reading->reader.chunk.last : cursor->next,
-          log->gap.upto);
-  log->pg.error.code = fl_gap_name(log->gap.reason);
-  return false;
+  if (log->gap.reason != FL_GAP_NONE) tell_gap(log, reading);
+  return log->gap.reason == FL_GAP_NONE;
 }
 
 /* Whether the answer leaves open what was deleted above the reader's base: a trim came between, or

@@ -82,7 +82,9 @@
 ---@field bytes? integer
 ---since the last transaction that it has replayed was committed
 ---@field seconds? number
----the address of the server that it follows
+---whether it is connected to a server that it follows
+---@field connected? boolean
+---the address of that server
 ---@field primary? string
 
 ---A consumer, or a lane of it. One that keeps its position elsewhere is there where it has parked
@@ -102,9 +104,9 @@
 ---@field lag_seconds number
 ---false, or why it must resync; "unreadable": what is saved is no position
 ---@field gap false|forgelog.GapReason|"unreadable"
----whether somebody does its work
----@field running boolean
----of the session that runs it; nil behind a pooler
+---whether somebody does its work; nil: a standby sees no lease, and so does not know
+---@field running? boolean
+---of the session that runs it; nil behind a pooler, and on a standby
 ---@field pid? integer
 ---of that session
 ---@field application_name? string

@@ -62,8 +62,9 @@ describe("diagnose", function()
     local passed = finds(log, "consumers", "error",
       "consumer passed by has missed changes: trims have passed it by")
     assert.is_truthy(passed.advice:find("forgelog forget 'passed by'", 1, true))
-    for position,
-      why in pairs({ ["1:999"] = "recreated or restored", ["9:3"] = "another timeline" }) do
+    assert.is_truthy(passed.advice:find("forgelog position", 1, true))
+    for position, why in pairs({ ["1:999"] = "recreated or restored",
+      ["9:3"] = "took over from another one" }) do
       must(log, "UPDATE forge_change_log_consumers SET position = $1 WHERE name = 'passed by'",
         position)
       finds(log, "consumers", "error", why)

@@ -60,8 +60,12 @@ local function begin(context, run, options)
   run.store = stream.store(options, context.note)
   run.sink, run.left, run.tries = make_sink(context, options), options.limit, 0
   run.saved = must(run.store.load(log, options.name))
+  -- The position in the database goes back with that at a failover. So it may be one of before some
+  -- work was begun, unless whoever had the name before has given it back.
+  local vouched = run.saved and options.name and not run.claim:was_free()
+    and core.stirred(run.saved) or run.saved
   run.upto = settled(log:position({ settle = options.settle }))
-  run.position = run.saved or options.since == "now" and run.upto or "0"
+  run.position = vouched or options.since == "now" and run.upto or "0"
   run.began = run.position
   local _, upto = parse(run.upto)
   _, run.from = parse(run.began)
@@ -96,8 +100,20 @@ local function save(context, run)
   run.unsaved = false
 end
 
--- Delivers a batch, then saves the position behind it.
-local function finish(context, run, batch, position)
+-- Has the position say how much the server had written when all work was done. A server that takes
+-- over and has as much lacks nothing that this work can have seen. Where the server does not say
+-- it, the position goes without.
+local function rest(context, run)
+  local options = context.options
+  if not (options.name or options.position_file) or parse(run.position) == 0 then return end
+  local conn = run.log.connection:limited(options.timeout or SILENCE)
+  local rows = conn:run("drain.written")
+  local lsn = rows and rows[1].lsn
+  if lsn then run.position = core.place(run.position) .. "@" .. lsn end
+end
+
+-- Delivers a batch, then saves the position behind it; `last`: no more work follows.
+local function finish(context, run, batch, position, last)
   if #batch > 0 then
     local under_way = run.saved and core.stirred(run.saved, true) -- as a consumer does
     if under_way ~= run.saved then
@@ -105,10 +121,15 @@ local function finish(context, run, batch, position)
       save(context, run)
     end
     deliver(context, run, batch)
+    run.worked = true
   end
   run.left, run.tries = run.left and run.left - #batch, 0
+  local moved = run.worked or not run.saved or position ~= run.position
   run.position, run.unsaved = position, true
-  context:unbroken(save, context, run) -- what was done is saved, also after a signal
+  context:unbroken(function() -- what was done is saved, also after a signal
+    if last and moved then rest(context, run) end
+    save(context, run)
+  end)
 end
 
 -- Whether somebody has paused the consumer; the user is told.
@@ -144,7 +165,7 @@ local function drain(context, run)
   -- Unless the limit ended it, whatever is settled has been delivered, except for changes that are
   -- not wanted.
   local all = not run.left or #batch < run.left
-  finish(context, run, batch, all and upto > last and run.upto or position)
+  finish(context, run, batch, all and upto > last and run.upto or position, true)
 end
 
 -- What is done on another connection before it goes on: the name and the saved position have to be

@@ -3,6 +3,7 @@
 local consumer = require "forgelog.consumer"
 local errors = require "forgelog.cli.lib.errors"
 local make_sink = require "forgelog.cli.lib.sink"
+local primary = require "forgelog.connection.primary"
 local stream = require "forgelog.cli.lib.stream"
 local units = require "forgelog.units"
 
@@ -68,11 +69,14 @@ local function find_time(context, log, options)
   stream.find_time(context, context:connect(), options, math.huge)
 end
 
--- Connects once, and reads the log: what fails then, such as a missing log or right, or a table
--- that is not watched, will not pass by itself.
+-- Connects once, and reads the log: what fails then, such as a missing log or right, a standby that
+-- is to keep a name's position, or a table that is not watched, will not pass by itself.
 local function check(context, options)
   local log = context:connect()
   errors.must(log:min_seq())
+  if options.name then
+    errors.must(primary(log.connection, "--name", "keep the position by --position-file"))
+  end
   stream.check_names(log, "follow", options)
   find_time(context, log, options)
   context:disconnect()
@@ -93,5 +97,6 @@ return function(context, options)
   pcall(following.close, following)
   if ok then return end
   if not context.interrupted(err) then error(stream.advise(err, options), 0) end
-  stream.say_stopped(context, position or options.since, options)
+  local kept = options.name or options.position_file
+  stream.say_stopped(context, position or not kept and options.since or nil, options)
 end

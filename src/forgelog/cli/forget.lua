@@ -1,6 +1,7 @@
 --- forgelog forget: removes the saved position of named consumers.
 -- @module forgelog.cli.forget
 local consumer = require "forgelog.consumer"
+local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
 
 --- Forgets each consumer; it stops at the first that cannot be forgotten.
@@ -13,7 +14,7 @@ return function(context, options)
     local told = context:tell({ consumer = name, changed = position ~= false,
       position = position or nil })
     if not told then
-      context.out(position and ("forgot %s, which was at %s\n"):format(name, position)
+      context.out(position and ("forgot %s, which was at %s\n"):format(name, core.place(position))
         or ("there was no consumer %s\n"):format(name))
     end
   end

@@ -1,6 +1,7 @@
 --- forgelog rewind: has a named consumer go on from another position.
 -- @module forgelog.cli.rewind
 local consumer = require "forgelog.consumer"
+local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
 local status = require "forgelog.status"
 local stream = require "forgelog.cli.lib.stream"
@@ -52,5 +53,5 @@ return function(context, options)
   if context:tell({ consumer = name, position = position, was = was or nil }) then return end
   local from = position == BEGINNING and "from the beginning" or "after " .. position
   context.out(("%s goes on %s; it %s\n"):format(name, from,
-    was and "was at " .. was or "had no position"))
+    was and "was at " .. core.place(was) or "had no position"))
 end

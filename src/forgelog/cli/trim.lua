@@ -39,7 +39,9 @@ end
 
 local function in_words(list)
   local words = {}
-  for i, one in ipairs(list) do words[i] = ("%s (at %s)"):format(one.name, one.position) end
+  for i, one in ipairs(list) do
+    words[i] = ("%s (at %s)"):format(one.name, core.place(one.position))
+  end
   return table.concat(words, ", ")
 end
 

@@ -9,15 +9,17 @@ local DAY = 86400
 local SMALL_LAG = 60
 
 local WHY = {
-  trimmed = "trims have passed it by", reset = "the log was recreated or restored",
-  failover = "the server failed over to another timeline",
+  trimmed = "has missed changes: trims have passed it by",
+  reset = "has missed changes: the log was recreated or restored",
+  failover = "may have missed changes: the server took over from another one, and may lack "
+    .. "what was handed out there",
 }
 
 local function missed(run, one, forget)
-  local message = "consumer %s has missed changes: %s"
-  local advice = "start it, so that it resyncs; where it does not by itself, read the tables again "
-    .. "after: "
-  run:error("consumer_gap", message:format(one.name, WHY[one.gap] or one.gap), advice .. forget)
+  local advice = "start it, so that it resyncs; where it does not by itself: take the new position "
+    .. "(%s), read the tables anew, %s, then go on with --since it"
+  run:error("consumer_gap", ("consumer %s %s"):format(one.name, WHY[one.gap] or one.gap),
+    advice:format(run:command("position"), forget))
 end
 
 local function stands_still(run, one, lag, still, forget)
@@ -29,9 +31,11 @@ end
 
 local function lags(run, one, lag, kept_for)
   local message = "consumer %s is %s, and trims delete what is older than %s: they may pass it by"
-  local advice = "%s it, and until it has caught up trim with --keep-consumers"
+  local advice = "%s, and until it has caught up trim with --keep-consumers"
+  local first = one.running and "speed it up" or one.running == false and "start it"
+    or "see on the primary whether it runs"
   run:warning("consumer_lag", message:format(one.name, lag, units.duration(kept_for)),
-    advice:format(one.running and "speed up" or "start"))
+    advice:format(first))
 end
 
 -- What is wrong with one consumer; returns whether something is. Trims keep changes for a number of

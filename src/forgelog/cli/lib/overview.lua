@@ -41,6 +41,9 @@ end
 local function replay_of(context, replay)
   local words = {}
   if replay.primary then words[1] = "of " .. terminal.safe(replay.primary) end
+  if replay.connected == false then
+    words[1] = context.color("yellow", "not connected to a primary")
+  end
   if replay.bytes then words[#words + 1] = units.bytes(replay.bytes) .. " to replay" end
   if replay.seconds then
     words[#words + 1] = ("last replayed commit %s ago"):format(units.duration(replay.seconds))
@@ -83,7 +86,9 @@ local function state_of(context, consumer)
     local pid = consumer.pid and (", pid %d"):format(consumer.pid) or ""
     return paused .. context.color("green", "running" .. pid)
   end
-  return ("%snot running, saved %s"):format(paused, clock(consumer.updated_at))
+  local running = consumer.running == nil and "whether it runs is seen on the primary only"
+    or "not running"
+  return ("%s%s, saved %s"):format(paused, running, clock(consumer.updated_at))
 end
 
 -- What is parked of a consumer; nothing where nothing is.

@@ -105,7 +105,7 @@ local function beginning_at(store, since, note)
     local position, err = store.load(log, name)
     if err then return nil, err end
     if position then
-      if position ~= since and not told then note(NOT_SINCE, position) end
+      if position ~= since and not told then note(NOT_SINCE, core.place(position)) end
       told = true
       return position
     end
@@ -166,7 +166,7 @@ function stream.find_time(context, log, options, settle)
   if type(since) ~= "table" then return true end
   local position, err = errors.must(kept_by(options).load(log, options.name)), nil
   if position then
-    context.note(NOT_SINCE, position)
+    context.note(NOT_SINCE, core.place(position))
   else
     position, err = stream.position_of(log, since, settle, "--since ")
   end
@@ -195,11 +195,15 @@ end
 
 --- Says where a command stopped, and so how it is gone on with.
 -- @param context of `forgelog.cli.lib.context`
--- @param position nil: the beginning
+-- @param position nil: it was not begun
 -- @param options of the command
 function stream.say_stopped(context, position, options)
+  local kept = options.name or options.position_file
+  if kept and not position then
+    return context.note("stopped before anything was read; a saved position is as it was")
+  end
   position = core.place(position or "0")
-  if options.name or options.position_file then
+  if kept then
     context.note("stopped at position %s, saved", position)
   else
     context.note("stopped at position %s; go on with --since %s", position, position)
