@@ -156,7 +156,7 @@ describe("forgelog trim", function()
     local writer = assert(forgelog.connect(db))
     assert(writer:query("BEGIN; INSERT INTO orders (n) VALUES (1)"))
     local screen = command.terminal(db, "trim --older-than 1h --min-rows 0", 80)
-    local bar = screen:expect("%[=* *%] +%d+ %%  %d+ of 200,050 changes, %d+ s left")
+    local bar = screen:expect("%[=* *%] +%d+ %%  [%d,]+ of 200,050 changes, %d+ s left")
     assert.matches("^%[[^\n]+ left\n%s*$", bar) -- in one line, drawn over again and again
     screen:type("C-c")
     local shown = screen:expect("ended with 130")

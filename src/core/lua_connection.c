@@ -24,13 +24,14 @@ static struct fl_changelog *check(lua_State *L) { return fl_check_connection(L, 
 
 int fl_core_connection(lua_State *L) {
   const char *conninfo = fl_check_text(L, 1), *name = fl_check_text(L, 2);
+  bool own_encoding = lua_toboolean(L, 3); /* before the userdata has that place */
   struct fl_changelog *log = lua_newuserdata(L, sizeof *log);
   memset(log, 0, sizeof *log);
   log->pg.events = "r";
   luaL_getmetatable(L, CONNECTION);
   lua_setmetatable(L, -2);
   if (!fl_changelog_setup(log, conninfo, name)) return luaL_error(L, "forgelog: out of memory");
-  log->pg.own_encoding = lua_toboolean(L, 3);
+  log->pg.own_encoding = own_encoding;
   return 1;
 }
 

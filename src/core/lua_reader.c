@@ -74,12 +74,12 @@ static bool want(lua_State *L, int at, struct fl_log_reader *reader) {
 }
 
 /* The same, in place of what it wanted before; a reader that does not know what it wants is
-   closed. */
+   closed. libpq quotes no text that its encoding does not have. */
 static int want_or_close(lua_State *L, int at, struct fl_log_reader *reader) {
   fl_bytes_free(&reader->filter);
   if (want(L, at, reader)) return 0;
   fl_log_reader_close(reader);
-  return luaL_error(L, "forgelog: out of memory");
+  return luaL_error(L, "forgelog: out of memory, or a text is not in the connection's encoding");
 }
 
 /* Whether the table at index 3 takes each failover for a gap. */

@@ -92,7 +92,7 @@ describe("status --check", function()
     assert.equal("the log was not installed, only its table is there; run forgelog install\n",
       check())
     assert(log:query("DROP TABLE forge_change_log CASCADE"))
-    assert.matches("^[^\n]+; run forgelog install first\n$", check())
+    assert.matches("^[^\n]+; run forgelog install first, or name the schema [^\n]+\n$", check())
     command.fails("host=/nowhere port=1 user=x dbname=x", 1, "hint: give", "status --check")
   end)
 end)

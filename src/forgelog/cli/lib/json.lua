@@ -10,9 +10,9 @@ local json = {}
 -- The keys that come first, in the order in which people read them.
 local PLACES, count = {}, 0
 local function place(key) count, PLACES[key] = count + 1, PLACES[key] or count end
-for _, key in ipairs({ "error", "consumer", "table", "name" }) do place(key) end
+for _, key in ipairs({ "error", "consumer", "name", "schema", "table" }) do place(key) end
 for _, field in ipairs(core.fields) do place(field) end
-for _, key in ipairs({ "schema", "check", "severity", "message", "advice" }) do place(key) end
+for _, key in ipairs({ "check", "severity", "message", "advice" }) do place(key) end
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 

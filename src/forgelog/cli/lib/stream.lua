@@ -54,11 +54,18 @@ end
 
 local OPTION_OF = { no_table = "--tables", not_watched = "--tables", no_column = "--column" }
 
---- Refuses names of tables and columns that mean nothing, before anything is read or saved.
+--- Refuses names of tables and columns that mean nothing, and keys and channels that are no text
+-- in the connection's encoding, before anything is read or saved.
 -- @param log a log
 -- @string command "drain" or "follow"
 -- @param options of the command
 function stream.check_names(log, command, options)
+  for _, option in ipairs({ "key", "channel" }) do
+    for _, text in ipairs(options[option]) do
+      local ok, wrong = log:query("SELECT $1::text", text)
+      if not ok then error(errors.of_option(wrong, "--" .. option), 0) end
+    end
+  end
   local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}), {})
   if filter then return end
   error(OPTION_OF[err.code] and errors.of_option(err, OPTION_OF[err.code]) or err, 0)
