@@ -101,6 +101,7 @@
 -- @field position_file the command: another program works with that position file
 -- @field temporary a temporary table cannot be watched
 -- @field unlogged a crash empties the table without a change in the log
+-- @field other_log another log, in another schema, has the table's changes: unwatch it there first
 -- @field by_hand the table has a trigger already, and would be logged twice
 -- @field unsafe_key the table's key has no order, or checks that would run with this role's rights
 -- @field bad_key it is no key of the table

@@ -45,6 +45,28 @@ describe("watch", function()
     other:close()
   end)
 
+  it("takes no table from another log", function()
+    must(log, [[CREATE SCHEMA second;
+      CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (100)]])
+    local second = connect(db, { schema = "second" })
+    assert(second:install())
+    for _, name in ipairs({ "t", "parted" }) do
+      assert(log:watch(name))
+      local err = fails("schema", "is watched by the log in schema public already",
+        second:watch("public." .. name))
+      assert.equal("other_log", err.code)
+    end
+    assert.same({ true, true }, { second:watch("public.part") }) -- which it does not have yet
+    must(log, "INSERT INTO t VALUES (1); INSERT INTO parted VALUES (1)")
+    assert.same({ 2, 1 }, { log:max_seq(), second:max_seq() })
+    assert(log:unwatch("t"))
+    assert.same({ true, true }, { second:watch("public.t") })
+    must(log, "INSERT INTO t VALUES (2)")
+    assert.same({ 2, 2 }, { log:max_seq(), second:max_seq() })
+    second:close()
+  end)
+
   it("can be called again, and changed, and ended", function()
     local options = { ignore = { "n" }, notify = false }
     assert.same({ true, true }, { log:watch("t", options) })

@@ -5,7 +5,8 @@
 -- system), own (part of the log), level text ('statement' or 'row'), columns text (number:name of
 -- those whose values are stored, separated by \001), virtual text (the names of those that are
 -- computed when they are read, likewise; NULL: none), key text (the columns of the primary key,
--- likewise; NULL: none), ancestor text (the watched table above a partition), by_hand text
+-- likewise; NULL: none), ancestor text (the watched table above a partition), elsewhere text (the
+-- schema of another log that has its changes; NULL: none), by_hand text
 -- (a row trigger that somebody attached), installed (the log's schema has the capture functions),
 -- may_compile (this role may make more of them), capture_owner text (quoted: the role that they
 -- belong to; NULL: this one), may_record (it may write down what is watched), may_lock (it may lock
@@ -39,7 +40,16 @@ SELECT c.oid::bigint AS oid, @table_name@ AS name,
           FROM pg_catalog.pg_partition_ancestors(c.oid) a
           JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relid::oid
            AND t.tgname ~ '^forge_capture_row(_[0-9]+)?$' AND t.tgparentid = 0::oid
+          JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+          JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
          WHERE a.relid::oid <> c.oid LIMIT 1) AS ancestor,
+       (SELECT o.nspname FROM pg_catalog.pg_trigger t
+          JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+          JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname <> @schema_name@
+         WHERE t.tgrelid = c.oid AND t.tgparentid = 0::oid
+           AND t.tgname ~ '^forge_capture_(insert|update|delete|truncate|row)(_[0-9]+)?$'
+           AND p.proname ~ '^forge_capture_(insert|update|delete|truncate|row)(_[0-9]+)?$'
+         ORDER BY o.nspname LIMIT 1) AS elsewhere,
        (SELECT t.tgname FROM pg_catalog.pg_trigger t
           JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
           JOIN pg_catalog.pg_namespace o ON o.oid = p.pronamespace AND o.nspname = @schema_name@
