@@ -58,7 +58,7 @@ describe("in a locale", function()
 
   it("time limits and options of libpq are taken with fractions", function()
     for _, name in ipairs(BOTH) do
-      assert.equal("no answer within 0.25 seconds; the statement was cancelled ",
+      assert.equal("no answer within 0.25 s; the statement was cancelled ",
         said(name, db, [[
           log:close()
           local config = { connect_timeout = 10.0 }

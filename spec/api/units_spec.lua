@@ -25,6 +25,13 @@ describe("units", function()
     end
   end)
 
+  it("writes short time limits exactly", function()
+    for seconds, text in pairs({ [0.05] = "0.05 s", [1 / 3] = "0.333 s", [2] = "2 s",
+      [60] = "60 s", [300] = "5 min" }) do
+      assert.equal(text, units.limit(seconds))
+    end
+  end)
+
   it("writes whole numbers with commas, and how many of something", function()
     for _, case in ipairs({ { 0, "0" }, { 12, "12" }, { 999, "999" }, { 1000, "1,000" },
       { 123456, "123,456" }, { 1234567, "1,234,567" } }) do

@@ -38,6 +38,12 @@ function units.duration(seconds)
   return ("%d min"):format(minutes)
 end
 
+--- A time limit as text: like `duration`, but a short one is exact to the millisecond.
+function units.limit(seconds)
+  if seconds >= 10 then return units.duration(seconds) end
+  return core.number_text(math.floor(seconds * 1000 + 0.5) / 1000) .. " s"
+end
+
 --- A whole number from "1000", or from what `count` writes, "1,000"; nil where the text is neither.
 function units.number(text)
   local head, rest = text:match("^(%d%d?%d?),([%d,]+)$")

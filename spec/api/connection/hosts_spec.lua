@@ -61,7 +61,7 @@ describe("connecting to a host that takes the connection and says nothing", func
 
   it("ends at timeout, and at connect_timeout, also in the middle of TLS", function()
     local err = fails(0.3, to("127.0.0.1", mute_port), { timeout = 0.3 })
-    assert.matches("no answer from 127.0.0.1, port " .. mute_port .. " within 0.3 seconds",
+    assert.matches("no answer from 127.0.0.1, port " .. mute_port .. " within 0.3 s",
       err.message, 1, true)
     fails(0.3, to("127.0.0.1", tls_port, "sslmode=require"), { timeout = 0.3 })
     fails(1, to("127.0.0.1", mute_port, "connect_timeout=1"))

@@ -151,8 +151,7 @@ local function say_done(context, done)
   if done.why == "busy" then
     context.out(text, ": another session is trimming\n")
   else
-    context.out(text, (", in %s s; %s\n"):format(core.number_text(done.seconds, 1),
-      remaining(done.rest)))
+    context.out(text, (", in %s; %s\n"):format(units.duration(done.seconds), remaining(done.rest)))
   end
   context.flush()
 end

@@ -5,6 +5,7 @@
 local core = require "forgelog.core"
 local hosts = require "forgelog.connection.hosts"
 local pump = require "forgelog.connection.pump"
+local units = require "forgelog.units"
 
 -- One connecting. Fields: `state` of the connection, `hook`, `deadline` of it all (nil: none),
 -- `each` (the option connect_timeout in seconds, nil: none), `visits` (hosts in the order in which
@@ -31,7 +32,7 @@ local function failed(self, err)
 end
 
 local function too_late(self, what)
-  return core.error("timeout", ("%s within %.3g seconds"):format(what, self.seconds))
+  return core.error("timeout", ("%s within %s"):format(what, units.limit(self.seconds)))
 end
 
 -- Whether nothing more can be tried: the time is over, or the connection's owner has closed it.

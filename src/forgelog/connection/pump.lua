@@ -12,6 +12,7 @@
 -- (what `told` returns).
 -- @module forgelog.connection.pump
 local core = require "forgelog.core"
+local units = require "forgelog.units"
 
 local pump = {}
 
@@ -95,7 +96,7 @@ end
 -- What took too long is cancelled; where that does not succeed in time, the connection is dropped.
 local function end_late(state, seconds)
   local handle = state.handle
-  local message = ("no answer within %s seconds"):format(core.number_text(seconds))
+  local message = "no answer within " .. units.limit(seconds)
   local ended = pump.cancel(state)
   if ended == "done" then return true end
   if ended == "failed" and handle:state() == "idle" then

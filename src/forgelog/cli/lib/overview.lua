@@ -14,6 +14,10 @@ end
 
 local function number(value) return value and units.count(value) or "?" end
 
+local function rate(value)
+  return value < 1000 and core.number_text(value, 1) or units.count(value)
+end
+
 -- One open writer: who it is, in what state, and since when.
 local function describe_writer(context, one, at)
   local who = one.prepared and "prepared transaction " .. terminal.safe(one.prepared)
@@ -64,14 +68,15 @@ local function add_log(context, now, lines, spark)
     now.min_seq and ("seq %d to %d"):format(now.min_seq, now.max_seq) or "the log is empty",
     now.trimmed_to and now.trimmed_to > 0 and (", trimmed to %d"):format(now.trimmed_to) or "")
   if now.oldest_age then line("oldest", "%s old", units.duration(now.oldest_age)) end
-  line("writes", "%s a second%s%s", core.number_text(now.write_rate, 1), now.retention
+  line("writes", "%s a second%s%s", rate(now.write_rate), now.retention
     and ("; at that rate the log holds %s"):format(units.duration(now.retention)) or "", spark)
   if now.horizon then
     line("horizon", "%d; %s above it", now.horizon, units.many(now.above_horizon, "change"))
   else
     line("horizon", "%s", context.color("yellow", horizon_unknown(now.horizon_why)))
   end
-  line("writers", now.standby and "seen on the primary only" or "%d open", #now.writers)
+  line("writers", now.standby and "seen on the primary only" or "%s open",
+    number(#now.writers))
   for _, one in ipairs(now.writers) do lines[#lines + 1] = describe_writer(context, one, now.at) end
   line("size", "%s on disk, %s dead rows", units.bytes(now.bytes), number(now.dead_rows))
 end
