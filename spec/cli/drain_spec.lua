@@ -93,6 +93,12 @@ describe("forgelog drain", function()
     assert.equal("6", (drain("--key 7")))
     assert.equal("", (drain("--name filtered --op truncate")))
     assert.equal("6", command.saved(log, "filtered"))
+    -- a row that gets another key: DELETE of the old one, INSERT of the new one
+    assert(log:query("UPDATE orders SET id = 9 WHERE id = 1; TRUNCATE orders"))
+    assert.equal("1 3 6 7 9", (drain("--key 1")))
+    assert.equal("6 8 9", (drain("--key 9")))
+    assert.equal("3", (drain("--key 1 --op update --column n")))
+    assert.equal("7 9", (drain("--key 1 --op delete,truncate --column n")))
   end)
 
   it("ends quietly when nobody reads on", function()

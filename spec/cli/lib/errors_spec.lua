@@ -81,7 +81,7 @@ describe("an error at work", function()
   it("names --timeout where the server does not answer", function()
     local other = assert(forgelog.connect(db))
     assert(other:query("BEGIN; LOCK TABLE forge_change_log IN ACCESS EXCLUSIVE MODE"))
-    command.fails(db, 1, "no answer within 0.1 seconds; .*; hint: %-%-timeout allows for more",
+    command.fails(db, 1, "no answer within 0.1 s; .*; hint: %-%-timeout allows for more",
       "position --timeout 100ms")
     other:close()
   end)
@@ -105,5 +105,20 @@ describe("an error at work", function()
       other:kill()
       other:wait()
     end
+  end)
+
+  it("says how to end the session of a program that is gone, which frees its name", function()
+    local other = command.start(db, "follow --json --name gone")
+    support.wait_until(function() return other:output() ~= "" end, "it to follow")
+    assert(other:kill("STOP")) -- to the server it is as if its machine had died
+    local errors = command.fails(db, 1, "hint: end that one", "drain --name gone")
+    command.fails(db, 1, "consumer gone is running.*; hint: where its machine is gone: SELECT pg_",
+      "forget gone")
+    local sql = errors:match("where its machine is gone: (SELECT pg_terminate_backend%(%d+%))\n$")
+    assert.truthy(sql, errors)
+    assert(log:query(sql))
+    support.wait_until(function() return command.run(db, "drain --name gone") == 0 end, "the name")
+    other:kill("KILL")
+    other:wait()
   end)
 end)

@@ -16,6 +16,7 @@ local BY_CODE = {
   no_schema = "name the log's schema by --schema",
   unlogged = "--unlogged watches it all the same",
   unknown_writers = "--settle waits for them for longer",
+  other_log = "forgelog unwatch with that --schema ends it there",
   position_file = "mend or remove it, or give another --position-file",
 }
 local BY_SQLSTATE = { ["22021"] = "the command takes all text in UTF-8, and prints it so" }
@@ -92,10 +93,20 @@ function errors.of_option(err, option)
   return err
 end
 
+--- What a user can do about a name that another program has.
+-- @param err of code "name_taken"
+-- @string how to have the name; or nil
+-- @return that, and how to end the session of a program that is gone; nil where nothing is known
+function errors.of_holder(err, how)
+  local ends = err.pid
+    and ("where its machine is gone: SELECT pg_terminate_backend(%d)"):format(err.pid)
+  return how and ends and how .. "; " .. ends or how or ends
+end
+
 -- What a user can do about an error; nil where nothing is known.
 local function advice(err)
   local state = err.sqlstate or ""
-  return err.advice or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
+  return err.advice or err.code == "name_taken" and errors.of_holder(err) or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
     or err.kind == "connect" and OF_CONNECTING[state:sub(1, 2)] or BY_KIND[err.kind]
 end
 

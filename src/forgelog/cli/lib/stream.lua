@@ -190,7 +190,7 @@ end
 function stream.advise(err, options)
   if type(err) ~= "table" or err.advice then return err end
   if err.code == "name_taken" then
-    return errors.advise(err, "end that one, or give another --name")
+    return errors.advise(err, errors.of_holder(err, "end that one, or give another --name"))
   end
   if err.kind ~= "gap" then return err end
   local steps = { "take the new position (forgelog position)", "read the tables anew" }
