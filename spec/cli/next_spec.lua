@@ -3,6 +3,7 @@ local command = require "support.command"
 local dkjson = require "dkjson"
 local forgelog = require "forgelog"
 local logs = require "support.logs"
+local parking = require "forgelog.consumer.parking"
 local support = require "support"
 
 describe("forgelog alone", function()
@@ -43,6 +44,10 @@ describe("forgelog alone", function()
       .. "so nothing is logged\n", shown)
     assert.matches("\n forgelog watch orders '\"Odd one\"' #", shown)
     follow_it(shown)
+    shown = says()
+    assert.matches("\ntables Odd one, orders are watched\nconsumers none [^\n]+\ndoctor [^\n]+\n\n"
+      .. "Next:\n forgelog follow # see changes as they are committed: change a row of Odd one\n$",
+      shown)
     must("INSERT INTO orders VALUES (1), (2)")
     shown = says()
     assert.matches("\nlog public%.forge_change_log, 2 changes, the oldest %d+%.?%d* s old, ", shown)
@@ -68,6 +73,30 @@ describe("forgelog alone", function()
       .. "mail is up to date, search is 5 changes %([%d.]+ s%) behind, not running\ndoctor ", shown)
     assert.is_nil(shown:find("\ntrim", 1, true))
     assert.matches("\n forgelog status #", shown)
+  end)
+
+  it("names what lets a consumer go on that was paused, or that has parked changes", function()
+    assert(log:install())
+    must("CREATE TABLE orders (id int PRIMARY KEY)")
+    assert(log:watch("orders"))
+    must("INSERT INTO orders VALUES (1)")
+    command.says(db, "", "drain --name 'my mail'")
+    command.says(db, "", "pause 'my mail'")
+    assert(parking.park(log.connection, "search", "1", { seq = 1, table_name = "orders",
+      op = "INSERT", row_id = "1", created_at = 1764373736 }, "no", 3))
+    local shown = says()
+    assert.matches("\n forgelog resume 'my mail' # it is paused\n", shown)
+    assert.matches("\n forgelog parked search # the changes that it could not handle\n", shown)
+  end)
+
+  it("finds the log in another schema", function()
+    must("CREATE SCHEMA feed")
+    assert(log:install({ schema = "feed" }))
+    local shown = says()
+    assert.matches("\nlog none in schema public, but in feed\n\nNext:\n"
+      .. " forgelog %-s feed # the log in schema feed\n forgelog install #", shown)
+    follow_it(shown)
+    assert.same({ "feed" }, dkjson.decode(command.says(db, "", "--json")).logs)
   end)
 
   it("tells in one line what the doctor finds, as a warning here", function()

@@ -303,6 +303,11 @@ describe("a hot standby", function()
     assert.equal(0, ended)
     assert.matches("hot standby", output)
     assert.matches("0 B to replay, last replayed commit", output, 1, true)
+    ended, output = command.run(at.there, "") -- offers only what can be done here
+    assert.equal(0, ended)
+    assert.matches("PostgreSQL %S+ %(hot standby%), as role", output)
+    assert.matches("Next:.*\n   forgelog follow %-%-since now ", output)
+    assert.is_nil(output:find("forgelog trim", 1, true) or output:find("--name", 1, true))
   end)
 
   it("shows that a consumer of the primary runs, and does not claim that one does not", function()

@@ -77,7 +77,9 @@ local function find_out(context)
     at.schema = errors.must(log.connection:schema_name())
     local here = errors.must(log.connection:run_in(at.schema, "status.here"))[1]
     at.database, at.role, at.may_create = here.database, here.role, here.may_create
-    at.server_version = here.server_version:match("^%S+")
+    at.server_version, at.standby = here.server_version:match("^%S+"), here.standby
+    at.logs = {}
+    for schema in (here.logs or ""):gmatch("[^\1]+") do at.logs[#at.logs + 1] = schema end
     local there, why = log.connection:locate()
     if there then return look(log, at) end
     if why.code ~= "no_log" then error(why, 0) end
@@ -136,12 +138,15 @@ local function draw(context, at)
   end
   line("database", ("%s, PostgreSQL %s%s, as role %s"):format(at.database, at.server_version,
     at.standby and " (hot standby)" or "", at.role))
-  if at.state == "not_installed" then return line("log", "there is none yet") end
+  if at.state == "not_installed" then
+    return line("log", at.logs[1] and ("none in schema %s, but in %s"):format(at.schema,
+      listed(at.logs)) or "there is none yet")
+  end
   line("log", of_log(at))
   line("tables", at.tables[1] and listed(at.tables) .. (#at.tables == 1 and " is" or " are")
     .. " watched" or "none is watched yet, so nothing is logged")
   if at.state == "watched" then line("consumers", of_consumers(at)) end
-  if at.state == "watched" and not at.trims then
+  if at.state == "watched" and not at.trims and at.rows ~= 0 then
     line("trim", "nothing was ever deleted: without a trim the log grows for ever")
   end
   line("doctor", of_doctor(at.doctor))
@@ -152,8 +157,8 @@ local function draw_steps(context, steps)
   for _, step in ipairs(steps) do width = math.max(width, #step[1]) end
   context.out("\nNext:\n")
   for _, step in ipairs(steps) do
-    context.out(("   %-" .. width .. "s  "):format(step[1]), context.color("dim", "# " .. step[2]),
-      "\n")
+    context.out(("   %-" .. width .. "s  "):format(terminal.safe(step[1])),
+      context.color("dim", "# " .. terminal.safe(step[2])), "\n")
   end
 end
 

@@ -1,57 +1,80 @@
 --- What to type next, by how far it is with a database: commands that can be pasted.
 -- @module forgelog.cli.lib.steps
+local rows = require "forgelog.consumer.rows"
 local units = require "forgelog.units"
 
 -- The options that say where the log is, as they were given: those of the environment hold anyway.
 local WHERE = { { "host", "-h" }, { "port", "-p" }, { "username", "-U" }, { "dbname", "-d" },
   { "schema", "-s" } }
 
-local function command_of(options)
+local function command_of(options, schema)
   local words = { "forgelog" }
   for _, pair in ipairs(WHERE) do
-    local value = options[pair[1]]
+    local value = pair[1] == "schema" and schema or options[pair[1]]
     if value then words[#words + 1] = pair[2] .. " " .. units.word(value) end
   end
   return table.concat(words, " ")
 end
 
+local ON_PRIMARY = "on the primary: this server is a standby"
+
 local steps = {}
 
 function steps.not_installed(add, at)
-  add("install", at.may_create and "make the log in schema " .. at.schema
-    or ("as a role that may create in schema %s; %s may not"):format(at.schema, at.role))
+  for _, schema in ipairs(at.logs) do add("", "the log in schema " .. schema, schema) end
+  local why = at.may_create and "make the log in schema " .. at.schema
+    or ("as a role that may create in schema %s; %s may not"):format(at.schema, at.role)
+  add("install", at.standby and ON_PRIMARY or why)
 end
 
+local function add_doctor(add) add("doctor --quiet", "what is wrong, and what to do about it") end
+
 function steps.not_watched(add, at)
-  if not at.installed then add("install", "make the parts of the log that are missing") end
+  if not at.installed then
+    add("install", at.standby and ON_PRIMARY or "make the parts of the log that are missing")
+  end
   local words = {}
   for i, name in ipairs(at.candidates) do words[i] = units.word(name) end
   if words[1] then
-    add("watch " .. table.concat(words, " "), "log the changes of these tables, or of others")
+    add("watch " .. table.concat(words, " "),
+      at.standby and ON_PRIMARY or "log the changes of these tables, or of others")
   else
-    add("watch TABLE", "log the changes of a table, once there is one")
+    add("watch TABLE", at.standby and ON_PRIMARY or "log the changes of a table, once there is one")
   end
-  add("doctor --quiet", "what is wrong, and what to do about it")
+  add_doctor(add)
 end
 
--- Whether a consumer keeps its position here.
-local function has_consumers(at)
-  for _, one in ipairs(at.consumers or {}) do
-    if one.position then return true end
+-- What concerns the consumers that keep their position here; whether there are any.
+local function add_consumers(add, at)
+  local any, said = false, {}
+  local function say(words, why)
+    if not said[words] then add(words, why) end -- once for all lanes
+    said[words] = true
   end
-  return false
+  for _, one in ipairs(at.consumers or {}) do
+    local word = units.word((rows.split(one.name)))
+    if one.paused and not at.standby then say("resume " .. word, "it is paused") end
+    if (one.parked or 0) > 0 then say("parked " .. word, "the changes that it could not handle") end
+    any = any or one.position ~= nil
+  end
+  if any then add("status", "all about the log and its consumers") end
+  return any
 end
 
 function steps.watched(add, at)
-  if not at.doctor.checks or at.doctor.checks[1] then
-    add("doctor --quiet", "what is wrong, and what to do about it")
-  end
-  if not at.trims and not at.standby then
+  if not at.doctor.checks or at.doctor.checks[1] then add_doctor(add) end
+  local empty = at.rows == 0 and not at.trims
+  if not (at.trims or at.standby or empty) then
     add("trim --older-than 7d --every 5m", "keep a week; or run it from cron, without --every")
   end
-  if has_consumers(at) then
-    add("status", "all about the log and its consumers")
-  else
+  local any = add_consumers(add, at)
+  if empty then
+    return add("follow", ("see changes as they are committed: change a row of %s"):format(
+      at.tables[1]))
+  end
+  if not any and at.standby then
+    add("drain --position-file first.position", "what is new since the last run")
+  elseif not any then
     add("drain --name first --exec cat", "what is new since the last run, to a command of yours")
   end
   add("follow --since now", "see changes as they are committed")
@@ -62,8 +85,11 @@ end
 -- @param options of the command
 -- @return a list of pairs: a command, and what it is for
 return function(at, options)
-  local list, command = {}, command_of(options)
-  local function add(words, why) list[#list + 1] = { command .. " " .. words, why } end
+  local list = {}
+  local function add(words, why, schema)
+    local command = command_of(options, schema)
+    list[#list + 1] = { words == "" and command or command .. " " .. words, why }
+  end
   if steps[at.state] then steps[at.state](add, at) end
   return list
 end
