@@ -70,6 +70,7 @@
 ---| "position_file" # the command: another program works with that position file
 ---| "temporary" # a temporary table cannot be watched
 ---| "unlogged" # a crash empties the table without a change in the log
+---| "other_log" # another log, in another schema, has the table's changes: unwatch it there first
 ---| "by_hand" # the table has a trigger already, and would be logged twice
 ---| "unsafe_key" # the table's key has no order, or checks that would run with this role's rights
 ---| "bad_key" # it is no key of the table

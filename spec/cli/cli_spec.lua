@@ -8,7 +8,8 @@ describe("the command", function()
   it("tells wrong usage in one line, with a hint, and ends with 2", function()
     local db = support.conninfo()
     for arguments, pattern in pairs({
-      dance = "unknown command 'dance'",
+      dance = "unknown command 'dance'; hint: forgelog %-%-help\n$",
+      drian = "unknown command 'drian'; did you mean 'drain'%?; hint: forgelog %-%-help\n$",
       ["drain --wrong"] = "unknown option '%-%-wrong'; hint: forgelog drain %-%-help",
       ["drain --limit -1"] = "unknown option '%-1'",
       watch = "missing argument 'table'",

@@ -43,6 +43,7 @@ describe("forgelog alone", function()
     assert.matches("\nlog public%.forge_change_log, empty\ntables none is watched yet, "
       .. "so nothing is logged\n", shown)
     assert.matches("\n forgelog watch orders '\"Odd one\"' #", shown)
+    assert.is_nil(shown:find("forgelog doctor", 1, true)) -- it would only say the same
     follow_it(shown)
     shown = says()
     assert.matches("\ntables Odd one, orders are watched\nconsumers none [^\n]+\ndoctor [^\n]+\n\n"
@@ -72,7 +73,8 @@ describe("forgelog alone", function()
     assert.matches("\ntables orders is watched\nconsumers lost must resync %(trimmed%), "
       .. "mail is up to date, search is 5 changes %([%d.]+ s%) behind, not running\ndoctor ", shown)
     assert.is_nil(shown:find("\ntrim", 1, true))
-    assert.matches("\n forgelog status #", shown)
+    assert.matches("\n forgelog status # how they stand: lost has work to do, and does not run; "
+      .. "start it\n", shown)
   end)
 
   it("names what lets a consumer go on that was paused, or that has parked changes", function()

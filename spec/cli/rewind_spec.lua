@@ -31,8 +31,8 @@ describe("forgelog rewind", function()
     it("moves it to a seq, a position or a time, unless it runs, with lanes: " .. count, function()
       local all = start(count)
       fails("consumer one is running %(pid %d+, consumer1, connected since [^)]+%); stop all its "
-        .. "programs first; a pause is not enough\n$",
-        "rewind one 20")
+        .. "programs first; a pause is not enough; hint: where its machine is gone: "
+        .. "SELECT [^\n]+\n$", "rewind one 20")
       for _, each in ipairs(all) do each:close() end
       local handled = 30
       for place, to in pairs { ["20"] = 20, ["1:25:27-28"] = 25, ["2026-11-24T11:00Z"] = 10,

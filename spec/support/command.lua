@@ -126,7 +126,7 @@ end
 function command.saved(log, name)
   local sql = "SELECT position FROM forge_change_log_consumers WHERE name = $1"
   local rows = assert(log:query(sql, name))
-  return rows[1] and (rows[1].position or ""):match("^%d+:([^@]*)")
+  return rows[1] and (rows[1].position or ""):match("^%d+:([^@=~!]*)")
 end
 
 --- The seqs of changes that were printed as JSON, in their order and joined by spaces.

@@ -23,8 +23,9 @@ local function refuse(words, wrong)
   if negative then
     wrong = negative .. ": a value that begins with a hyphen follows an equals sign, as in --key=-1"
   end
-  local command = words[1] and words[1]:match("^%a+$")
-  errors.refuse(wrong, ("forgelog%s --help"):format(command and " " .. command or ""))
+  local command = not wrong:find("^unknown command") and words[1] and words[1]:match("^%a+$")
+  errors.refuse((wrong:gsub("\nDid you", "\ndid you")),
+    ("forgelog%s --help"):format(command and " " .. command or ""))
 end
 
 -- Whether JSON is wanted, as far as words tell that may be no command line.

@@ -172,7 +172,7 @@ local function trimmer(run)
       "run from cron, every few minutes: "
       .. run:command(("trim --older-than %s --quiet"):format(older_than)))
   elseif not idle then
-    run:ok("nothing that a trim would delete is older than " .. older_than)
+    run:ok("nothing that a trim would delete is older than " .. units.duration(run.older_than))
   end
 end
 

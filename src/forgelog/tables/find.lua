@@ -81,8 +81,9 @@ local function unwatchable(found, wanted)
     local of = found.unlogged == found.quoted and "" or (" in part (%s)"):format(found.unlogged)
     return "unlogged", text:format(of, found.unlogged)
   elseif found.elsewhere then
-    return "other_log", ("is watched by the log in schema %s already, and a table is watched by one "
-      .. "log at a time; unwatch it there first"):format(found.elsewhere)
+    local text = "is watched by the log in schema %s already, and a table is watched by one log at "
+      .. "a time; unwatch it there first"
+    return "other_log", text:format(found.elsewhere)
   elseif found.by_hand then
     local text = "has the row trigger %s already, and would be logged twice; drop that trigger "
       .. "first"

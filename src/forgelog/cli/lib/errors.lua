@@ -106,7 +106,8 @@ end
 -- What a user can do about an error; nil where nothing is known.
 local function advice(err)
   local state = err.sqlstate or ""
-  return err.advice or err.code == "name_taken" and errors.of_holder(err) or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
+  return err.advice or err.code == "name_taken" and errors.of_holder(err)
+    or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
     or err.kind == "connect" and OF_CONNECTING[state:sub(1, 2)] or BY_KIND[err.kind]
 end
 

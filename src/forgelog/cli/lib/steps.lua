@@ -27,7 +27,12 @@ function steps.not_installed(add, at)
   add("install", at.standby and ON_PRIMARY or why)
 end
 
-local function add_doctor(add) add("doctor --quiet", "what is wrong, and what to do about it") end
+-- Where the doctor has found more than what is known here anyway.
+local function add_doctor(add, at, known)
+  local checks = at.doctor.checks
+  if checks and (not checks[1] or checks[1] == known and not checks[2]) then return end
+  add("doctor --quiet", "what is wrong, and what to do about it")
+end
 
 function steps.not_watched(add, at)
   if not at.installed then
@@ -41,12 +46,12 @@ function steps.not_watched(add, at)
   else
     add("watch TABLE", at.standby and ON_PRIMARY or "log the changes of a table, once there is one")
   end
-  add_doctor(add)
+  add_doctor(add, at, "tables") -- it warns that none is watched
 end
 
 -- What concerns the consumers that keep their position here; whether there are any.
 local function add_consumers(add, at)
-  local any, said = false, {}
+  local any, said, rests = false, {}, nil
   local function say(words, why)
     if not said[words] then add(words, why) end -- once for all lanes
     said[words] = true
@@ -55,14 +60,19 @@ local function add_consumers(add, at)
     local word = units.word((rows.split(one.name)))
     if one.paused and not at.standby then say("resume " .. word, "it is paused") end
     if (one.parked or 0) > 0 then say("parked " .. word, "the changes that it could not handle") end
+    local behind = one.position and (one.gap or one.lag_changes > 0)
+    if behind and not one.running and not one.paused then rests = rests or one.name end
     any = any or one.position ~= nil
   end
-  if any then add("status", "all about the log and its consumers") end
+  if any then
+    add("status", rests and ("how they stand: %s has work to do, and does not run; start it")
+      :format(rests) or "all about the log and its consumers")
+  end
   return any
 end
 
 function steps.watched(add, at)
-  if not at.doctor.checks or at.doctor.checks[1] then add_doctor(add) end
+  add_doctor(add, at)
   local empty = at.rows == 0 and not at.trims
   if not (at.trims or at.standby or empty) then
     add("trim --older-than 7d --every 5m", "keep a week; or run it from cron, without --every")
