@@ -224,7 +224,8 @@ return {
   json = "an object: state (unreachable, unreadable, not_installed, not_watched or watched), next "
     .. "(a list of commands), and what is known of: error, database, role, may_create, schema, "
     .. "server_version, standby, logs (other schemas that have one), installed, rows, "
-    .. "rows_exact, oldest_age, bytes, trims, tables, candidates, consumers, consumers_error, doctor (error and warning, how many, and checks)",
+    .. "rows_exact, oldest_age, bytes, trims, tables, candidates, consumers, "
+    .. "consumers_error, doctor (error and warning, how many, and checks)",
   errors_as_json = "an object for each line on standard error: error, kind, code, sqlstate, "
     .. "retryable and hint of a failure, or note",
   status = {
