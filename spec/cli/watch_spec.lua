@@ -30,7 +30,7 @@ describe("forgelog watch", function()
   end)
 
   it("keeps values of columns", function()
-    assert.equal("watching orders\n", command.says(db, "", "watch orders --keep note --keep total"))
+    assert.equal("watching orders\n", command.says(db, "", "watch orders --keep note,total"))
     assert(log:query("INSERT INTO orders VALUES (1, 2.50, 'x'); DELETE FROM orders"))
     command.says(db, "INSERT    orders    1  %[note: x, total: 2.50%]\n", "drain")
     command.says(db, '"op":"DELETE".-"old":{"note":"x","total":"2.50"}}\n', "drain --format json")

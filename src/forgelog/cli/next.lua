@@ -155,7 +155,7 @@ end
 local function draw_steps(context, steps)
   local width = 0
   for _, step in ipairs(steps) do width = math.max(width, #step[1]) end
-  context.out("\nNext:\n")
+  context.out("Next:\n")
   for _, step in ipairs(steps) do
     context.out(("   %-" .. width .. "s  "):format(terminal.safe(step[1])),
       context.color("dim", "# " .. terminal.safe(step[2])), "\n")
@@ -175,9 +175,11 @@ return function(context, options)
   if context:tell(at) then return err and 1 or 0 end
   if err then
     context:report(err)
-    context.out(USAGE)
-    return 1
+    if not steps[1] then context.out(USAGE) end
+  else
+    draw(context, at)
+    context.out("\n")
   end
-  draw(context, at)
-  draw_steps(context, steps)
+  if steps[1] then draw_steps(context, steps) end
+  return err and 1 or 0
 end

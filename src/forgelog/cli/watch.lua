@@ -5,16 +5,15 @@ local stream = require "forgelog.cli.lib.stream"
 
 --- Watches each table.
 -- @param context of `forgelog.cli.lib.context`
--- @param options `table` (list of names), `ignore`, `keep` (list), `no_notify`,
+-- @param options `table` (list of names), `ignore`, `keep` (lists of lists), `no_notify`,
 -- `unlogged`
 -- @return the exit status
 return function(context, options)
   local log = context:connect()
   local how = {
     ignore = stream.flat(options.ignore), notify = not options.no_notify,
-    unlogged = options.unlogged,
+    keep = stream.flat(options.keep), unlogged = options.unlogged,
   }
-  if options.keep[1] then how.keep = options.keep end
   local function watch(name) return log:watch(name, how) end
   return each(context, options.table, watch, "table", "watching %s", "%s was watched so already")
 end

@@ -103,11 +103,17 @@ function errors.of_holder(err, how)
   return how and ends and how .. "; " .. ends or how or ends
 end
 
+-- A right that the server has missed; errors of our own say which one it is.
+local function of_rights(err)
+  if err.sqlstate ~= "42501" or err.kind ~= "query" or err.code then return nil end
+  return "forgelog doctor says which rights this role lacks"
+end
+
 -- What a user can do about an error; nil where nothing is known.
 local function advice(err)
   local state = err.sqlstate or ""
   return err.advice or err.code == "name_taken" and errors.of_holder(err)
-    or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
+    or of_rights(err) or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
     or err.kind == "connect" and OF_CONNECTING[state:sub(1, 2)] or BY_KIND[err.kind]
 end
 

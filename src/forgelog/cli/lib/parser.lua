@@ -31,9 +31,15 @@ local function interval(text)
   return seconds, wrong
 end
 
+-- Names with commas between; one with a comma in it stands in double quotes, as in changed_cols.
 local function list(text)
   local words = {}
-  for word in text:gmatch("[^,]+") do words[#words + 1] = word end
+  local hidden = text:gsub('%b""', function(quoted) return (quoted:gsub(",", "\0")) end)
+  for word in hidden:gmatch("[^,]+") do
+    word = word:gsub("%z", ",")
+    local inner = word:match('^"(.+)"$')
+    words[#words + 1] = inner and inner:gsub('""', '"') or word
+  end
   return words
 end
 

@@ -20,6 +20,8 @@ local ON_PRIMARY = "on the primary: this server is a standby"
 
 local steps = {}
 
+function steps.unreadable(add) add("doctor --quiet", "what is wrong, and what to do about it") end
+
 function steps.not_installed(add, at)
   for _, schema in ipairs(at.logs) do add("", "the log in schema " .. schema, schema) end
   local why = at.may_create and "make the log in schema " .. at.schema
