@@ -132,6 +132,7 @@ describe("forgelog alone", function()
     object = assert(dkjson.decode(object))
     assert.equal("unreachable", object.state)
     assert.matches("/nowhere", object.error)
+    assert.matches("^give %-h", object.hint)
   end)
 
   it("serves a role that can only read, and writes nothing", function()

@@ -85,7 +85,7 @@ describe("connecting with a password", function()
   it("takes it from the environment or a file", function()
     local status, _, errors = command.run(own, "install -w")
     assert.equal(1, status)
-    assert.matches("no password supplied", errors)
+    assert.matches("no password supplied; hint: give the password by %-W, PGPASSWORD, ", errors)
     for _, variable in ipairs({ "PGPASSWORD=secret", "PGPASSFILE=" .. file }) do
       local output
       status, output, errors = command.run(own, "install -w", variable)

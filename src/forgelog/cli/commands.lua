@@ -223,8 +223,8 @@ return {
   }, examples = { "source <(forgelog completion bash)" } },
   { "man", "print this command's man page, as roff", {}, examples = { "forgelog man | man -l -" } },
   json = "an object: state (unreachable, unreadable, not_installed, not_watched or watched), next "
-    .. "(a list of commands), and what is known of: error, database, role, may_create, schema, "
-    .. "server_version, standby, logs (other schemas that have one), installed, rows, "
+    .. "(a list of commands), and what is known of: error, hint, database, role, may_create, "
+    .. "schema, server_version, standby, logs (other schemas that have one), installed, rows, "
     .. "rows_exact, oldest_age, bytes, trims, tables, candidates, consumers, "
     .. "consumers_error, doctor (error and warning, how many, and checks)",
   errors_as_json = "an object for each line on standard error: error, kind, code, sqlstate, "

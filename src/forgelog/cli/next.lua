@@ -87,7 +87,7 @@ local function find_out(context)
   end)
   if ok then return at end
   if errors.ends(err) then error(err, 0) end
-  at.error = errors.text(err)
+  at.error, at.hint = errors.text(err), type(err) == "table" and errors.advice(err) or nil
   return at, err
 end
 

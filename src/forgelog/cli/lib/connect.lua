@@ -96,8 +96,11 @@ function connect.open(options, waiter)
       log, err = forgelog.connect(info, opts)
     end
   end
-  if not log then return nil, err end
-  return log, nil, info
+  if log then return log, nil, info end
+  if wants_password(err) then
+    err.advice = "give the password by -W, PGPASSWORD, a password file (~/.pgpass) or a service"
+  end
+  return nil, err
 end
 
 return connect

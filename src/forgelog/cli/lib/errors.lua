@@ -109,8 +109,8 @@ local function of_rights(err)
   return "forgelog doctor says which rights this role lacks"
 end
 
--- What a user can do about an error; nil where nothing is known.
-local function advice(err)
+--- What a user can do about an error; nil where nothing is known.
+function errors.advice(err)
   local state = err.sqlstate or ""
   return err.advice or err.code == "name_taken" and errors.of_holder(err)
     or of_rights(err) or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
@@ -143,7 +143,7 @@ end
 -- @bool verbose whether its kind and SQLSTATE are wanted too
 function errors.report(err, verbose)
   local known = type(err) == "table" and err or {}
-  local text, hint = errors.text(err), advice(known)
+  local text, hint = errors.text(err), errors.advice(known)
   if as_json then
     return write_json({ error = text, hint = hint, kind = known.kind, code = known.code,
       sqlstate = known.sqlstate, retryable = known.retryable })
