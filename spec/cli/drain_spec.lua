@@ -101,6 +101,17 @@ describe("forgelog drain", function()
     assert.equal("7 9", (drain("--key 1 --op delete,truncate --column n")))
   end)
 
+  it("takes a key of several columns as JSON, whatever its blanks and quotes", function()
+    assert(log:query("CREATE TABLE lines (a int, b text, PRIMARY KEY (a, b))"))
+    assert(log:watch("lines"))
+    assert(log:query("INSERT INTO lines VALUES (1, 'x'), (1, 'y \"z\"')"))
+    for _, key in ipairs({ '["1", "x"]', '["1","x"]', '[1, "x"]', ' [ 1,"x" ] ' }) do
+      assert.equal("1", (drain("--key '" .. key .. "'")))
+    end
+    assert.equal("2", (drain([[--key '[1,"y \"z\""]']])))
+    assert.equal("", (drain("--key '[1]'")))
+  end)
+
   it("ends quietly when nobody reads on", function()
     insert(1, 30000)
     local ok, output, errors = support.run(("{ %s; echo \"status $?\" >&2; } | head -n 2"):format(
@@ -165,7 +176,7 @@ describe("forgelog drain", function()
     insert(2, 2)
     local found, errors = drain("--settle 100ms", 1)
     assert.equal("", found)
-    assert.matches("were open before this connection and still are; forgelog status tells which; "
+    assert.matches("was open before this connection and still is; forgelog status tells which; "
       .. "hint: forgelog follow", errors)
     assert(writer:query("COMMIT"))
     writer:close()

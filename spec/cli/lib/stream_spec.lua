@@ -90,7 +90,7 @@ describe("--since", function()
     local following = command.start(db, "follow --format json --limit 4 "
       .. "--since 2026-11-24T10:08Z")
     support.wait_until(function()
-      return following:errors():find("still are; forgelog status tells which; waiting for them\n$")
+      return following:errors():find("still is; forgelog status tells which; waiting for them\n$")
     end, "it to say so")
     assert(writer:query("COMMIT"))
     writer:close()

@@ -3,6 +3,7 @@
 -- @module forgelog.drain.settle
 local backoff = require "forgelog.connection.backoff"
 local core = require "forgelog.core"
+local units = require "forgelog.units"
 
 local settle = {}
 
@@ -49,9 +50,10 @@ function settle.position(conn, seconds)
     return nil, core.error("timeout", "transactions are under way on the primary that may have "
       .. "written to the log: a hot standby shows no more of them", nil, { code = STILL_OPEN })
   end
-  local message = "%d transactions that have written to the log, or may have, were open before "
-    .. "this connection and still are"
-  return nil, core.error("timeout", message:format(left), nil,
+  local message = left == 1 and "1 transaction that has written to the log, or may have, was open "
+    .. "before this connection and still is" or units.count(left) .. " transactions that have "
+    .. "written to the log, or may have, were open before this connection and still are"
+  return nil, core.error("timeout", message, nil,
     { code = STILL_OPEN, remedy = "horizon", hint = "log:horizon() names them" })
 end
 

@@ -78,7 +78,8 @@ local function add_log(context, now, lines, spark)
   line("writers", now.standby and "seen on the primary only" or "%s open",
     number(#now.writers))
   for _, one in ipairs(now.writers) do lines[#lines + 1] = describe_writer(context, one, now.at) end
-  line("size", "%s on disk, %s dead rows", units.bytes(now.bytes), number(now.dead_rows))
+  line("size", "%s on disk, %s", units.bytes(now.bytes),
+    now.dead_rows and units.many(now.dead_rows, "dead row") or "? dead rows")
 end
 
 local function state_of(context, consumer)

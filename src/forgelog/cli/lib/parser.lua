@@ -36,7 +36,7 @@ local function list(text)
   local words = {}
   local hidden = text:gsub('%b""', function(quoted) return (quoted:gsub(",", "\0")) end)
   for word in hidden:gmatch("[^,]+") do
-    word = word:gsub("%z", ",")
+    word = word:gsub("%z", ","):match("^%s*(.-)%s*$")
     local inner = word:match('^"(.+)"$')
     words[#words + 1] = inner and inner:gsub('""', '"') or word
   end

@@ -4,6 +4,8 @@
 local consumer = require "forgelog.consumer"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
+local json = require "forgelog.cli.lib.json"
+local key_of = require "forgelog.key"
 local table_names = require "forgelog.tables.names"
 local status = require "forgelog.status"
 local times = require "forgelog.times"
@@ -39,6 +41,19 @@ function stream.table_names(lists)
   return names[1] and names
 end
 
+-- Keys as they were given; one of several columns, which is JSON, also with the blanks and quotes
+-- of the log.
+local function keys_of(given)
+  local keys = {}
+  for _, key in ipairs(given) do
+    local parts = key_of({ row_id = key })
+    for i, part in ipairs(parts) do parts[i] = json.encode(part) end
+    keys[#keys + 1] = key
+    if parts[2] then keys[#keys + 1] = "[" .. table.concat(parts, ", ") .. "]" end
+  end
+  return keys[1] and keys
+end
+
 --- Puts what a command wants to read of the log among the options of `drain` or of a consumer.
 -- @param options of the command
 -- @tparam table opts to add them to
@@ -48,7 +63,7 @@ function stream.filter(options, opts)
   opts.channels = options.channel[1] and options.channel
   opts.ops = stream.flat(options.op)
   opts.columns = stream.flat(options.column)
-  opts.keys = options.key[1] and options.key
+  opts.keys = keys_of(options.key)
   return opts
 end
 
