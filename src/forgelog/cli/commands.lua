@@ -36,8 +36,8 @@ local stream = {
     arg = "<table>", args = "+", many = true },
   { "--op", "only these: insert, update, delete, truncate, reload; several with commas between",
     arg = "<op>", type = "ops", many = true, values = OPS },
-  { "--column", "of the UPDATEs only those that change one of these columns, with commas between",
-    arg = "<columns>", type = "list", many = true },
+  { "--column", "of the UPDATEs only those that change this column", arg = "<column>",
+    many = true },
   { "--key", "only rows with this primary key, as row_id has it; TRUNCATE and RELOAD concern "
     .. "every row, and come too", arg = "<key>", many = true },
   { "--channel", "rows that programs write to the log under this name, which is no table's",

@@ -62,7 +62,7 @@ function stream.filter(options, opts)
   opts.tables = stream.table_names(options.tables)
   opts.channels = options.channel[1] and options.channel
   opts.ops = stream.flat(options.op)
-  opts.columns = stream.flat(options.column)
+  opts.columns = options.column[1] and options.column
   opts.keys = keys_of(options.key)
   return opts
 end
