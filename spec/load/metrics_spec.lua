@@ -20,10 +20,14 @@ describe("forgelog.metrics of a standby", function()
     log:close()
     server:stop()
     support.wait_until(function() return own:status().replay.connected == false end, "its loss")
-    local alone = exposed.look(own)
+    local alone, told = exposed.look(own), nil
+    for _, finding in ipairs(assert(own:diagnose())) do
+      if finding.code == "not_connected" then told = finding.severity end
+    end
     local _, said = command.run((standby.conninfo:gsub("dbname=%S+", name)), "status")
     own:close()
     standby:stop()
+    assert.equal("warning", told)
     assert.equal(0, alone:value("forgelog_standby_connected"))
     assert.matches("not connected to a primary, 0 B to replay", said, 1, true)
     assert.equal(1, shown:value("forgelog_standby_connected"))

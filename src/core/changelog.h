@@ -31,6 +31,7 @@ struct fl_log_reader {
   enum fl_verdict verdict;    /* on what its position names */
   bool strict;                /* it takes each failover for a gap */
   bool beside;                /* what it delivers is worked on while it reads */
+  bool commits;               /* the work on that commits with its position, wherever that is */
   bool asks_gone;             /* its statement under way also brings what was deleted */
   bool has_all;               /* the server, a standby, has all that the reader had: see server.h */
   bool was_here;              /* it had so before it was promoted */

@@ -260,6 +260,12 @@ static int reader_handled(lua_State *L) {
   return 0;
 }
 
+/* commit_work(): the work on what it delivers commits together with its position. */
+static int reader_commit_work(lua_State *L) {
+  fl_timeline_commit_work(check(L));
+  return 0;
+}
+
 /* crowded(): whether its position has so many rows to name that the statement "sight" is worth its
    time in the middle of a scan. */
 static int reader_crowded(lua_State *L) {
@@ -320,6 +326,7 @@ static int reader_position(lua_State *L) {
   bool names;
   if (reader->log) fl_reader_settle(&reader->reader, reader->log->horizon.seq);
   names = fl_reader_name(&reader->reader, at_rest, &named);
+  if (reader->commits) named.proves = FL_PROVES_NO_WORK; /* to whoever does not commit so */
   text = lua_newuserdata(
       L, FL_POSITION_ROOM(cursor->count) + (names ? FL_NAMED_ROOM(named.count) : 0));
   cursor->lsn = at_rest && cursor->timeline ? reader->reader.handled.lsn : 0;
@@ -340,6 +347,7 @@ static const luaL_Reg methods[] = {{"seek", reader_seek},
                                    {"reached", reader_reached},
                                    {"handled", reader_handled},
                                    {"work_beside", reader_work_beside},
+                                   {"commit_work", reader_commit_work},
                                    {"crowded", reader_crowded},
                                    {"prove", reader_prove},
                                    {"doubtful", reader_doubtful},

@@ -48,7 +48,8 @@ void fl_server_enter(struct fl_log_reader *reading) {
 }
 
 bool fl_server_lacks_work(const struct fl_log_reader *reading) {
-  return reading->elsewhere && reading->reader.proof.proven == reading->entered;
+  return reading->elsewhere && !reading->commits &&
+         reading->reader.proof.proven == reading->entered;
 }
 
 /* What a standby lacks is missing still when it is promoted: then the reader has to go back. */

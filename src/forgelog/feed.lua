@@ -210,6 +210,10 @@ function Feed:share_names(memory) self._names = memory end
 -- @func at_work returns a list of the seqs that are not done at that moment
 function Feed:work_beside(at_work) self._at_work = at_work end
 
+--- Has it know that the work on what it hands out commits together with its position.
+-- @local
+function Feed:commit_work() self._commits_work = true end
+
 --- For event loops that wait themselves: the socket to wait for (see `forgelog.wait`).
 -- @treturn integer|nil nil: there is none
 function Feed:pollfd() return self._conn:pollfd() end

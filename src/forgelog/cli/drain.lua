@@ -231,7 +231,7 @@ return function(context, options)
   give_back(context, run)
   if ok then return end
   if context.interrupted(err) and run.began then
-    stream.say_stopped(context, run.saved or run.began, options)
+    stream.say_stopped(context, run.saved, run.began, options)
   end
   error(stream.advise(err, options), 0)
 end

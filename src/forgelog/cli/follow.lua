@@ -97,6 +97,5 @@ return function(context, options)
   pcall(following.close, following)
   if ok then return end
   if not context.interrupted(err) then error(stream.advise(err, options), 0) end
-  local kept = options.name or options.position_file
-  stream.say_stopped(context, position or not kept and options.since or nil, options)
+  stream.say_stopped(context, position, options.since, options)
 end

@@ -25,6 +25,11 @@ local function standby(run)
     run:warning("replay_paused", "this server is a hot standby whose replay is paused: nothing new "
       .. "comes here", "SELECT pg_wal_replay_resume(), as a superuser of this server")
   end
+  if rows and rows[1] and not rows[1].connected then
+    run:warning("not_connected", "this server is a hot standby that is not connected to a primary: "
+      .. "nothing new comes here, unless it replays an archive",
+      "see primary_conninfo and this server's log")
+  end
   run:note("standby", "this server is a hot standby: it can be read, which any long transaction on "
     .. "the primary holds up, in whatever database; what writes to the log needs the primary",
     server.feedback and "run the doctor on the primary, too" or "set hot_standby_feedback to on "

@@ -72,6 +72,7 @@ local function open_reader(self)
     local live = self._options.settled and "settled" or true
     self._reader = self._conn:reader(self._position, filter, live)
     if self._at_work then self._reader:work_beside() end
+    if self._commits_work then self._reader:commit_work() end
   elseif wanted ~= self._wanted then
     self._reader:want(filter)
   end

@@ -217,19 +217,16 @@ end
 
 --- Says where a command stopped, and so how it is gone on with.
 -- @param context of `forgelog.cli.lib.context`
--- @param position nil: it was not begun
+-- @string[opt] saved the position that was saved last
+-- @string[opt] began where it began
 -- @param options of the command
-function stream.say_stopped(context, position, options)
-  local kept = options.name or options.position_file
-  if kept and not position then
-    return context.note("stopped before anything was read; a saved position is as it was")
+function stream.say_stopped(context, saved, began, options)
+  if not (options.name or options.position_file) then
+    local position = core.place(saved or began or "0")
+    return context.note("stopped at position %s; go on with --since %s", position, position)
   end
-  position = core.place(position or "0")
-  if kept then
-    context.note("stopped at position %s, saved", position)
-  else
-    context.note("stopped at position %s; go on with --since %s", position, position)
-  end
+  if not saved then return context.note("stopped before a position was saved") end
+  context.note("stopped at position %s, saved", core.place(saved))
 end
 
 return stream
