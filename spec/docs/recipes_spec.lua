@@ -1,5 +1,6 @@
 -- "Recipes", run block by block from its first to its last; and that each says of itself what is
--- true. What is delivered to others, and survives kill -9, is in deliveries_spec and webhook_spec.
+-- true. What is delivered to others, and survives kill -9, is in deliveries_spec, webhook_spec and
+-- copy_database_spec.
 local consumer = require "forgelog.consumer"
 local docs = require "support.docs"
 local index = require "support.index"
@@ -18,11 +19,17 @@ local function elsewhere() end
 local auditing
 
 reader.describe("the recipes", "docs/recipes.md", nil, {
+  ["createdb recipes"] = function(text, db)
+    local ask = "\npsql -Atc 'SELECT current_database()'; dropdb recipes"
+    assert.equal("recipes\n", docs.sh(db, text .. ask))
+  end,
   ["lua_shared_dict users"] = elsewhere,
+  ["curl -X PUT"] = elsewhere,
   ["search_index.lua http"] = elsewhere,
   ["forgelog backfill articles-index"] = elsewhere,
   ["examples/webhook.lua"] = elsewhere,
   ["examples/outbox.lua"] = elsewhere,
+  ["createdb reports"] = elsewhere,
   ["examples/copy_database.lua"] = elsewhere,
   ["basic_auth/run"] = elsewhere,
   ["MAILTO"] = elsewhere,
@@ -36,8 +43,9 @@ reader.describe("the recipes", "docs/recipes.md", nil, {
       output = docs.sh(db, text)
       return #output > #wanted or auditing:errors() ~= ""
     end, "the audit")
+    output = output .. auditing:errors()
     recipes.kill(auditing)
-    return output .. auditing:errors()
+    return output
   end,
 })
 
@@ -88,7 +96,7 @@ describe("the recipe of", function()
     if not nginx.available() then return pending("there is no nginx, or no build for LuaJIT") end
     recipe:sh("watch users")
     local block = recipes.with(recipes.find("nginx", "positions_of_users"),
-      { ["host=/run/postgresql dbname=shop"] = recipe.db })
+      { ["host=/run/postgresql dbname=recipes"] = recipe.db })
     server = nginx.start({ http = block .. ASKING, vars = { db = recipe.db } })
     answers("/fresh", "true")
     local function knows(email, id) answers("/?by=email&of=" .. email, id) end
@@ -122,8 +130,10 @@ describe("the recipe of", function()
     local searched = index.start()
     recipe.running[1] = searched.process
     must(log, "INSERT INTO articles VALUES (1, 'one'), (2, 'refused'), (3, 'three')")
-    recipe:start("search_index.lua", { ["http://localhost:9200"] = searched.url,
-      ["/var/lib/shop/articles.position"] = support.path("articles") })
+    local host = { ["http://localhost:9200"] = searched.host }
+    recipe:sh("curl -X PUT", host)
+    host["articles.position"] = support.path("articles")
+    recipe:start("search_index.lua http", host)
     local function holds(...)
       local lines = {}
       for i, row in ipairs { ... } do
@@ -231,7 +241,7 @@ describe("the recipe of", function()
     local other = consumer.new { conninfo = recipe.db, name = "orders_sync", start = "now",
       on_changes = function() end }
     assert.equal(0, other:step(10))
-    assert.matches("^sync: another consumer named orders_sync is running", sync())
+    assert.matches("^sync: .*another consumer named orders_sync is running", sync())
     other:close()
     assert(log:trim(os.time() + 60, { min_rows = 0 }))
     assert.equal("sync: trimmed: all rows follow\n", sync())
