@@ -13,7 +13,7 @@ local SERVER = [[
 local server = assert(require("socket").bind("127.0.0.1", 0))
 print((select(2, server:getsockname())))
 io.flush()
-local documents, fresh, made, requests = {}, {}, false, 0
+local documents, fresh, made, requests, busy = {}, {}, false, 0, 0
 local function bulk(body)
   local id, refused
   for line in body:gmatch("[^\n]+") do
@@ -50,8 +50,12 @@ local function report()
   io.flush()
 end
 local function answer(method, path, kind, body)
-  requests = requests + 1
-  if requests % 5 == 0 then return "503 busy" end
+  requests, busy = requests + 1, path == "/busy" and tonumber(body) or busy
+  if path == "/busy" then return "200 OK" end
+  if requests % 5 == 0 or busy > 0 then
+    busy = busy - 1
+    return "503 busy"
+  end
   if method == "PUT" and path == "/articles" then made = true end
   if not made then return "404 Not Found" end
   if method == "PUT" then return "200 OK", "{}" end
@@ -87,6 +91,11 @@ function index.start()
   self.host = "http://127.0.0.1:" .. port
   self.url = self.host .. "/articles"
   return self
+end
+
+--- Has it refuse so many requests more than each fifth.
+function index:be_busy(count)
+  assert(support.run(("curl -sf -d %d %s/busy"):format(count, self.host)))
 end
 
 --- The documents by now, one a line: the id and the text; nil before the first request.
