@@ -149,8 +149,9 @@ describe("the recipe of", function()
       end
       return count == 2
     end
-    local function soon(user, wanted)
-      recipe:wait(wanted .. " for " .. user, function() return all_say(user, wanted) end, 5)
+    local function soon(user, wanted, seconds)
+      recipe:wait(wanted .. " for " .. user, function() return all_say(user, wanted) end,
+        seconds or 5)
     end
     soon("ann:open sesame", "200")
     soon("ann:sesame", "401")
@@ -170,6 +171,17 @@ describe("the recipe of", function()
     assert.equal("hello, Ann\n", hello)
     must(log, "TRUNCATE credentials")
     soon("ann:x", "401")
+    must(log, "INSERT INTO credentials VALUES (9, 'ann', encode(sha256('x'), 'hex'), 'Ann')")
+    soon("ann:x", "200")
+    local name = recipe.db:match("dbname=(%S+)")
+    local function allow(yes)
+      support.psql(("ALTER DATABASE %s ALLOW_CONNECTIONS %s; SELECT pg_terminate_backend(pid) FROM "
+        .. "pg_stat_activity WHERE datname = '%s'"):format(name, yes, name))
+    end
+    allow("false")
+    soon("ann:x", "503", 10)
+    allow("true")
+    soon("ann:x", "200", 20)
     running:kill("QUIT")
     running:wait()
   end)
