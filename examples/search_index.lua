@@ -4,8 +4,8 @@
 -- lua5.4 examples/search_index.lua http://localhost:9200/articles POSITION_FILE [conninfo]
 -- At its first start, and after a gap, it indexes the whole table, beside what changes meanwhile;
 -- it does so at any time by: forgelog backfill articles-index --table articles
--- It needs a watched table "articles" with the key "id bigint": log:install(),
--- log:watch("articles").
+-- It needs an index that is there, the Lua module socket (Debian: lua-socket), and a watched table
+-- "articles" with the key "id bigint": log:install(), log:watch("articles").
 local consumer = require "forgelog.consumer"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
@@ -16,12 +16,12 @@ if not url or not file then
   os.exit(1)
 end
 
-local function send(method, path, body)
+local function post(path, kind, body)
   local answer = {}
   local ok, status = http.request {
     url = url .. path,
-    method = method,
-    headers = { ["content-type"] = "application/x-ndjson", ["content-length"] = #body },
+    method = "POST",
+    headers = { ["content-type"] = kind, ["content-length"] = #body },
     source = ltn12.source.string(body),
     sink = ltn12.sink.table(answer),
   }
@@ -31,6 +31,12 @@ local function send(method, path, body)
   local passes = not ok or status ~= 200 or text:find('"status":%s*429') ~= nil
   local message = ("%s%s: %s %s"):format(url, path, tostring(status), text)
   error({ retryable = passes, message = message }, 0)
+end
+
+-- A search sees what was indexed before a refresh, and so does what deletes by a query.
+local function clear()
+  post("/_refresh", "application/json", "")
+  post("/_delete_by_query?refresh=true", "application/json", '{"query":{"match_all":{}}}')
 end
 
 local function put(id, body) return ('{"index":{"_id":"%s"}}\n%s\n'):format(id, body) end
@@ -48,7 +54,7 @@ local function sync(changes, log)
     if not id then
       -- A TRUNCATE, or a RELOAD, such as that of a gap: rows may be gone without a DELETE. The
       -- consumer reads the table anew after this.
-      send("POST", "/_delete_by_query?refresh=true", '{"query":{"match_all":{}}}')
+      clear()
     elseif not known[id] then
       ids[#ids + 1], known[id] = id, true
     end
@@ -57,7 +63,7 @@ local function sync(changes, log)
     bodies[row.id] = row.body
   end
   for i, id in ipairs(ids) do lines[i] = bodies[id] and put(id, bodies[id]) or remove(id) end
-  if lines[1] then send("POST", "/_bulk", table.concat(lines)) end
+  if lines[1] then post("/_bulk", "application/x-ndjson", table.concat(lines)) end
 end
 
 local ok, err = consumer.new({

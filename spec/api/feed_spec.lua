@@ -38,6 +38,29 @@ describe("a feed", function()
     long:close()
   end)
 
+  it("has not caught up before it has looked, whatever its position names", function()
+    local seq, position = 0, nil
+    support.wait_until(function()
+      logs.fill(writer, 1)
+      seq = assert(feed:next(5)).seq
+      position = feed:position()
+      return position:find("!", 1, true)
+    end, "a position that names rows")
+    feed:close()
+    logs.fill(writer, 300)
+    log:close()
+    log = logs.connect(db)
+    feed = log:follow(position)
+    assert.equal(seq + 1, assert(feed:next(5)).seq)
+    assert.is_true(feed:stats().behind > 0)
+    assert.is_nil(feed:stats().caught_up)
+    for next_seq = seq + 2, seq + 300 do assert.equal(next_seq, assert(feed:next(5)).seq) end
+    support.wait_until(function()
+      assert.equal("timeout", select(2, feed:next(0.05)).kind)
+      return feed:stats().caught_up
+    end, "a look that finds nothing")
+  end)
+
   it("delivers changes of some tables, and nothing for rolled back work", function()
     feed:close()
     must(writer, "CREATE TABLE other (id int PRIMARY KEY)")

@@ -1,6 +1,5 @@
--- The recipes of an audit trail, an outbox and a copy in another database: killed by SIGKILL as
--- often as may be, and with the other side away. Nothing is lost, and what is to be there once is
--- there once.
+-- The recipes of an audit trail and an outbox: killed by SIGKILL as often as may be. Nothing is
+-- lost, and what is to be there once is there once.
 local consumer = require "forgelog.consumer"
 local logs = require "support.logs"
 local recipes = require "support.recipes"
@@ -18,24 +17,10 @@ describe("the recipe of", function()
 
   local function parked(name) return assert(consumer.parked(log, name)) end
 
-  -- Has writers write beside a program, which is killed each time that it has done so many more.
-  local function kill_often(script, begin, done)
-    local load = recipe:write(script, support.scale(240))
-    local program = begin()
-    for _ = 1, 3 do
-      local before = done()
-      recipe:wait("some to be done", function() return done() > before + 15 end)
-      recipes.kill(program)
-      program = begin()
-    end
-    load:wait()
-    return program
-  end
-
   it("an audit trail has each change once, with who and why", function()
     recipe:sh("watch account")
     must(log, "INSERT INTO account SELECT g, 'ada', 0 FROM generate_series(1, 20) g")
-    local program = kill_often([[
+    local program = recipe:kill_often([[
       \set id random(1, 20)
       BEGIN;
       SELECT set_config('forgelog.context', 'client ' || :client_id, true);
@@ -99,7 +84,7 @@ describe("the recipe of", function()
     must(log, "INSERT INTO account SELECT g, 'ada', 0 FROM generate_series(1, 6) g")
     must(log, "INSERT INTO outbox (aggregate, body) VALUES ('early', '1')")
     recipe:sh("watch outbox")
-    kill_often([[
+    recipe:kill_often([[
       \set id random(1, 6)
       BEGIN;
       UPDATE account SET balance = balance + 1 WHERE id = :id;
@@ -152,60 +137,5 @@ describe("the recipe of", function()
     assert(log:trim(os.time() + 60, { min_rows = 0 }))
     begin()
     has("two")
-  end)
-
-  it("a copy in another database has each change once, whichever side dies", function()
-    local target = recipe:database()
-    support.psql("CREATE TABLE orders (id bigint PRIMARY KEY, customer text, total numeric)",
-      target)
-    local other = logs.connect(target)
-    finally(function() other:close() end)
-    local function begin()
-      return recipe:start("copy_database.lua", { ["dbname=shop"] = recipe.db,
-        ["host=reports dbname=reports"] = target })
-    end
-    local function copied()
-      local rows = other:query("SELECT position, changes FROM copied")
-      return rows and rows[1] and rows[1].position and rows[1].changes
-    end
-    local function same()
-      local sql = "SELECT string_agg(o::text, ' ' ORDER BY id) AS all FROM orders o"
-      return must(log, sql)[1].all == must(other, sql)[1].all
-    end
-
-    must(log, "INSERT INTO orders SELECT g, NULL, g FROM generate_series(1, 1500) g")
-    recipes.kill(begin()) -- wherever that is by then
-    begin()
-    recipe:wait("the first copy", copied)
-    assert.is_true(same())
-    local first = recipe:changes("orders")
-    recipes.kill(recipe.running[#recipe.running])
-    kill_often([[
-      \set id random(1, 40)
-      INSERT INTO orders VALUES (:id, 'ada', 1) ON CONFLICT (id) DO UPDATE SET total = 2;
-      DELETE FROM orders WHERE id = 1 + :id;]], begin, function()
-      must(other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
-        .. " current_database() AND pid <> pg_backend_pid()")
-      return copied()
-    end)
-    local written = recipe:changes("orders") - first
-    recipe:wait("all of it", function() return copied() >= written end)
-    support.note("copy_database: %d changes, %d copied, killed 3 times", written, copied())
-    assert.is_true(written > support.scale(200))
-    assert.equal(written, copied())
-    assert.is_true(same())
-
-    local function soon() recipe:wait("the copy", same) end
-    must(log, "ALTER TABLE orders DISABLE TRIGGER ALL; INSERT INTO orders VALUES (5000, 'x', 1);"
-      .. "ALTER TABLE orders ENABLE TRIGGER ALL")
-    assert(log:touch("orders"))
-    soon()
-    must(log, "TRUNCATE orders; INSERT INTO orders VALUES (1, 'eve', 1)")
-    soon()
-    recipes.kill(recipe.running[#recipe.running])
-    must(log, "DELETE FROM orders; INSERT INTO orders VALUES (2, 'eve', 1)")
-    assert(log:trim(os.time() + 60, { min_rows = 0 }))
-    begin()
-    soon()
   end)
 end)

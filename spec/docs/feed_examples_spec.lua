@@ -147,6 +147,7 @@ describe("the example", function()
     must(log, "INSERT INTO articles SELECT g, g FROM generate_series(1, 1500) g")
     local position, server = support.path("position"), index.start()
     running[1] = server.process
+    assert(support.run("curl -sfX PUT " .. server.url))
     local function search_index() return run("search_index", server.url, position, db) end
     local function expect_right()
       local rows

@@ -23,7 +23,7 @@ local HTTP = [[
     listen 127.0.0.1:$port;
     location /up { return 200; }
     location /tell { content_by_lua_block {
-      ngx.shared.seen:set("away", ngx.var.arg_away == "yes")
+      ngx.shared.seen:set("away", ngx.var.arg_away)
       ngx.shared.seen:set("drop", ngx.var.arg_drop == "yes")
       ngx.shared.seen:set("refuse", ngx.var.arg_refuse)
     } }
@@ -38,7 +38,7 @@ local HTTP = [[
       local body, id, time = ngx.req.get_body_data() or "", given["webhook-id"] or "",
         tonumber(given["webhook-timestamp"] or 0)
       local tries = seen:incr("tries", 1, 0)
-      if seen:get("away") then return ngx.exit(503) end
+      if seen:get("away") ~= "0" then return ngx.exit(tonumber(seen:get("away"))) end
       if given["webhook-signature"] ~= sign(id .. "." .. time .. "." .. body)
         or math.abs(ngx.time() - time) > 300 then
         return ngx.exit(401)
@@ -56,15 +56,17 @@ function receiver.start(secret)
   local port = nginx.free_port()
   local server = nginx.start({ http = HTTP,
     vars = { secret = secret, length = tostring(#secret), port = tostring(port) } })
-  return setmetatable({ server = server, url = ("http://127.0.0.1:%d/hook"):format(port) },
+  local self = setmetatable({ server = server, url = ("http://127.0.0.1:%d/hook"):format(port) },
     receiver)
+  self:tell {}
+  return self
 end
 
---- Tells it to be away (with 503), to refuse (with 422) events with a text in them, or to end some
--- connections without an answer to what it has taken.
--- @tparam table what `away` (bool), `refuse` (text), `drop` (bool)
+--- Tells it to be away (with that status; 444: without an answer), to refuse (with 422) events with
+-- a text in them, or to end some connections without an answer to what it has taken.
+-- @tparam table what `away` (int), `refuse` (text), `drop` (bool)
 function receiver:tell(what)
-  self.server:get(("/tell?away=%s&refuse=%s&drop=%s"):format(what.away and "yes" or "no",
+  self.server:get(("/tell?away=%d&refuse=%s&drop=%s"):format(what.away or 0,
     what.refuse or "-none-", what.drop and "yes" or "no"))
 end
 

@@ -43,7 +43,11 @@ function recipes.new()
 end
 
 --- Runs a block of sh to its end.
-function Recipe:sh(part) return docs.sh(self.db, recipes.find("sh", part)) end
+-- @string part of its text
+-- @tparam[opt] table others see `recipes.with`
+function Recipe:sh(part, others)
+  return docs.sh(self.db, recipes.with(recipes.find("sh", part), others or {}))
+end
 
 local function keep(self, command)
   self.running[#self.running + 1] = support.start("exec " .. command)
@@ -103,6 +107,24 @@ end
 function Recipe:write(script, transactions)
   return support.pgbench { conninfo = self.db, clients = 4, args = { "-R", "100" },
     transactions = math.ceil(transactions / 4), script = script }
+end
+
+--- Has writers write beside a program, which is killed each time that it has done so many more.
+-- @string script of one transaction
+-- @func begin starts the program
+-- @func done how much it has done
+-- @return the program, which runs again
+function Recipe:kill_often(script, begin, done)
+  local load = self:write(script, support.scale(240))
+  local program = begin()
+  for _ = 1, 3 do
+    local before = done()
+    self:wait("some to be done", function() return done() > before + 15 end)
+    recipes.kill(program)
+    program = begin()
+  end
+  load:wait()
+  return program
 end
 
 --- Kills a program in the middle of what it does in the database: where it waits for what a

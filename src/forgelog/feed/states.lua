@@ -92,13 +92,19 @@ local subscribing = {
   function(self) return self._conn:verify(self._reader) end,
 }
 
+-- Whose position names rows that are here may still be at another server than before: then what the
+-- tick has found is forgotten, nothing is read, and the next look is the first one.
+local function note_look(self)
+  self._looked = self._conn:fact("ticks") > 0 and self._began or nil
+end
+
 -- The connection is new to this feed, or an error has left it in nobody knows what condition.
 function states.subscribe(self)
   local ok, err = in_steps(self, subscribing)
   if not ok then return nil, err end
   self._reader:seek()
   self._pause, self._attempt, self._came, self._worked = nil, 0, 0, 0
-  self._looked = self._began
+  note_look(self)
   return "read"
 end
 
@@ -120,7 +126,7 @@ end
 
 -- What follows where nothing was there.
 local function nothing_came(self)
-  self._caught_up = self._looked
+  self._caught_up = self._looked or self._caught_up
   self._due = self._conn:now() + self._poll
   if held_up(self) then return "arm" end
   return self._bell == "off" and "arm" or "sleep"
@@ -168,7 +174,8 @@ local looking = {
   function(self) return self._conn:tick() end,
   function(self) return self._conn:verify(self._reader) end,
   function(self)
-    self._looked, self._worked = self._began, self._conn:now() - self._began
+    note_look(self)
+    self._worked = self._conn:now() - self._began
     self._reader:handled(self._open)
     self._ahead, self._renamed = self._reader:seek(), false
     return true
