@@ -110,7 +110,7 @@ deps:
 
 # What 'make test' runs: all on the first of TEST_VERSIONS. On the others, not what finds out nothing about a Lua:
 # SQL, units, documents, and loads, whose Lua other specs run too. 'make loads' has the loads on each.
-once = spec/c/% spec/docs/% spec/api/sql/% spec/api/install% spec/api/doctor% spec/api/tables% \
+once = spec/c/% spec/docs/% spec/api/sql/% spec/api/numbers% spec/api/install% spec/api/doctor% spec/api/tables% \
   spec/api/rows/statement% \
   spec/cli/doctor% spec/cli/status% spec/cli/trim% spec/load/%
 # Lua 5.3 has the numbers of 5.4 and yields where it does: what turns values into Lua's and back, one spec of each kind of
@@ -374,14 +374,14 @@ command:
 	  made '$(completions)/forgelog' completion bash && made '$(DESTDIR)$(ZSHDIR)/_forgelog' completion zsh; } || \
 	  echo 'no man page and no completions: the command needs argparse (lua-argparse)'
 
-# Debian's packages of this tree, in build/deb.
+# Debian's packages of this tree, in build/deb; without one of debugging symbols, which all would install.
 deb: release = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 deb: copy = build/deb/forgelog-$(release)
 deb:
 	@$(deps) deb
 	@rm -rf build/deb && mkdir -p $(copy)
 	@tar -c --exclude=./build --exclude=./.git --exclude=./docs/reference . | tar -x -C $(copy)
-	cd $(copy) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
+	cd $(copy) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage -us -uc
 	lintian --info --display-info --fail-on error,warning,info build/deb/*.changes
 
 # They are installed in a clean chroot, tried, and removed. As root.
