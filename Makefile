@@ -55,7 +55,7 @@ export FORGELOG_SCALE
 lua_folders = $(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua
 spec_folders = $(CURDIR)/spec/?.lua;$(CURDIR)/spec/?/init.lua
 lua_env = LUA_PATH='$(lua_folders);$(spec_folders);;' LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;' \
-  FORGELOG_LUA='$(LUA)' FORGELOG_LUA_VERSION=$(LUA_VERSION)
+  FORGELOG_LUA='$(LUA)' FORGELOG_LUA_VERSION=$(LUA_VERSION) LUA_INIT_5_4='@$(CURDIR)/spec/support/strict.lua'
 # These would outweigh LUA_PATH.
 unexport LUA_PATH_5_4 LUA_CPATH_5_4 LUA_PATH_5_3 LUA_CPATH_5_3 LUA_INIT LUA_INIT_5_4 LUA_INIT_5_3
 with_postgres = spec/support/with-postgres
@@ -110,7 +110,7 @@ deps:
 
 # What 'make test' runs: all on the first of TEST_VERSIONS. On the others, not what finds out nothing about a Lua:
 # SQL, units, documents, and loads, whose Lua other specs run too. 'make loads' has the loads on each.
-once = spec/c/% spec/docs/% spec/api/sql/% spec/api/install% spec/api/doctor% spec/api/tables% \
+once = spec/c/% spec/docs/% spec/api/sql/% spec/api/numbers% spec/api/install% spec/api/doctor% spec/api/tables% \
   spec/api/rows/statement% \
   spec/cli/doctor% spec/cli/status% spec/cli/trim% spec/load/%
 # Lua 5.3 has the numbers of 5.4 and yields where it does: what turns values into Lua's and back, one spec of each kind of
@@ -166,11 +166,11 @@ list-suites:
 
 check: SPECS = spec/api spec/cli
 check: build c-specs $(own_host)
-	@$(make) -s list-suites LIST='$(suites)' >$(BUILD)/suites
+	+@$(make) -s list-suites LIST='$(suites)' >$(BUILD)/suites
 	@$(run_suites) $(BUILD)/suites
 
 check-pure: c-specs
-	@$(make) -s list-suites LIST='$(pure)' >$(BUILD)/suites
+	+@$(make) -s list-suites LIST='$(pure)' >$(BUILD)/suites
 	@$(run_suites) $(BUILD)/suites
 
 # The suites of the target $1 for each Lua. One for which nothing can be built counts as a suite that fails.
@@ -351,7 +351,7 @@ install-library: build
 # not run it.
 install-command: build $(own_host)
 	@find src/forgelog/cli.lua src/forgelog/cli -name '*.lua' | $(install_files)
-	@if [ -z '$(command_lua)' ]; then \
+	+@if [ -z '$(command_lua)' ]; then \
 	  echo 'no command: there is no program $(COMMAND_LUA) that could run it'; \
 	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! '$(command_lua)' -e 'require "argparse"' 2>/dev/null; then \
 	  echo 'the command stays as it is: $(command_lua) lacks argparse (lua-argparse)'; \
@@ -374,14 +374,14 @@ command:
 	  made '$(completions)/forgelog' completion bash && made '$(DESTDIR)$(ZSHDIR)/_forgelog' completion zsh; } || \
 	  echo 'no man page and no completions: the command needs argparse (lua-argparse)'
 
-# Debian's packages of this tree, in build/deb.
+# Debian's packages of this tree, in build/deb; without one of debugging symbols, which all would install.
 deb: release = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 deb: copy = build/deb/forgelog-$(release)
 deb:
 	@$(deps) deb
 	@rm -rf build/deb && mkdir -p $(copy)
 	@tar -c --exclude=./build --exclude=./.git --exclude=./docs/reference . | tar -x -C $(copy)
-	cd $(copy) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
+	cd $(copy) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage -us -uc
 	lintian --info --display-info --fail-on error,warning,info build/deb/*.changes
 
 # They are installed in a clean chroot, tried, and removed. As root.

@@ -146,6 +146,25 @@ describe("the page of examples/openresty", function()
 end)
 
 describe("examples/openresty/run", function()
+  it("serves the page beside a server that it must not stop", function()
+    if not browser.available() then return pending("there is no chromium") end
+    local server = shop.server()
+    local running = shop.start(server, nil, "-u FORGELOG_TMP")
+    local page = browser.start()
+    page:open(running.base)
+    page:wait_for("#live [data-id='1'] .price", "%d")
+    page:wait_for("#state", "^Fresh")
+    local shown = page:run([[return ["change", "open", "key", "cut", "failover", "A"].filter(
+      id => document.getElementById(id).checkVisibility()).join(" ")]])
+    page:stop()
+    assert.equal("change open key", shown)
+    local _, answer = support.run(("curl -s -o /dev/null -w '%%{http_code}' -X POST "
+      .. "-H 'X-Button: yes' %s/do/cut"):format(running.base))
+    running:stop()
+    server:stop()
+    assert.equal("404", answer)
+  end)
+
   it("leaves no server behind on Ctrl-C, not even one that stands still", function()
     local root, port = os.getenv("FORGELOG_ROOT"), nginx.free_port()
     local folder = select(2, support.run("mktemp -d")):match("[^\n]+")

@@ -110,6 +110,14 @@ describe("the shared store", function()
     assert.equal(instance, server:get("/instance"))
   end)
 
+  it("tells one nginx from another by more than the time", function()
+    local other = nginx.start({ http = HTTP })
+    local one, another = server:get("/instance"), other:get("/instance")
+    other:stop()
+    assert.matches("^%x+%.%x+$", one)
+    assert.not_equal(one:match("%.(.*)"), another:match("%.(.*)"))
+  end)
+
   it("says so where a dictionary is full, and keeps what it held", function()
     assert.equal("true ", server:get("/save?name=a&position=1:7"))
     assert.matches("^nil query: lua_shared_dict positions: no memory", server:get(

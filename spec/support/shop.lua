@@ -9,11 +9,11 @@ local support = require "support"
 local shop = {}
 shop.__index = shop
 
-local function try(server, root)
+local function try(server, root, environment)
   local port = nginx.free_port()
   local self = setmetatable({ server = server, base = "http://127.0.0.1:" .. port }, shop)
-  self.process = process.companion(("env %s %s/examples/openresty/run %d"):format(
-    command.environment(server.conninfo), process.quote(root), port))
+  self.process = process.companion(("env %s %s %s/examples/openresty/run %d"):format(
+    environment or "", command.environment(server.conninfo), process.quote(root), port))
   support.wait_until(function()
     return self:get("/status"):find('"fresh": true', 1, true) or not support.alive(self.process)
   end, "the example to be fresh", 20)
@@ -28,10 +28,11 @@ function shop.server() return support.server({ "track_commit_timestamp=on" }) en
 -- meanwhile.)
 -- @param server of `shop.server`
 -- @string[opt] root of the tree whose example is run; default: this one
-function shop.start(server, root)
+-- @string[opt] environment more words for `env`
+function shop.start(server, root, environment)
   local self, err
   for _ = 1, 3 do
-    self, err = try(server, root or os.getenv("FORGELOG_ROOT"))
+    self, err = try(server, root or os.getenv("FORGELOG_ROOT"), environment)
     if self then return self end
   end
   error("examples/openresty/run does not start: " .. err, 2)

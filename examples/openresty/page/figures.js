@@ -23,7 +23,10 @@ export function state(kind, text) {
 
 function enable(name, enabled) { $(name).setAttribute('aria-disabled', String(!enabled)) }
 
+/** Where nobody may stop the server, there are no buttons for that. */
 function servers(all) {
+  $('cut').hidden = $('failover').hidden = $('A').parentElement.hidden = !all
+  if (!all) return
   const roles = Object.values(all)
   for (const [name, role] of Object.entries(all)) {
     $(name).className = role
@@ -76,7 +79,7 @@ function draw(f, live, polled) {
 
 export function show_figures(f, live, polled) {
   freshness(f.fresh)
-  if (f.servers) servers(f.servers)
+  servers(f.servers)
   enable('open', f.open === null)
   note(f)
   draw(f, live, polled)

@@ -1,5 +1,6 @@
 -- Pauses grow up to a bound, and those between tries differ from client to client.
 local backoff = require "forgelog.connection.backoff"
+local process = require "support.process"
 
 describe("the delay before a try", function()
   it("doubles up to its bound, with jitter of half of it", function()
@@ -20,6 +21,16 @@ describe("the delay before a try", function()
       seen[delay] = true
     end
     assert.is_true(different > 10)
+  end)
+
+  it("differs from process to process", function()
+    local seen = {}
+    for i = 1, 3 do
+      local _, output = process.lua(
+        'print(("%.9f"):format(require("forgelog.connection.backoff").delay(5, {})))'):wait()
+      seen[i] = assert(tonumber(output))
+    end
+    assert.is_false(seen[1] == seen[2] and seen[2] == seen[3])
   end)
 
   it("is as long as the options say", function()

@@ -2,7 +2,12 @@
 -- yet.
 -- @module forgelog.connection.backoff
 
+local core = require "forgelog.core"
+
 local backoff = {}
+
+-- From 0 to 1, and another one in each process: before Lua 5.4, math.random gives all the same.
+local function chance() return core.now() * 1e5 % 1 end
 
 --- How long to wait before the next try: longer each time, with jitter so that many clients do not
 -- come at once.
@@ -12,7 +17,7 @@ local backoff = {}
 -- @treturn number seconds
 function backoff.delay(attempt, options)
   local first, most = options.backoff or 0.1, options.backoff_max or 10
-  return math.min(first * 2 ^ math.min(attempt - 1, 30), most) * (0.5 + math.random() / 2)
+  return math.min(first * 2 ^ math.min(attempt - 1, 30), most) * (0.5 + chance() / 2)
 end
 
 --- Pauses that double.

@@ -32,7 +32,9 @@ return function(name, evicts)
     -- Tells this nginx from any other on the same log.
     instance = function()
       local key = "forgelog:instance"
-      dict:safe_add(key, ("%x.%x"):format(ngx.now() * 1000, math.random(0, 2 ^ 24)))
+      -- (LuaJIT's math.random would give each nginx the same numbers.)
+      local chance = math.floor(core.now() * 1e9 % 2 ^ 32)
+      dict:safe_add(key, ("%x.%x"):format(ngx.now() * 1000, chance))
       return dict:get(key)
     end,
   }
