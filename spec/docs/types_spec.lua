@@ -18,7 +18,8 @@ local PRIVATE = {
   ["forgelog.connection.Connection"] = "may_connect cancel failure wait_until ask run_in rested "
     .. "reader fetch verify prefetch begin_following end_following sight pending_writers gap "
     .. "wait_readable notified",
-  ["forgelog.feed.Feed"] = "rest compare differs share_names work_beside",
+  ["forgelog.feed.Feed"] = "rest compare differs share_names work_beside "
+    .. "commit_work",
   ["forgelog.status"] = "awaits behind consumers clock remains standing",
 }
 
