@@ -253,6 +253,11 @@ describe("a hot standby", function()
     local status = assert(own:status())
     assert.is_true(status.standby)
     assert.is_nil(status.replay.primary)
+    local told = {}
+    for _, finding in ipairs(assert(own:diagnose())) do
+      if finding.code then told[finding.code] = finding.advice end
+    end
+    assert.matches("^GRANT pg_read_all_stats TO " .. role, told.may_not_see_timeline)
     assert.is_false(status.replay.paused)
     assert.is_nil(status.horizon_error)
     assert.equal(max_seq(), status.horizon)
