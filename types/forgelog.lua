@@ -245,8 +245,7 @@ local Log = {}
 ---@field channels? string[]
 ---what they say
 ---@field ops? forgelog.LoggedOp[]
----names: of the UPDATEs only those that changed one of these, and all else; one that no table has is
----an error of kind "schema", code "no_column"
+---names: of the UPDATEs only those that changed one of these, and all else
 ---@field columns? string[]
 ---row_ids: only changes of these rows, and each TRUNCATE and RELOAD
 ---@field keys? string[]

@@ -194,7 +194,7 @@
 -- the log themselves; with `tables`, these too
 -- @tfield[opt] forgelog.LoggedOp[] ops what they say
 -- @tfield[opt] string[] columns names: of the UPDATEs only those that changed one of these, and all
--- else; one that no table has is an error of kind "schema", code "no_column"
+-- else
 -- @tfield[opt] string[] keys row_ids: only changes of these rows, and each TRUNCATE and RELOAD
 
 --- Options of `Log:drain`.

@@ -268,6 +268,14 @@ describe("a hot standby", function()
     assert.matches("port=", at.there)
     assert.is_truthy(assert(there:status()).replay.primary)
     own:close()
+    must(log, "REVOKE EXECUTE ON FUNCTION pg_stat_get_wal_receiver() FROM PUBLIC")
+    local ready = settled() -- and the standby has taken the right away, too
+    for _, db in ipairs { at.db, at.there } do
+      own = at:read((db:gsub("user=%S+", "user=" .. role)))
+      assert.equal("1:" .. ready, own:position())
+      own:close()
+    end
+    must(log, "GRANT EXECUTE ON FUNCTION pg_stat_get_wal_receiver() TO PUBLIC")
     must(log, "REVOKE EXECUTE ON FUNCTION pg_last_wal_replay_lsn() FROM PUBLIC")
     local before = settled()
     own = at:read((at.there:gsub("user=%S+", "user=" .. role)))

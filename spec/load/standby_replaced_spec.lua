@@ -85,6 +85,48 @@ describe("a standby whose primary was replaced,", function()
     assert.same({}, seen.resyncs)
   end)
 
+  it("does work again that committed in another cluster, which keeps what is lost", function()
+    local other, far = logs.installed()
+    logs.must(far, "CREATE TABLE copy (n int)")
+    logs.must(at.log, "INSERT INTO item (id, n) VALUES (999, 1)")
+    local function value(log, sql) return logs.must(log, sql)[1].n end
+    local armed
+    local one, seen = at:make("elsewhere", { transaction = true, batch = 1000,
+      position = consumer.table { conninfo = other },
+      on_changes = function(changes, log)
+        for _, change in ipairs(changes) do
+          if change.row_id == "999" then
+            if armed then -- what the work reads is newer than what it was handed
+              armed = false
+              at:catch_up()
+              at:cut()
+              logs.must(at.log, "UPDATE item SET n = 3 WHERE id = 999")
+            end
+            logs.must(log, "DELETE FROM copy")
+            logs.must(log, "INSERT INTO copy VALUES ($1)",
+              value(at.log, "SELECT n FROM item WHERE id = 999"))
+          end
+        end
+      end })
+    for _ = 1, 4 do
+      at:add(40)
+      settle(one)
+    end
+    logs.must(at.log, "UPDATE item SET n = 2 WHERE id = 999")
+    armed = true
+    local got
+    repeat got = one:step(1, 1) until got == 1
+    assert.equal(3, value(far, "SELECT n FROM copy"))
+    at:switch("kill")
+    at:add(3)
+    settle(one)
+    assert.same({ 2, 2 }, { value(at.log, "SELECT n FROM item WHERE id = 999"),
+      seen.resyncs[1] and 2 or value(far, "SELECT n FROM copy") })
+    one:close()
+    far:close()
+    support.drop(other)
+  end)
+
   for _, way in ipairs { "alive", "closed in order", "left at its work" } do
     it("is itself promoted under such a consumer, " .. way, function()
       local one, seen = begin(at.standby)

@@ -238,6 +238,7 @@ static bool end_locate(struct fl_changelog *log) {
   fl_server_note(log, fl_result_true(pg, FL_LOCATE_STANDBY));
   catalog->has_timeline = fl_result_true(pg, FL_LOCATE_MAY_TIMELINE);
   catalog->has_lsn = catalog->has_timeline && fl_result_true(pg, FL_LOCATE_MAY_LSN);
+  catalog->has_receiver = fl_result_true(pg, FL_LOCATE_MAY_RECEIVER);
   catalog->has_timelines = fl_result_true(pg, FL_LOCATE_HAS_TIMELINES);
   catalog->repeatable = fl_result_true(pg, FL_LOCATE_REPEATABLE);
   catalog->subscriber = fl_result_true(pg, FL_LOCATE_SUBSCRIBER);

@@ -31,7 +31,6 @@ struct fl_log_reader {
   enum fl_verdict verdict;    /* on what its position names */
   bool strict;                /* it takes each failover for a gap */
   bool beside;                /* what it delivers is worked on while it reads */
-  bool commits;               /* the work on that commits with its position, wherever that is */
   bool asks_gone;             /* its statement under way also brings what was deleted */
   bool has_all;               /* the server, a standby, has all that the reader had: see server.h */
   bool was_here;              /* it had so before it was promoted */
@@ -62,6 +61,7 @@ struct fl_catalog {
   bool pooled;               /* another server process than libpq was told: a pooler gives it */
   bool has_timeline;         /* this server tells its timeline, and tells it to this role */
   bool has_lsn;              /* and how much WAL it has written */
+  bool has_receiver;         /* and, of a standby, what it receives */
   bool has_timelines;        /* the state says which timelines came before it */
   uint64_t columns;          /* the fields that it has columns for, as bits by enum fl_field */
 };

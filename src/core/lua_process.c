@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -145,25 +146,43 @@ static void sign(int fd) {
   if (ftruncate(fd, 0) == 0) dprintf(fd, "%ld\n", (long)getpid());
 }
 
+/* Opens a file to be locked; one of another user, who has left it there, is only read. A link may
+   lead to any file. */
+static int open_lock(const char *path, bool *own) {
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  *own = fd >= 0;
+  return fd < 0 && errno == EACCES ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : fd;
+}
+
+static bool is_regular(int fd) {
+  struct stat about;
+  if (fstat(fd, &about) != 0) return false;
+  errno = EINVAL;
+  return S_ISREG(about.st_mode);
+}
+
 /* core.lock(path): locks a file, which is made where it is missing, until this process ends, and
-   writes its process id into it: true; false where another process has it; nil and why it cannot be
-   locked. */
+   writes its process id into it: true; false where another process has it; nil, why it cannot be
+   locked, and whether it is there at least (the file system knows no locks). */
 static int core_lock(lua_State *L) {
-  int fd = open(fl_check_text(L, 1), O_RDWR | O_CREAT | O_CLOEXEC, 0644), why;
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-    sign(fd);
+  bool own, there;
+  int fd = open_lock(fl_check_text(L, 1), &own), why;
+  there = fd >= 0 && is_regular(fd);
+  if (there && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    if (own) sign(fd);
     lua_pushboolean(L, 1);
     return 1;
   }
   why = errno;
   if (fd >= 0) close(fd);
-  if (fd >= 0 && why == EWOULDBLOCK) {
+  if (there && why == EWOULDBLOCK) {
     lua_pushboolean(L, 0);
     return 1;
   }
   lua_pushnil(L);
   lua_pushstring(L, strerror(why));
-  return 2;
+  lua_pushboolean(L, there);
+  return 3;
 }
 
 /* core.terminal(fd): columns and rows of the terminal (0 where it does not say); nil where fd is

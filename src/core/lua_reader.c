@@ -260,9 +260,10 @@ static int reader_handled(lua_State *L) {
   return 0;
 }
 
-/* commit_work(): the work on what it delivers commits together with its position. */
+/* commit_work(): the work on what it delivers commits together with its position, in the WAL of
+   which the log is. */
 static int reader_commit_work(lua_State *L) {
-  fl_timeline_commit_work(check(L));
+  check(L)->reader.commits = true;
   return 0;
 }
 
@@ -326,7 +327,6 @@ static int reader_position(lua_State *L) {
   bool names;
   if (reader->log) fl_reader_settle(&reader->reader, reader->log->horizon.seq);
   names = fl_reader_name(&reader->reader, at_rest, &named);
-  if (reader->commits) named.proves = FL_PROVES_NO_WORK; /* to whoever does not commit so */
   text = lua_newuserdata(
       L, FL_POSITION_ROOM(cursor->count) + (names ? FL_NAMED_ROOM(named.count) : 0));
   cursor->lsn = at_rest && cursor->timeline ? reader->reader.handled.lsn : 0;

@@ -105,7 +105,7 @@ bool fl_reader_name(const struct fl_reader *reader, bool at_rest, struct fl_name
    is proven. NULL: work of before this reader may have been given what this one was not. */
 static const struct fl_cursor *proven_place(const struct fl_reader *reader,
                                             const struct fl_named *named) {
-  if (named->proves == FL_PROVES_ALL) return &reader->cursor;
+  if (named->proves == FL_PROVES_ALL || reader->commits) return &reader->cursor;
   return reader->known ? &reader->sure : NULL;
 }
 

@@ -48,6 +48,9 @@ struct fl_reader {
   bool whole; /* its scan goes over all that the latest look saw */
   bool live; /* delivers changes above the horizon too, and so remembers them as ranges */
   bool holds;   /* its base waits for a row of this server's timeline: see fl_reader_settle */
+  bool commits; /* the work commits with its position, in the WAL of which the log is: so work that
+                   a failover has taken back is not behind its position, and rows that show that
+                   what was delivered is there show all that is wanted */
   bool settled; /* a live one that waits until changes are settled all the same */
   bool
       from_start; /* wants whatever the log holds: nothing before its first change counts as gone */

@@ -48,7 +48,7 @@ void fl_server_enter(struct fl_log_reader *reading) {
 }
 
 bool fl_server_lacks_work(const struct fl_log_reader *reading) {
-  return reading->elsewhere && !reading->commits &&
+  return reading->elsewhere && !reading->reader.commits &&
          reading->reader.proof.proven == reading->entered;
 }
 

@@ -249,6 +249,8 @@ static const struct {
      " FROM (VALUES ('pg_current_wal_insert_lsn'), ('pg_current_wal_flush_lsn'),"
      " ('pg_last_wal_receive_lsn'), ('pg_last_wal_replay_lsn'), ('pg_control_checkpoint'),"
      " ('pg_control_recovery')) f(name)),"
+     " coalesce(pg_catalog.has_function_privilege("
+     "pg_catalog.to_regprocedure('pg_catalog.pg_stat_get_wal_receiver()'), 'EXECUTE'), false),"
      " EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid = s.oid"
      " AND x.attname = 'timelines' AND NOT x.attisdropped"
      " AND pg_catalog.has_column_privilege(s.oid, x.attnum, 'SELECT')),"

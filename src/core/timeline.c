@@ -20,9 +20,10 @@
    down last: after its primary was replaced it may name the one before for some minutes. What it
    receives is of the present one; but that is told to members of pg_read_all_stats only. */
 #define REPLAYED_ON \
-  "(SELECT greatest(c.timeline_id, r.min_recovery_end_timeline, w.received_tli)" \
-  " FROM pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() r," \
-  " pg_catalog.pg_stat_get_wal_receiver() w)"
+  "(SELECT greatest(c.timeline_id, r.min_recovery_end_timeline%s)" \
+  " FROM pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() r%s)"
+#define RECEIVED ", w.received_tli"
+#define RECEIVER ", pg_catalog.pg_stat_get_wal_receiver() w"
 #define FORM_WITH_LSN(more) \
   FORM(", pg_catalog.pg_current_wal_insert_lsn()" more) \
   " ELSE pg_catalog.concat_ws(' ', " REPLAYED_ON ", pg_catalog.pg_last_wal_replay_lsn()) END"
@@ -46,11 +47,15 @@ void fl_timeline_print(const struct fl_changelog *log, char text[FL_TIMELINE_SIZ
       FORM("") " END", FORM_WITH_LSN(", " FORKED_AT),
       FORM_WITH_LSN(", " FORKED_AT ", " HAS_PARENT)};
   const struct fl_catalog *catalog = &log->catalog;
+  const char *received = catalog->has_receiver ? RECEIVED : "";
+  const char *receiver = catalog->has_receiver ? RECEIVER : "";
   int known = !catalog->has_lsn ? 0 : !catalog->has_timelines ? 1 : 2;
   if (!catalog->has_timeline || log->without_timeline >= FL_TRYING)
     strcpy(text, "NULL::text");
+  else if (known < 2)
+    snprintf(text, FL_TIMELINE_SIZE, forms[known], received, receiver);
   else
-    snprintf(text, FL_TIMELINE_SIZE, forms[known], catalog->schema);
+    snprintf(text, FL_TIMELINE_SIZE, forms[known], catalog->schema, received, receiver);
 }
 
 const char *fl_timeline_lsn(const struct fl_changelog *log) {
@@ -92,15 +97,6 @@ void fl_timeline_open(struct fl_log_reader *reading) {
   if (!reading->log->sight.synchronous) reader->proof.alone = reader->proof.younger_alone = true;
 }
 
-void fl_timeline_commit_work(struct fl_log_reader *reading) {
-  struct fl_reader *reader = &reading->reader;
-  struct fl_proof *proof = &reader->proof;
-  reading->commits = reader->over = reader->known = true;
-  proof->alone = proof->older_alone = proof->younger_alone = false;
-  fl_cursor_free(&reader->sure);
-  fl_cursor_copy(&reader->sure, &reader->cursor);
-}
-
 /* The horizon is the one of before. `at` and `synchronous` are columns. */
 static void note_sight(struct fl_changelog *log, int64_t newest, int at, int64_t given,
                        int synchronous) {
@@ -129,7 +125,6 @@ bool fl_timeline_note_sight(struct fl_changelog *log) {
 struct fl_sight fl_timeline_sight(const struct fl_log_reader *reading) {
   struct fl_sight sight = reading->log->sight;
   if (reading->reader.cursor.base < sight.base) sight.base = reading->reader.cursor.base;
-  if (reading->commits) sight.synchronous = true;
   return sight;
 }
 
@@ -142,14 +137,14 @@ static bool go_back(struct fl_log_reader *reading) {
   struct fl_cursor place;
   struct fl_named named;
   bool names = reading->verdict == FL_VERDICT_THERE && fl_proof_name(&reader->proof, &named);
-  if (reading->commits && reader->delivered) return false; /* it is not to be done twice */
+  if (reader->commits && reader->delivered) return false; /* it is not to be done twice */
   if (!fl_history_continues(history, reader->cursor.timeline, reader->handled.lsn) ||
       !fl_cursor_copy(&place, &reader->handled))
     return false;
   place.next = place.base;
   place.rescan_from = INT64_MAX;
   place.lsn = 0;
-  if (names && !reading->commits) named.proves = FL_PROVES_NO_WORK;
+  if (names) named.proves = FL_PROVES_NO_WORK;
   fl_reader_go_to(reader, place, names ? &named : NULL);
   return true;
 }
@@ -161,7 +156,8 @@ static bool change_timeline(struct fl_log_reader *reading) {
   struct fl_named named;
   struct fl_reader *reader = &reading->reader;
   bool there = reading->verdict == FL_VERDICT_THERE && !reading->strict;
-  if (there && fl_proof_name(&reader->proof, &named) && named.proves == FL_PROVES_ALL)
+  if (there && fl_proof_name(&reader->proof, &named) &&
+      (named.proves == FL_PROVES_ALL || reader->commits))
     return fl_reader_retreat(reader, &reading->parted);
   if (reading->verdict == FL_VERDICT_MISSING) return false;
   return go_back(reading) || (there && fl_reader_retreat(reader, &reading->parted));

@@ -30,11 +30,6 @@ void fl_timeline_note_read(struct fl_log_reader *reading);
 /* A reader begins behind the position that was set. */
 void fl_timeline_open(struct fl_log_reader *reading);
 
-/* The work on what a reader delivers commits together with its position, in whatever database. So
-   work that a failover has taken back is not behind the position; and rows that show that what was
-   delivered is there, show all that is wanted. Before it reads. */
-void fl_timeline_commit_work(struct fl_log_reader *reading);
-
 /* Takes in what a tick says of the WAL, and what the proofs of readers need of it; the latter alone
    of a statement that asks for no more. */
 void fl_timeline_note_tick(struct fl_changelog *log);

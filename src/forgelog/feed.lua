@@ -210,7 +210,8 @@ function Feed:share_names(memory) self._names = memory end
 -- @func at_work returns a list of the seqs that are not done at that moment
 function Feed:work_beside(at_work) self._at_work = at_work end
 
---- Has it know that the work on what it hands out commits together with its position.
+--- Has it know that the work on what it hands out commits together with its position, on a server
+-- of the same cluster.
 -- @local
 function Feed:commit_work() self._commits_work = true end
 

@@ -1,6 +1,7 @@
 -- The names of tables that are to be delivered: what they mean, and what a drain says of those that
 -- mean nothing. (What a feed and a consumer do then: told_spec.lua.)
 local logs = require "support.logs"
+local names = require "forgelog.tables.names"
 local support = require "support"
 
 local must = logs.must
@@ -188,5 +189,36 @@ describe("the names of tables to deliver", function()
       (3500000, 'orders', 'INSERT'); SELECT setval('forge_change_log_seq_seq', 3500000)]])
     assert.same({ "mine" }, drained(log, "mine"))
     assert.equal("no_table", refused(log, "mime").code)
+  end)
+
+  it("go with columns, and those that nobody has are refused by the command", function()
+    must(log, [[CREATE TABLE a (id int PRIMARY KEY, price int, "odd, one" int);
+      CREATE TABLE b (id int PRIMARY KEY, weight int)]])
+    assert(log:watch("a"))
+    assert(log:watch("b"))
+    must(log, [[INSERT INTO forge_change_log (table_name, op, changed_cols, created_at) VALUES
+      ('a', 'UPDATE', 'price,"once, there"', now()), ('a', 'UPDATE', 'gone', now())]])
+    local function resolved(filter)
+      return names.resolve(log.connection, "drain", filter, { strict = true })
+    end
+    local function message_of(columns, tables)
+      local none, err = resolved({ columns = columns, tables = tables })
+      assert.is_nil(none)
+      assert.same({ "schema", "no_column", "42703" }, { err.kind, err.code, err.sqlstate })
+      return err.message
+    end
+    assert.equal("drain: no watched table has a column prise; is price meant?",
+      message_of({ "weight", "prise" }))
+    assert.equal("drain: no watched table has a column Price; is price meant?",
+      message_of({ "Price" }))
+    assert.equal("drain: no watched table has a column wholly_other", message_of({ "wholly_other" }))
+    assert.equal("drain: no watched table has a column pric; is price meant?", message_of({ "pric" }))
+    assert.equal("drain: none of these tables has a column weight",
+      message_of({ "weight" }, { "a" }))
+    for _, columns in ipairs({ { "price" }, { "odd, one" }, { "once, there" }, { "gone" } }) do
+      assert(resolved({ columns = columns }))
+    end
+    assert(resolved({ columns = { "x" }, channels = { "own" } }))
+    assert(resolved({ columns = { "weight" }, tables = { "a", "b" } }))
   end)
 end)

@@ -224,7 +224,7 @@ end
 -- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `key`, `format`, `name`,
 -- `position_file`, `exec`, `batch`, `settle`, `json`
 return function(context, options)
-  stream.claim_file(options)
+  stream.claim_file(options, context.note)
   local run = { log = context:connect(), unsaved = false } -- unsaved: whether `position` is to be
   local ok, err = pcall(begin, context, run, options)
   if ok then ok, err = pcall(drain_on, context, run) end

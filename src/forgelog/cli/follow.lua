@@ -87,7 +87,7 @@ end
 -- @param options `since`, `limit`, `tables`, `channel`, `op`, `column`, `key`, `format`, `name`,
 -- `position_file`, `exec`, `batch`, `poll`, `no_listen`, `json`
 return function(context, options)
-  stream.claim_file(options)
+  stream.claim_file(options, context.note)
   check(context, options)
   local store, over = stream.store(options, context.note), {}
   local following = make_consumer(context, options, store, over)

@@ -68,7 +68,7 @@ local function follow(self, position)
   self._feed = self._log:follow(position, chosen)
   self._position, self._batches = self._feed:position(), nil -- a chore saves it with its work
   self._feed:share_names(self._names)
-  if options.transaction then self._feed:commit_work() end
+  if self._of_one_cluster then self._feed:commit_work() end
   if self._concurrent then
     self._feed:work_beside(function() return self._crew and self._crew.workers:outstanding() end)
   elseif not self._own then

@@ -228,7 +228,8 @@ end
 -- `channels` (table_names that stand for no table: taken as they are), `columns` (names of columns
 -- that these tables have; without `tables`, that any watched one has), and what else is wanted
 -- @tparam table memory an empty table, and the same one where the same names are resolved again: it
--- keeps which were known, and how far the log was searched for others
+-- keeps which were known, and how far the log was searched for others; `strict`: columns that no
+-- table has are refused, too
 -- @return a copy of the filter, in which `tables` lists all names that changes can have in the log;
 -- or nil and an error, of code "no_table", "not_watched" or "no_column" for the first name that
 -- means nothing
@@ -241,9 +242,11 @@ function names.resolve(conn, where, filter, memory)
   remember(all, memory)
   local one = first_unknown(all)
   if one then return nil, unknown(conn, where, one) end
-  local ok
-  ok, err = columns(conn, where, filter, all, memory)
-  if not ok then return nil, err end
+  if memory.strict then
+    local ok
+    ok, err = columns(conn, where, filter, all, memory)
+    if not ok then return nil, err end
+  end
   if not (filter.tables or filter.channels) then return filter end
   local wanted = {}
   for field, value in pairs(filter) do wanted[field] = value end

@@ -81,7 +81,8 @@ function stream.check_names(log, command, options)
       if not ok then error(errors.of_option(wrong, "--" .. option), 0) end
     end
   end
-  local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}), {})
+  local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}),
+    { strict = true })
   if filter then return end
   error(OPTION_OF[err.code] and errors.of_option(err, OPTION_OF[err.code]) or err, 0)
 end
@@ -97,19 +98,19 @@ end
 --- Has no other drain or follow work with the same --position-file as long as this process lives.
 -- The file itself is replaced with each save, so what is locked is one beside it.
 -- @param options of the command
-function stream.claim_file(options)
+-- @func note tells the user something
+function stream.claim_file(options, note)
   local path = options.position_file
   if not path then return end
   local beside = path .. ".lock"
-  local locked, why = core.lock(beside)
+  local locked, why, there = core.lock(beside)
   if locked then return end
-  local message = ("--position-file %s: %s cannot be locked: %s"):format(path, beside,
-    tostring(why))
-  if locked == false then
-    message = ("--position-file %s: another drain or follow works with it%s"):format(path,
-      holder(beside))
-  end
-  error(core.error("query", message, nil, { code = locked == false and "file_taken" or nil }), 0)
+  local wrong = ("%s cannot be locked: %s"):format(beside, tostring(why))
+  if there then return note("%s; let no other drain or follow work with %s", wrong, path) end
+  if locked == false then wrong = "another drain or follow works with it" .. holder(beside) end
+  local message = "--position-file %s: %s"
+  error(core.error("query", message:format(path, wrong), nil,
+    { code = locked == false and "file_taken" or nil }), 0)
 end
 
 local function kept_by(options)

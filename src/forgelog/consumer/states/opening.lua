@@ -26,6 +26,18 @@ function opening.as_one(self)
   return self._options.transaction and not self._store.conninfo
 end
 
+-- Whether the store's server, elsewhere, is of the log's cluster, as the primary of a standby is. A
+-- failover that takes back what the work has read takes back what it has written there, too.
+local function of_one_cluster(self, own)
+  if not self._options.transaction or not self._store.conninfo then return false end
+  local log = self._log:limited(opening.silence(self._options)).connection
+  local here = log:locate() and log:run("consumer.system")
+  local newest = here and here[1]
+  if not newest then return false end
+  local there = own:run("consumer.same_system", newest.system, newest.seq, newest.created_at)
+  return there ~= nil and there[1].same
+end
+
 --- The name of the row of the consumer, or of its lane.
 -- @param self the consumer
 -- @treturn ?string
@@ -159,6 +171,7 @@ function opening.connect(self, timeout)
     ok, err = lanes.enter(own.connection, options.name, self._lane)
     if not ok then return nil, err end
   end
+  self._of_one_cluster = of_one_cluster(self, own.connection)
   self._checkpoint = make_checkpoint {
     log = own,
     store = self._store,
