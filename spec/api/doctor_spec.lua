@@ -11,6 +11,19 @@ describe("diagnose", function()
   local db, log
   findings.in_each(function(...) db, log = ... end)
 
+  it("notes that what a feed has woken cannot be prepared", function()
+    local function noted()
+      for _, finding in ipairs(assert(log:diagnose())) do
+        if finding.code == "may_not_prepare" then return finding.severity end
+      end
+    end
+    local prepared = must(log, "SHOW max_prepared_transactions")[1].max_prepared_transactions
+    assert.equal(tonumber(prepared) > 0 and "note" or nil, noted())
+    assert(log:watch("item", { notify = false }))
+    assert.is_nil(noted())
+    assert(log:watch("item"))
+  end)
+
   it("finds nothing above a note where all is well", function()
     must(log, "INSERT INTO item (n) VALUES (1)")
     local made = {}

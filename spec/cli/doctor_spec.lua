@@ -31,18 +31,18 @@ describe("forgelog doctor", function()
     assert.equal(0, status)
     assert.is_truthy(output:find("\nok       tables              changes of 1 table are logged\n",
       1, true), output)
-    assert.is_truthy(output:match("[^\n]+\n$"):find("^0 errors, 0 warnings, 1 note, %d+ ok\n$"),
+    assert.is_truthy(output:match("[^\n]+\n$"):find("^0 errors, 0 warnings, 2 notes, %d+ ok\n$"),
       output)
     warn()
     status, output = doctor()
     assert.equal(3, status)
-    assert.is_truthy(output:match("[^\n]+\n$"):find("^0 errors, 1 warning, 1 note, "), output)
+    assert.is_truthy(output:match("[^\n]+\n$"):find("^0 errors, 1 warning, 2 notes, "), output)
     assert.is_truthy(output:find("\n +REVOKE INSERT ON public.forge_change_log FROM PUBLIC\n"))
     fail()
     status, output = doctor()
     assert.equal(4, status)
     assert.is_truthy(output:find("\nerror    tables ", 1, true), output)
-    assert.is_truthy(output:match("[^\n]+\n$"):find("^1 error, 1 warning, 1 note, "), output)
+    assert.is_truthy(output:match("[^\n]+\n$"):find("^1 error, 1 warning, 2 notes, "), output)
     assert.is_nil(output:find("\27", 1, true))
   end)
 

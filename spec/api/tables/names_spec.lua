@@ -211,8 +211,10 @@ describe("the names of tables to deliver", function()
       message_of({ "weight", "prise" }))
     assert.equal("drain: no watched table has a column Price; is price meant?",
       message_of({ "Price" }))
-    assert.equal("drain: no watched table has a column wholly_other", message_of({ "wholly_other" }))
-    assert.equal("drain: no watched table has a column pric; is price meant?", message_of({ "pric" }))
+    assert.equal("drain: no watched table has a column wholly_other",
+      message_of({ "wholly_other" }))
+    assert.equal("drain: no watched table has a column pric; is price meant?",
+      message_of({ "pric" }))
     assert.equal("drain: none of these tables has a column weight",
       message_of({ "weight" }, { "a" }))
     for _, columns in ipairs({ { "price" }, { "odd, one" }, { "once, there" }, { "gone" } }) do

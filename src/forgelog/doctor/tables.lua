@@ -223,6 +223,21 @@ local function tables(run)
   judge_truncate(run, rows)
 end
 
+-- A transaction that has notified cannot be prepared, and writers notify while a feed sleeps.
+local function two_phase(run)
+  local watched, err = inspect.list(run.conn)
+  if not watched then return err end
+  local notifies = false
+  for _, one in ipairs(watched) do notifies = notifies or one.notify end
+  if run.server.prepared == 0 or not notifies then
+    return run:ok("no transaction that has woken a feed can be one that is to be prepared")
+  end
+  run:note("may_not_prepare", "transactions may be prepared on this server; but while a feed "
+    .. "sleeps, PREPARE TRANSACTION fails for one that has written to a table which is watched "
+    .. "without --no-notify",
+    "where tables are written under two-phase commit, watch these with --no-notify as well")
+end
+
 -- A statement locks the partitions that it touches; one without a condition touches all.
 local function partitions(run)
   local rows, err = logged_tables(run)
@@ -244,5 +259,6 @@ end
 
 return {
   { "tables", tables, needs_log = true },
+  { "two_phase", two_phase, needs_log = true },
   { "partitions", partitions, needs_log = true },
 }

@@ -2,7 +2,8 @@
 -- Parameters: none.
 -- Columns: now numeric (Unix seconds), version_number int, version text, standby boolean, pid int,
 -- role text (quoted), reads_stats boolean, locks_per_transaction int, lock_slots bigint (how many
--- locks the shared lock table has room for at least), locks bigint (how many are in it),
+-- locks the shared lock table has room for at least), locks bigint (how many are in it), prepared
+-- int (max_prepared_transactions),
 -- feedback boolean (a standby tells its primary what it still needs), idles_forever, fsync,
 -- autovacuum and track_counts boolean, encoding text (of the database), client_encoding text, logs
 -- text (the schemas that have a table of the log's name; NULL: none).
@@ -18,6 +19,7 @@ SELECT extract(epoch FROM pg_catalog.clock_timestamp()) AS now,
          * (pg_catalog.current_setting('max_connections')::int
             + pg_catalog.current_setting('max_prepared_transactions')::int) AS lock_slots,
        (SELECT count(*) FROM pg_catalog.pg_locks WHERE NOT fastpath) AS locks,
+       pg_catalog.current_setting('max_prepared_transactions')::int AS prepared,
        pg_catalog.current_setting('hot_standby_feedback')::bool AS feedback,
        pg_catalog.current_setting('idle_in_transaction_session_timeout') = '0' AS idles_forever,
        pg_catalog.current_setting('fsync')::bool AS fsync,
