@@ -66,7 +66,7 @@ end
 
 return {
   name = "forgelog",
-  summary = "the durable, loss-free change feed from PostgreSQL",
+  summary = "the durable change feed from PostgreSQL, which misses nothing silently",
   description = "Sets up, reads, follows, trims and watches over the change log "
     .. "of a PostgreSQL database. Without a command it says how far that is with this database, "
     .. "and what to type next.",
