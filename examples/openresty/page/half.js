@@ -66,7 +66,7 @@ export function half(section) {
     const known = rows[row.id], card = cards[row.id]
     if (!known || known.committed >= row.committed) return
     card.classList.add('missed')
-    card.querySelector('.note').textContent = `missed: it is ${row.price.toFixed(2)}`
+    card.querySelector('.note').textContent = `missed ${row.price.toFixed(2)}`
   }
 
   // A transaction that has changed a row is open, for so many seconds more; null: none is.
