@@ -318,12 +318,12 @@ TYPES = $(CURDIR)/types
 types:
 	@$(deps) docs
 	@rm -rf '$(TYPES).new'
-	@cd docs && TYPES='$(TYPES).new' LUA_PATH='./?.lua;;' ldoc -q --filter luacats.write . >/dev/null
+	@cd docs && export TYPES='$(TYPES).new' LUA_PATH='./?.lua;;' && $(call loud,ldoc -q --filter luacats.write .)
 	@rm -rf '$(TYPES)' && mv '$(TYPES).new' '$(TYPES)'
 
 docs: types
 	@rm -rf '$(REFERENCE)'
-	@cd docs && ldoc -q --fatalwarnings -d '$(REFERENCE)' . >/dev/null
+	@cd docs && $(call loud,ldoc -q --fatalwarnings -d '$(REFERENCE)' .)
 	@echo 'the reference: $(REFERENCE)/index.html'
 
 # The rockspecs of both rocks, with the files that there are.
@@ -332,6 +332,8 @@ rockspecs:
 
 share = $(PREFIX)/share/lua/$(LUA_API)
 lib = $(LIBDIR)/lua/$(LUA_API)
+# What it prints is shown where it fails alone.
+loud = { said=$$($1) || { echo "$$said" >&2; exit 1; }; }
 # What the command runs on: a program that is not part of this tree, which may go.
 COMMAND_LUA = $(if $(own_host),luajit,$(LUA))
 command_lua = $(shell command -v '$(COMMAND_LUA)')
