@@ -165,7 +165,9 @@ list-suites:
 	@: $(foreach path,$(LIST),$(info $(call line_of,$(path))))
 
 check: SPECS = spec/api spec/cli
-check: build c-specs $(own_host)
+check:
+	@$(deps) test
+	+@$(make) -s prepared
 	+@$(make) -s list-suites LIST='$(suites)' >$(BUILD)/suites
 	@$(run_suites) $(BUILD)/suites
 
