@@ -26,6 +26,10 @@ LUA_PC_5.3 = lua5.3
 LUA_PC_5.1 = lua5.1
 LUA_PC_jit = luajit
 LUA_PC = $(LUA_PC_$(LUA_VERSION))
+LUA_DEV_5.4 = liblua5.4-dev
+LUA_DEV_5.3 = liblua5.3-dev
+LUA_DEV_5.1 = liblua5.1-0-dev
+LUA_DEV_jit = libluajit2-5.1-dev
 LUA_API_5.4 = 5.4
 LUA_API_5.3 = 5.3
 LUA_API_5.1 = 5.1
@@ -38,10 +42,10 @@ LUA_jit = $(CURDIR)/$(BUILD)/lua
 LUA = $(LUA_$(LUA_VERSION))
 
 # Expanded when a command runs: pkg-config may come with 'make deps' only.
-LUA_CFLAGS = $(shell pkg-config --cflags $(LUA_PC))
-LUA_LIBS = $(shell pkg-config --libs $(LUA_PC))
-PQ_CFLAGS = $(shell pkg-config --cflags libpq)
-PQ_LIBS = $(shell pkg-config --libs libpq)
+LUA_CFLAGS = $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null)
+LUA_LIBS = $(shell pkg-config --libs $(LUA_PC) 2>/dev/null)
+PQ_CFLAGS = $(shell pkg-config --cflags libpq 2>/dev/null)
+PQ_LIBS = $(shell pkg-config --libs libpq 2>/dev/null)
 
 sources = $(wildcard src/core/*.c)
 headers = $(wildcard src/core/*.h)
@@ -73,14 +77,25 @@ $(BUILD)/forgelog/core.so: $(objects)
 	@mkdir -p $(@D)
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PQ_LIBS)
 
-$(BUILD)/obj/%.o: src/core/%.c $(headers) Makefile
+# Looked for once in a folder: without them each source would fail in many lines.
+$(BUILD)/headers:
+	@has() { echo "#include <$$1>" | $(CC) $(LUA_CFLAGS) $(PQ_CFLAGS) -E - >/dev/null 2>&1; }; \
+	command -v $(firstword $(CC)) >/dev/null || missing=' gcc'; \
+	has stdio.h || missing="$$missing libc6-dev"; \
+	has lua.h || missing="$$missing $(LUA_DEV_$(LUA_VERSION))"; \
+	has libpq-fe.h || missing="$$missing libpq-dev"; \
+	[ -z "$$missing" ] || command -v pkg-config >/dev/null || missing="$$missing pkg-config"; \
+	[ -z "$$missing" ] || { echo "to build for Lua $(LUA_VERSION), install what is missing; in Debian:$$missing" >&2; exit 1; }
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/obj/%.o: src/core/%.c $(headers) Makefile | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(compile) $(LUA_CFLAGS) $(PQ_CFLAGS) -c -o $@ $<
 
 # A small interpreter: for LuaJIT, whose package here is the library alone, and for the sanitizers.
 host: $(BUILD)/lua
 
-$(BUILD)/lua: spec/support/host.c Makefile
+$(BUILD)/lua: spec/support/host.c Makefile | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(compile) $(LUA_CFLAGS) -o $@ $< $(LUA_LIBS)
 
@@ -317,6 +332,8 @@ lint-text:
 # Both are made of the comments; which modules are public stands in docs/config.ld.
 REFERENCE = $(CURDIR)/docs/reference
 TYPES = $(CURDIR)/types
+# What it prints is shown where it fails alone.
+loud = { said=$$($1) || { echo "$$said" >&2; exit 1; }; }
 types:
 	@$(deps) docs
 	@rm -rf '$(TYPES).new'
@@ -334,17 +351,23 @@ rockspecs:
 
 share = $(PREFIX)/share/lua/$(LUA_API)
 lib = $(LIBDIR)/lua/$(LUA_API)
-# What it prints is shown where it fails alone.
-loud = { said=$$($1) || { echo "$$said" >&2; exit 1; }; }
 # What the command runs on: a program that is not part of this tree, which may go.
 COMMAND_LUA = $(if $(own_host),luajit,$(LUA))
 command_lua = $(shell command -v '$(COMMAND_LUA)')
 install_files = while read -r file; do \
   install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$${file\#src/}" || exit 1; done
 
-install: install-library install-command
+install: may-install install-library install-command
 
-install-library: build
+# Before anything is built.
+.PHONY: may-install
+may-install:
+	@for folder in '$(DESTDIR)$(share)' '$(DESTDIR)$(lib)' '$(DESTDIR)$(PREFIX)/bin'; do \
+	  mkdir -p "$$folder" 2>/dev/null && [ -w "$$folder" ] || { \
+	    echo "$$(id -un) may not write $$folder: make install PREFIX=$$HOME/.local, or sudo make install" >&2; exit 1; }; \
+	done
+
+install-library: may-install build
 	@find src/forgelog -name '*.lua' -o -name '*.sql' | grep -v '^src/forgelog/cli[./]' | $(install_files)
 	@find types -name '*.lua' | while read -r file; do \
 	  install -D -m 644 "$$file" '$(DESTDIR)$(PREFIX)/share/forgelog'/"$$file" || exit 1; \
@@ -353,12 +376,12 @@ install-library: build
 
 # The command finds its Lua and what is installed with it, wherever PREFIX is. One that is there stays where this Lua could
 # not run it.
-install-command: build $(own_host)
+install-command: may-install build $(own_host)
 	@find src/forgelog/cli.lua src/forgelog/cli -name '*.lua' | $(install_files)
 	+@if [ -z '$(command_lua)' ]; then \
 	  echo 'no command: there is no program $(COMMAND_LUA) that could run it'; \
 	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! '$(command_lua)' -e 'require "argparse"' 2>/dev/null; then \
-	  echo 'the command stays as it is: $(command_lua) lacks argparse (lua-argparse)'; \
+	  echo 'the command stays as it is: $(command_lua) lacks argparse: install lua-argparse, and run make install again'; \
 	else \
 	  $(make) -s command; \
 	fi
@@ -376,7 +399,7 @@ command:
 	@made() { file=$$1; shift; $(command_of_tree) "$$@" >"$$file" || { rm -f "$$file"; return 1; }; }; \
 	{ made '$(DESTDIR)$(PREFIX)/share/man/man1/forgelog.1' man && \
 	  made '$(completions)/forgelog' completion bash && made '$(DESTDIR)$(ZSHDIR)/_forgelog' completion zsh; } || \
-	  echo 'no man page and no completions: the command needs argparse (lua-argparse)'
+	  echo 'no man page and no completions: the command lacks argparse: install lua-argparse, and run make install again'
 
 # Debian's packages of this tree, in build/deb; without one of debugging symbols, which all would install.
 deb: release = $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)

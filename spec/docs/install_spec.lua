@@ -71,8 +71,29 @@ describe("make install", function()
     -- A Lua that finds no argparse.
     support.write(bare .. "/luajit", "#!/bin/sh\nLUA_PATH=/nowhere exec lua5.4 \"$@\"\n")
     local output = install(prefix, "jit", bare)
-    assert.matches("the command stays as it is: .*/luajit lacks argparse", output)
+    assert.matches("the command stays as it is: .*/luajit lacks argparse: install lua%-argparse, "
+      .. "and run make install again", output)
     check(prefix, "5.4")
+  end)
+
+  -- What it says where it fails, before make's own line.
+  local function refused(words)
+    local ok, _, errors = support.run(("unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; "
+      .. "make -s -C %s install %s"):format(quote(root), words))
+    assert.is_false(ok)
+    return errors:gsub("make: %*%*%*[^\n]*\n$", "")
+  end
+
+  it("names the packages that are missing, and builds nothing then", function()
+    assert.equal("to build for Lua 5.1, install what is missing; in Debian: liblua5.1-0-dev\n",
+      (refused(("LUA_VERSION=5.1 LUA_PC_5.1=none BUILD=%s PREFIX=%s"):format(
+        support.path("build"), support.path("prefix")))))
+  end)
+
+  it("says how to install for oneself where this user may not write", function()
+    assert.matches("^[^\n]+ may not write /proc/none/share/lua/5%.4: "
+      .. "make install PREFIX=/home/ada/%.local, or sudo make install\n$",
+      (refused("PREFIX=/proc/none HOME=/home/ada")))
   end)
 
   it("has the man page and completions with the command", function()
