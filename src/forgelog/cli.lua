@@ -35,6 +35,17 @@ local function wants_json(words)
   end
 end
 
+-- A command line that begins with "help" or "version", as other programs have it, as the options
+-- that stand for these.
+local function with_options(words)
+  if words[1] == "version" and not words[2] then return { "--version" } end
+  if words[1] ~= "help" then return words end
+  local asked = {}
+  for i = 2, #words do asked[#asked + 1] = words[i] end
+  asked[#asked + 1] = "--help"
+  return asked
+end
+
 -- The options that the words of a command line amount to; or nil and the exit status.
 local function parse(words)
   if wants_json(words) then errors.speak_json() end
@@ -72,7 +83,7 @@ end
 -- @param words the arguments
 -- @return the exit status
 return function(words)
-  local options, status = parse(words)
+  local options, status = parse(with_options(words))
   if not options then return status end
   core.catch_signals()
   io.stdout:setvbuf("full")

@@ -48,6 +48,14 @@ describe("the parser", function()
     end
     assert.equal("forgelog " .. forgelog._VERSION .. "\n", command.says(db, "", "--version"))
   end)
+
+  it("takes the words help and version for these options", function()
+    assert.equal(command.says(db, "", "--help"), command.says(db, "", "help"))
+    assert.equal(command.says(db, "", "trim --help"), command.says(db, "", "help trim"))
+    assert.equal(command.says(db, "", "--version"), command.says(db, "", "version"))
+    command.fails(db, 2, "^forgelog: unknown command 'trum'", "help trum")
+    command.fails(db, 2, "^forgelog: unknown command 'version'", "version trim")
+  end)
 end)
 
 describe("the command in its tree", function()
