@@ -68,10 +68,10 @@ local ok, err = consumer.new({
   attempts = tonumber(os.getenv("WEBHOOK_ATTEMPTS") or 10),
   on_change = send,
   on_park = function(change, err)
-    io.stderr:write(("webhook: event %d is parked: %s\n"):format(change.seq, tostring(err)))
+    io.stderr:write(("webhook: event %d is parked: %s\n"):format(change.seq, err.message))
   end,
-  on_error = function(err, attempt)
-    io.stderr:write(("webhook: %s (attempt %d)\n"):format(tostring(err), attempt))
+  on_error = function(err, attempt) -- by its message: its kind says nothing of the receiver
+    io.stderr:write(("webhook: %s (attempt %d)\n"):format(err.message, attempt))
   end,
 }):run()
 if not ok then

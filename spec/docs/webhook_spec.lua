@@ -63,10 +63,15 @@ describe("the recipe of a webhook", function()
 
   it("is refused with another secret, and then parks its events", function()
     if not receiver then return pending("there is no nginx, or no build for LuaJIT") end
-    begin("another-secret-another-secret-32")
+    local program = begin("another-secret-another-secret-32")
     must(log, "INSERT INTO orders VALUES (1, 'ada', 1)")
     recipe:wait("its end", function() return #assert(consumer.parked(log, "webhook")) == 1 end)
     assert.same({}, taken())
+    local raised = "the handler, with the change of seq 1, raised: it answers 4%d%d"
+    recipe:wait("its words", function()
+      return program:errors():find("webhook: " .. raised .. " %(attempt 1%)\n")
+        and program:errors():find("webhook: event 1 is parked: " .. raised .. "\n")
+    end)
   end)
 
   it("waits while the receiver is away, and parks what it refuses", function()
