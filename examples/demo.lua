@@ -8,8 +8,11 @@ local seconds, clients = tonumber(arg[1] or 15), tonumber(arg[2] or 8)
 local scale = tonumber(arg[3] or 10)
 local tables = { "pgbench_accounts", "pgbench_branches", "pgbench_tellers", "pgbench_history" }
 
+local INTERRUPTED = "interrupted!" -- what Lua raises at Ctrl-C
+
 local function run(command)
-  local status = os.execute(command)
+  local status, what = os.execute(command)
+  assert(what ~= "signal", INTERRUPTED) -- Ctrl-C ends that program, too
   assert(status == true or status == 0, "failed: " .. command)
 end
 
@@ -97,29 +100,41 @@ local function follow(log, naive, plain, careful)
   return trimmed
 end
 
-local log, naive = assert(forgelog.connect()), assert(forgelog.connect())
-prepare(log)
-print(("pgbench's TPC-B load for %d s with %d clients ..."):format(seconds, clients))
-local careful, plain = new_tally(), new_tally()
-local load = assert(io.popen(("pgbench -n -c %d -j 2 -T %d 2>&1"):format(clients, seconds)))
-local trimmed = follow(log, naive, plain, careful)
-local report = load:read("*a")
-load:close()
-local transactions = tonumber(report:match("actually processed: (%d+)"))
-assert(transactions and transactions > 0, report)
-drain(log, careful)
-drain_naively(naive, plain)
+-- Whether all arrived, and once.
+local function demonstrate()
+  local log, naive = assert(forgelog.connect()), assert(forgelog.connect())
+  prepare(log)
+  print(("pgbench's TPC-B load for %d s with %d clients ..."):format(seconds, clients))
+  local careful, plain = new_tally(), new_tally()
+  local load = assert(io.popen(("pgbench -n -c %d -j 2 -T %d 2>&1"):format(clients, seconds)))
+  local trimmed = follow(log, naive, plain, careful)
+  local report = load:read("*a")
+  load:close()
+  local transactions = tonumber(report:match("actually processed: (%d+)"))
+  assert(transactions and transactions > 0, report)
+  drain(log, careful)
+  drain_naively(naive, plain)
 
-if on_terminal then print() end
-local changes, in_history = transactions * #tables, committed(log)
-local function say(format, ...) print(format:format(...)) end
-say("committed %d changes in %d transactions (pgbench's count; rows in pgbench_history: %d)",
-  changes, transactions, in_history)
-say("forgelog  delivered %d   lost %d   twice %d   %.0f changes/s, trimmed %d meanwhile",
-  careful.total, lost(careful, transactions), careful.twice, changes / seconds, trimmed)
-say("naive     delivered %d   lost %d   twice %d   (WHERE seq > cursor ORDER BY seq)", plain.total,
-  lost(plain, transactions), plain.twice)
-log:close()
-naive:close()
-local right = in_history == transactions and lost(careful, transactions) == 0 and careful.twice == 0
-os.exit(right and 0 or 1)
+  if on_terminal then print() end
+  local changes, in_history = transactions * #tables, committed(log)
+  local function say(format, ...) print(format:format(...)) end
+  say("committed %d changes in %d transactions (pgbench's count; rows in pgbench_history: %d)",
+    changes, transactions, in_history)
+  say("forgelog  delivered %d   lost %d   twice %d   %.0f changes/s, trimmed %d meanwhile",
+    careful.total, lost(careful, transactions), careful.twice, changes / seconds, trimmed)
+  say("naive     delivered %d   lost %d   twice %d   (WHERE seq > cursor ORDER BY seq)", plain.total,
+    lost(plain, transactions), plain.twice)
+  log:close()
+  naive:close()
+  return in_history == transactions and lost(careful, transactions) == 0 and careful.twice == 0
+end
+
+local done, right = xpcall(demonstrate, function(err)
+  return tostring(err):find(INTERRUPTED, 1, true) and INTERRUPTED or debug.traceback(tostring(err))
+end)
+if right == INTERRUPTED then
+  print()
+  os.exit(130)
+end
+if not done then io.stderr:write(right, "\n") end
+os.exit(done and right and 0 or 1)
