@@ -291,6 +291,7 @@ demo:
 	@$(deps) demo
 	@$(MAKE) --no-print-directory -s build $(own_host)
 	@$(lua_env) $(with_postgres) --durable $(LUA) examples/demo.lua $(DEMO_SECONDS) $(DEMO_CLIENTS) $(DEMO_SCALE)
+	@spec/support/next
 
 # A page that shows rows as they are changed, beside the same page that polls; its buttons do to the database what happens
 # to databases. The page tells how long after each commit it showed it, so the server has to keep these times.
