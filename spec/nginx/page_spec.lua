@@ -5,6 +5,7 @@ if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
 local browser = require "support.browser"
 local logs = require "support.logs"
 local nginx = require "support.nginx"
+local process = require "support.process"
 local shop = require "support.shop"
 local support = require "support"
 
@@ -127,6 +128,8 @@ describe("the page of examples/openresty", function()
       page:wait_for(price("live", 3), "^" .. round .. ".11$", 5)
       page:wait_for("#resyncs-value", "^" .. round .. ": failover$", 5)
       support.note("failover %d: %.1f s", round, logs.now() - started)
+      -- What it told to type reaches whichever is the primary.
+      assert(support.run(running.process:output():match("\n(psql [^\n]+)\n")))
     end
     wait_for_role("B", "^standby")
   end)
@@ -146,6 +149,42 @@ describe("the page of examples/openresty", function()
 end)
 
 describe("examples/openresty/run", function()
+  it("says how to choose another port where its own is taken", function()
+    local listening = assert(require("socket").bind("127.0.0.1", 0))
+    local _, port = listening:getsockname()
+    for _, example in ipairs({ "openresty", "api_keys", "basic_auth" }) do
+      local ok, output, errors = support.run(("%s/examples/%s/run %d"):format(
+        os.getenv("FORGELOG_ROOT"), example, port))
+      assert.same({ false, "" }, { ok, output })
+      assert.equal(("port %d is taken: choose another one, with make by OPENRESTY_PORT=8091, "
+        .. "else as the first argument\n"):format(port), errors)
+    end
+    listening:close()
+  end)
+
+  it("serves as root, with an ordinary user's PATH, where the server asks who logs in", function()
+    if not support.run("test $(id -u) = 0") then return pending("whoever runs this is not root") end
+    local server, port = support.server(), nginx.free_port()
+    support.psql("CREATE ROLE root SUPERUSER LOGIN", server.conninfo)
+    server:hba("local all all peer")
+    local as_root = ("PGUSER=root PGDATABASE=postgres PGHOST=%s PGPORT=%s"):format(server.dir,
+      support.read(server.dir .. "/port"):match("%d+"))
+    support.wait_until(function()
+      return not support.run(("cd / && env %s setpriv --reuid nobody --clear-groups psql -Xqc ''")
+        :format(as_root))
+    end, "nobody to be refused", 5)
+    local running = process.companion(("env PATH=/usr/local/bin:/usr/bin:/bin %s "
+      .. "'%s/examples/basic_auth/run' %d 60"):format(as_root, os.getenv("FORGELOG_ROOT"), port))
+    local answer = ("curl -s -u 'ann:open sesame' http://127.0.0.1:%d/"):format(port)
+    support.wait_until(function()
+      return select(2, support.run(answer)) == "hello, Ann Ltd\n" or not support.alive(running)
+    end, "ann to be let in", 10)
+    assert.is_true(support.alive(running), running:errors())
+    running:kill("QUIT")
+    running:wait()
+    server:stop()
+  end)
+
   it("serves the page beside a server that it must not stop", function()
     if not browser.available() then return pending("there is no chromium") end
     local server = shop.server()
