@@ -21,8 +21,9 @@ describe("make demo's script", function()
   end)
 
   it("ends quietly at Ctrl-C", function()
-    local demo = support.start(("cd '%s' && PGDATABASE=%s exec '%s' examples/demo.lua 30 1 1"):format(
-      root, db:match("dbname=(%S+)"), os.getenv("FORGELOG_LUA")))
+    local demo = support.start(("cd '%s' && PGDATABASE=%s exec '%s' "
+      .. "examples/demo.lua 30 1 1"):format(root, db:match("dbname=(%S+)"),
+      os.getenv("FORGELOG_LUA")))
     support.wait_until(function() return demo:output():find("committed") end, "the load", 20)
     demo:kill("INT")
     local ok, _, errors = demo:wait()
