@@ -122,15 +122,16 @@ local function demonstrate()
     changes, transactions, in_history)
   say("forgelog  delivered %d   lost %d   twice %d   %.0f changes/s, trimmed %d meanwhile",
     careful.total, lost(careful, transactions), careful.twice, changes / seconds, trimmed)
-  say("naive     delivered %d   lost %d   twice %d   (WHERE seq > cursor ORDER BY seq)", plain.total,
-    lost(plain, transactions), plain.twice)
+  say("naive     delivered %d   lost %d   twice %d   (WHERE seq > cursor ORDER BY seq)",
+    plain.total, lost(plain, transactions), plain.twice)
   log:close()
   naive:close()
   return in_history == transactions and lost(careful, transactions) == 0 and careful.twice == 0
 end
 
 local done, right = xpcall(demonstrate, function(err)
-  return tostring(err):find(INTERRUPTED, 1, true) and INTERRUPTED or debug.traceback(tostring(err))
+  local text = tostring(err)
+  return text:find(INTERRUPTED, 1, true) and INTERRUPTED or debug.traceback(text)
 end)
 if right == INTERRUPTED then
   print()
