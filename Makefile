@@ -352,9 +352,10 @@ rockspecs:
 
 share = $(PREFIX)/share/lua/$(LUA_API)
 lib = $(LIBDIR)/lua/$(LUA_API)
-# What the command runs on: a program that is not part of this tree, which may go.
+# What the command runs on: a program that is not part of this tree, which may go. Only for LuaJIT there may be none: then
+# it is this tree's own.
 COMMAND_LUA = $(if $(own_host),luajit,$(LUA))
-command_lua = $(shell command -v '$(COMMAND_LUA)')
+command_lua = $(or $(shell command -v '$(COMMAND_LUA)'),$(if $(own_host),$(LUA)))
 install_files = while read -r file; do \
   install -D -m 644 "$$file" '$(DESTDIR)$(share)'/"$${file\#src/}" || exit 1; done
 
@@ -381,6 +382,8 @@ install-command: may-install build $(own_host)
 	@find src/forgelog/cli.lua src/forgelog/cli -name '*.lua' | $(install_files)
 	+@if [ -z '$(command_lua)' ]; then \
 	  echo 'no command: there is no program $(COMMAND_LUA) that could run it'; \
+	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! command -v '$(COMMAND_LUA)' >/dev/null; then \
+	  echo 'the command stays as it is: there is no program $(COMMAND_LUA) that could run it'; \
 	elif [ -e '$(DESTDIR)$(PREFIX)/bin/forgelog' ] && ! '$(command_lua)' -e 'require "argparse"' 2>/dev/null; then \
 	  echo 'the command stays as it is: $(command_lua) lacks argparse: install lua-argparse, and run make install again'; \
 	else \
