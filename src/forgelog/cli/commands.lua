@@ -109,7 +109,7 @@ return {
   { "unwatch", "stop logging the changes of tables", { tables },
     examples = { "forgelog unwatch customers" },
     json = "a line for each table: table, changed" },
-  { "touch", "have every consumer read tables anew, after a change no trigger sees", { tables },
+  { "touch", "make every consumer read tables again, after a change no trigger sees", { tables },
     examples = { "forgelog touch orders" },
     json = "a line for each table: table, changed, seq (of the RELOAD)" },
   { "watched", "list the watched tables, and what is wrong with their triggers", {},
@@ -143,7 +143,7 @@ return {
     json = "an object: deleted, first, last, older_than, dry_run, busy, seconds, remaining, "
       .. "remaining_exact, min_seq, max_seq, left_behind and kept_for (lists of name and "
       .. "position), kept" },
-  { "status", "show what the log holds, who writes and reads it, and who waits for whom", {
+  { "status", "show what the log holds, who writes and reads it, and who blocks whom", {
     { "--prometheus", "in Prometheus' text format", alone = true, no_json = true },
     { "--watch", "again and again, until Ctrl-C", alone = true },
     { "--interval", "with --watch: time between two looks", arg = "<duration>", type = "interval",
