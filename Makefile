@@ -361,12 +361,14 @@ install_files = while read -r file; do \
 
 install: may-install install-library install-command
 
-# Before anything is built.
+# Before anything is built. What was made to find out is removed again, for a package would have the empty folders.
 .PHONY: may-install
 may-install:
 	@for folder in '$(DESTDIR)$(share)' '$(DESTDIR)$(lib)' '$(DESTDIR)$(PREFIX)/bin'; do \
+	  above=$$folder; while [ ! -e "$$above" ]; do above=$$(dirname "$$above"); done; \
 	  mkdir -p "$$folder" 2>/dev/null && [ -w "$$folder" ] || { \
 	    echo "$$(id -un) may not write $$folder: make install PREFIX=$$HOME/.local, or sudo make install" >&2; exit 1; }; \
+	  while [ "$$folder" != "$$above" ]; do rmdir "$$folder"; folder=$$(dirname "$$folder"); done; \
 	done
 
 install-library: may-install build

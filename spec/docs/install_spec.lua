@@ -97,6 +97,15 @@ describe("make install", function()
         support.path("build"), support.path("prefix")))))
   end)
 
+  it("leaves no empty folder, as a package of one part would have it", function()
+    for _, part in ipairs { "library", "command" } do
+      local folder = support.path(part)
+      run(("make -s -C %s install-%s LUA_VERSION=5.4 DESTDIR=%s PREFIX=/usr"):format(quote(root),
+        part, folder))
+      assert.equal("", run("find " .. folder .. " -type d -empty"))
+    end
+  end)
+
   it("says how to install for oneself where this user may not write", function()
     assert.matches("^[^\n]+ may not write /proc/none/share/lua/5%.4: "
       .. "make install PREFIX=/home/ada/%.local, or sudo make install\n$",
