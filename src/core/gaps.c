@@ -64,12 +64,16 @@ static bool lacks(const struct fl_log_reader *reading, int64_t above) {
   return found;
 }
 
+/* The seq up to which the reader has looked, with what is here and not delivered yet. */
+static int64_t looked_to(const struct fl_reader *reader) {
+  return reader->chunk.left > 0 ? reader->chunk.last : reader->cursor.next;
+}
+
 static struct fl_gap find_gap(const struct fl_changelog *log,
                               const struct fl_log_reader *reading) {
   const struct fl_reader *reader = &reading->reader;
-  struct fl_place place = {reading->log_oid, reader->cursor.timeline, reader->cursor.next, 0,
+  struct fl_place place = {reading->log_oid, reader->cursor.timeline, looked_to(reader), 0,
                            reading->verdict == FL_VERDICT_MISSING};
-  if (reader->chunk.left > 0) place.seq = reader->chunk.last;
   if (!log->history.exact)
     return fl_history_gap(&log->history, log->horizon.high_water, place);
   return fl_history_exact_gap(&log->history, log->horizon.high_water, place,
@@ -82,8 +86,7 @@ static void tell_gap(struct fl_changelog *log, const struct fl_log_reader *readi
   static const char *const advice = "resync, then go on from a position taken before the resync";
   struct fl_error *error = &log->pg.error;
   const char *name = fl_gap_name(log->gap.reason);
-  int64_t after = reading->reader.chunk.left > 0 ? reading->reader.chunk.last
-                                                 : reading->reader.cursor.next;
+  int64_t after = looked_to(&reading->reader);
   if (log->gap.reason == FL_GAP_TRIMMED)
     fl_fail(error, FL_ERR_GAP, NULL,
             "%s: changes after position %" PRId64 " up to seq %" PRId64
@@ -116,7 +119,7 @@ bool fl_joins(struct fl_changelog *log, struct fl_log_reader *reading) {
    changes are here that were not delivered yet. Then the chunk is asked for again. */
 bool fl_leaves_open(const struct fl_changelog *log, const struct fl_log_reader *reading) {
   const struct fl_reader *reader = &reading->reader;
-  int64_t after = reader->chunk.left > 0 ? reader->chunk.last : reader->cursor.next;
-  if (!log->history.exact || log->history.trimmed_to <= fl_base_of(reading, after)) return false;
+  int64_t base = fl_base_of(reading, looked_to(reader));
+  if (!log->history.exact || log->history.trimmed_to <= base) return false;
   return !reading->asks_gone || (reader->live && reader->chunk.left > 0);
 }

@@ -85,4 +85,14 @@ function units.word(text)
   return "'" .. text:gsub("'", [['\'']]) .. "'"
 end
 
+--- What stands between the commas of a text.
+-- @bool quoted commas within double quotes belong to a part
+-- @return a list of texts, none of which is empty
+function units.parts(text, quoted)
+  local list = {}
+  if quoted then text = text:gsub('%b""', function(part) return (part:gsub(",", "\0")) end) end
+  for part in text:gmatch("[^,]+") do list[#list + 1] = quoted and part:gsub("%z", ",") or part end
+  return list
+end
+
 return units

@@ -1,6 +1,6 @@
 -- The table of parked changes as a consumer uses it: what is parked comes back as it was, in the
 -- order of its key.
-local arrays = require "forgelog.consumer.parking.arrays"
+local arrays = require "forgelog.connection.arrays"
 local logs = require "support.logs"
 local parking = require "forgelog.consumer.parking"
 local process = require "support.process"

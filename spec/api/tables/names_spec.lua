@@ -199,7 +199,7 @@ describe("the names of tables to deliver", function()
     must(log, [[INSERT INTO forge_change_log (table_name, op, changed_cols, created_at) VALUES
       ('a', 'UPDATE', 'price,"once, there"', now()), ('a', 'UPDATE', 'gone', now())]])
     local function resolved(filter)
-      return names.resolve(log.connection, "drain", filter, { strict = true })
+      return names.resolve(log.connection, "drain", filter, {}, true)
     end
     local function message_of(columns, tables)
       local none, err = resolved({ columns = columns, tables = tables })

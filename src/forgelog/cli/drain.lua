@@ -72,10 +72,15 @@ local function begin(context, run, options)
   run.progress = terminal.progress(math.max(upto - run.from, 0), "seqs", options.exec ~= nil)
 end
 
+-- The connection, for what is not to wait for ever.
+local function patient(context, run)
+  return run.log.connection:limited(context.options.timeout or SILENCE)
+end
+
 -- Raises where the connection, which may have rested beside an --exec command, is gone, or another
 -- has claimed the name.
 local function prove(context, run)
-  must(run.claim:prove(run.log.connection:limited(context.options.timeout or SILENCE)))
+  must(run.claim:prove(patient(context, run)))
 end
 
 -- Gives a batch to the sink. An --exec command that fails is given it again, later each time.
@@ -106,8 +111,7 @@ end
 local function rest(context, run)
   local options = context.options
   if not (options.name or options.position_file) or parse(run.position) == 0 then return end
-  local conn = run.log.connection:limited(options.timeout or SILENCE)
-  local rows = conn:run("drain.written")
+  local rows = patient(context, run):run("drain.written")
   local lsn = rows and rows[1].lsn
   if lsn then run.position = core.place(run.position) .. "@" .. lsn end
 end

@@ -1,6 +1,6 @@
 --- Asking a consumer from outside to read tables from end to end, and seeing how far that is.
 -- @module forgelog.consumer.backfill
-local arrays = require "forgelog.consumer.parking.arrays"
+local arrays = require "forgelog.connection.arrays"
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local entries = require "forgelog.consumer.filling.entries"

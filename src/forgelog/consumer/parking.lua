@@ -3,7 +3,7 @@
 -- parked changes cost a consumer no more than one: it asks which keys of the batch at hand are
 -- blocked.
 -- @module forgelog.consumer.parking
-local arrays = require "forgelog.consumer.parking.arrays"
+local arrays = require "forgelog.connection.arrays"
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
 local rows = require "forgelog.consumer.parking.rows"

@@ -21,17 +21,18 @@ local function standby(run)
   if not server.standby then return run:ok("this server is a primary") end
   local rows, err = run.conn:run("status.replay")
   if not rows and err.sqlstate ~= NO_RIGHT then return err end
-  if rows and rows[1] and rows[1].paused then
+  local replay = rows and rows[1] or {}
+  if replay.paused then
     run:warning("replay_paused", "this server is a hot standby whose replay is paused: nothing new "
       .. "comes here", "SELECT pg_wal_replay_resume(), as a superuser of this server")
   end
-  if rows and rows[1] and rows[1].connected and not rows[1].host then
+  if replay.connected and not replay.host then
     run:note("may_not_see_timeline", "this role may not see which timeline this standby receives: "
       .. "where its primary is replaced, a position that names no rows may go on for some minutes, "
       .. "although a failover has lost changes", "GRANT pg_read_all_stats TO " .. server.role
       .. ", on the primary")
   end
-  if rows and rows[1] and not rows[1].connected then
+  if replay.connected == false then
     run:warning("not_connected", "this server is a hot standby that is not connected to a primary: "
       .. "nothing new comes here, unless it replays an archive",
       "see primary_conninfo and this server's log")

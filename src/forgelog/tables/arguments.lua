@@ -3,20 +3,14 @@
 -- The first edition had the names of ignored columns after the mode. The trigger for TRUNCATE
 -- records the primary key as of now instead, so that `watched` can see when it changes.
 -- @module forgelog.tables.arguments
+local arrays = require "forgelog.connection.arrays"
 
 local arguments = {}
 
 local FORMAT = "forgelog 2"
 local KEY = "key"
 
--- A list of texts as an SQL array.
-local function to_array(list)
-  local quoted = {}
-  for i, text in ipairs(list) do quoted[i] = '"' .. text:gsub('[\\"]', "\\%0") .. '"' end
-  return "{" .. table.concat(quoted, ",") .. "}"
-end
-
--- The texts of an array that `to_array` has written.
+-- The texts of an array that `arrays.write` has written.
 local function from_array(text)
   local list = {}
   for quoted in text:gsub("\\(.)", function(char) return ("\1%03d"):format(char:byte()) end)
@@ -39,11 +33,8 @@ function arguments.of(kind, wanted, found)
   local numbers, ignore = {}, {}
   for number, name in found.columns:gmatch("(%d+):([^\1]+)") do numbers[name] = number end
   for i, name in ipairs(wanted.ignore) do ignore[i] = (numbers[name] or 0) .. ":" .. name end
-  return { mode, FORMAT, to_array(wanted.keep), to_array(ignore) }
+  return { mode, FORMAT, arrays.write(wanted.keep), arrays.write(ignore) }
 end
-
---- All of them as an SQL array.
-arguments.to_array = to_array
 
 --- The arguments of a trigger as the catalog has them.
 -- @string hex each ended by a zero byte

@@ -1,6 +1,7 @@
 --- Attaching the capture triggers to a table, and taking them away.
 -- @module forgelog.tables.attach
 local arguments = require "forgelog.tables.arguments"
+local arrays = require "forgelog.connection.arrays"
 local compile = require "forgelog.tables.compile"
 local find = require "forgelog.tables.find"
 local inspect = require "forgelog.tables.inspect"
@@ -59,7 +60,7 @@ local function add_functions(conn, statements, wanted, found)
   if not found.may_compile then return true end
   local kinds = wanted.level == "row" and { "row" } or { "insert", "update", "delete" }
   local text, err = compile.of_table(conn, found.home, found.oid, kinds,
-    arguments.to_array(arguments.of(kinds[1], wanted, found)), found.capture_owner)
+    arrays.write(arguments.of(kinds[1], wanted, found)), found.capture_owner)
   if err then return nil, err end
   if not text then found.may_compile = false end
   statements[#statements + 1] = text

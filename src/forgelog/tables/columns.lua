@@ -1,25 +1,18 @@
 --- Whether the columns that a drain, a feed or a consumer looks at are there. No change would ever
 -- name one that no table has, and nobody would be told.
 -- @module forgelog.tables.columns
+local arrays = require "forgelog.connection.arrays"
 local closest = require "forgelog.tables.closest"
 local core = require "forgelog.core"
 
 local UNDEFINED_COLUMN = "42703" -- SQLSTATE
 
--- Elements of a list as an SQL array.
-local function to_array(list)
-  local parts = {}
-  for i, text in ipairs(list) do parts[i] = '"' .. text:gsub('[\\"]', "\\%0") .. '"' end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
--- Those that are neither among the columns of the tables nor known from before.
-local function missing(wanted, rows, memory)
+-- Those that are not among these columns.
+local function missing(wanted, rows)
   local has, list = {}, {}
   for _, row in ipairs(rows) do has[row.name] = true end
   for _, name in ipairs(wanted) do
-    memory[name] = memory[name] or has[name]
-    if not memory[name] then list[#list + 1] = name end
+    if not has[name] then list[#list + 1] = name end
   end
   return list
 end
@@ -40,7 +33,7 @@ local function relations(filter, all)
   for _, one in ipairs(all) do
     for oid in pairs(one.captured) do list[#list + 1] = ("%.0f"):format(oid) end
   end
-  return "{" .. table.concat(list, ",") .. "}"
+  return arrays.write(list)
 end
 
 --- Looks whether the columns are there; or are named by a change in the log, as one is that a table
@@ -50,20 +43,18 @@ end
 -- @string where name of the public function
 -- @tparam table filter as of `forgelog.tables.names`: `columns`, `tables`, `channels`
 -- @tparam table all what the names of its tables mean: each with `captured`, by oid
--- @tparam table memory as of `forgelog.tables.names`: it keeps which columns were known once
 -- @return true; or nil and an error, code "no_column"
-return function(conn, where, filter, all, memory)
+return function(conn, where, filter, all)
   if not (filter.columns and filter.columns[1]) or filter.channels then return true end
   local rows, err = conn:run("tables.columns", relations(filter, all))
   if not rows then return nil, err end
   if not rows[1] then return true end
-  memory.columns = memory.columns or {}
-  local left = missing(filter.columns, rows, memory.columns)
+  local left = missing(filter.columns, rows)
   if not left[1] then return true end
   local logged
-  logged, err = conn:run("tables.column_logged", to_array(left))
+  logged, err = conn:run("tables.column_logged", arrays.write(left))
   if not logged then return nil, err end
-  left = missing(left, logged, memory.columns)
+  left = missing(left, logged)
   if not left[1] then return true end
   return nil, unknown(where, left[1], rows, not filter.tables)
 end

@@ -3,6 +3,7 @@
 -- compile.sql) has made for it.
 -- @module forgelog.tables.compile
 local arguments = require "forgelog.tables.arguments"
+local arrays = require "forgelog.connection.arrays"
 local sql = require "forgelog.connection.sql"
 local uncompiled = require "forgelog.connection.uncompiled"
 
@@ -130,7 +131,7 @@ end
 function compile.by_hand(conn, home, rows)
   local schema, parts, schema_oid = sql.identifier(home), {}, 0
   for _, row in ipairs(rows) do
-    local args = arguments.to_array(arguments.decode(row.args))
+    local args = arrays.write(arguments.decode(row.args))
     local made, err = uncompiled(conn):run_in(home, "tables.compiled", row.oid, args)
     if not made then return nil, err end
     local own = ("TG_NAME = %s AND TG_RELID = ANY (%s)"):format(sql.literal(row.trigger),

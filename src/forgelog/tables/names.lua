@@ -2,6 +2,7 @@
 -- which changes of these tables stand in the log. A name that is neither a watched table's nor in
 -- the log is an error, since nothing would ever come for it, and nobody would be told.
 -- @module forgelog.tables.names
+local arrays = require "forgelog.connection.arrays"
 local as_logged = require "forgelog.tables.as_logged"
 local closest = require "forgelog.tables.closest"
 local columns = require "forgelog.tables.columns"
@@ -14,15 +15,6 @@ local AGAIN = 100000 -- ... and so many newest ones again, since transactions we
 local UNDEFINED_TABLE = "42P01" -- SQLSTATE
 
 local names = {}
-
--- Elements of a list as an SQL array; false is NULL.
-local function to_array(list)
-  local parts = {}
-  for i, text in ipairs(list) do
-    parts[i] = text and '"' .. tostring(text):gsub('[\\"]', "\\%0") .. '"' or "NULL"
-  end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
 
 -- ---- what the catalog says ----
 
@@ -40,8 +32,8 @@ local function look_up(conn, list)
     exact[i], sql[i] = name, find.as_sql(name) or false
     schemas[i], relations[i] = as_logged(name)
   end
-  local rows, err = conn:run("tables.names", to_array(exact), to_array(sql), to_array(schemas),
-    to_array(relations))
+  local rows, err = conn:run("tables.names", arrays.write(exact), arrays.write(sql),
+    arrays.write(schemas), arrays.write(relations))
   if not rows then return nil, err end
   local all, remembers = {}, false
   for _, row in ipairs(rows) do
@@ -82,7 +74,7 @@ local function add_remembered(conn, all)
     for _, name in ipairs(one.logged) do logged[#logged + 1] = name end
     for relation in pairs(one.captured) do relations[#relations + 1] = ("%.0f"):format(relation) end
   end
-  local rows, err = conn:run("tables.renamed", to_array(logged), to_array(relations))
+  local rows, err = conn:run("tables.renamed", arrays.write(logged), arrays.write(relations))
   if not rows then return nil, err end
   for _, row in ipairs(rows) do
     for _, one in ipairs(all) do add_renamed(one, row) end
@@ -115,7 +107,7 @@ local function search(conn, list, memory)
   while upto > from and left > 0 do
     local before = math.max(from, upto - STRIDE)
     local rows
-    rows, err = conn:run("tables.logged", to_array(list), before, upto)
+    rows, err = conn:run("tables.logged", arrays.write(list), before, upto)
     if not rows then return nil, err end
     for _, row in ipairs(rows) do
       if not found[row.name] then found[row.name], left = true, left - 1 end
@@ -228,12 +220,12 @@ end
 -- `channels` (table_names that stand for no table: taken as they are), `columns` (names of columns
 -- that these tables have; without `tables`, that any watched one has), and what else is wanted
 -- @tparam table memory an empty table, and the same one where the same names are resolved again: it
--- keeps which were known, and how far the log was searched for others; `strict`: columns that no
--- table has are refused, too
+-- keeps which were known, and how far the log was searched for others
+-- @bool[opt] strict columns that no table has are refused, too
 -- @return a copy of the filter, in which `tables` lists all names that changes can have in the log;
 -- or nil and an error, of code "no_table", "not_watched" or "no_column" for the first name that
 -- means nothing
-function names.resolve(conn, where, filter, memory)
+function names.resolve(conn, where, filter, memory, strict)
   if not (filter.tables or filter.channels or filter.columns) then return filter end
   conn = uncompiled(conn)
   local all, err = {}, nil
@@ -242,9 +234,9 @@ function names.resolve(conn, where, filter, memory)
   remember(all, memory)
   local one = first_unknown(all)
   if one then return nil, unknown(conn, where, one) end
-  if memory.strict then
+  if strict then
     local ok
-    ok, err = columns(conn, where, filter, all, memory)
+    ok, err = columns(conn, where, filter, all)
     if not ok then return nil, err end
   end
   if not (filter.tables or filter.channels) then return filter end
@@ -266,7 +258,7 @@ function names.changed(conn, memory)
     relations[#relations + 1], called[#called + 1] = key, meant.called
   end
   if #relations == 0 then return false end
-  local rows, err = conn:run("tables.called", to_array(relations), to_array(called))
+  local rows, err = conn:run("tables.called", arrays.write(relations), arrays.write(called))
   if not rows then return nil, err end
   memory.renamed = memory.renamed or {}
   for _, row in ipairs(rows) do

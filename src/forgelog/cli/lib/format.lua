@@ -1,5 +1,6 @@
 --- Changes as lines: text for people, JSON for programs, TSV for COPY.
 -- @module forgelog.cli.lib.format
+local arrays = require "forgelog.connection.arrays"
 local core = require "forgelog.core"
 local fields = require "forgelog.cli.lib.fields"
 local json = require "forgelog.cli.lib.json"
@@ -141,10 +142,9 @@ end
 local function array(values, names)
   local elements = {}
   for i, name in ipairs(names) do
-    local value = values[name]
-    elements[i] = value and '"' .. value:gsub('[\\"]', "\\%0") .. '"' or "NULL"
+    elements[i] = values[name] or false
   end
-  return "{" .. table.concat(elements, ",") .. "}"
+  return arrays.write(elements)
 end
 
 -- Names as the log lists them.

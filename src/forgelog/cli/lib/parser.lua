@@ -34,9 +34,8 @@ end
 -- Names with commas between; one with a comma in it stands in double quotes, as in changed_cols.
 local function list(text)
   local words = {}
-  local hidden = text:gsub('%b""', function(quoted) return (quoted:gsub(",", "\0")) end)
-  for word in hidden:gmatch("[^,]+") do
-    word = word:gsub("%z", ","):match("^%s*(.-)%s*$")
+  for _, part in ipairs(units.parts(text, true)) do
+    local word = part:match("^%s*(.-)%s*$")
     local inner = word:match('^"(.+)"$')
     words[#words + 1] = inner and inner:gsub('""', '"') or word
   end

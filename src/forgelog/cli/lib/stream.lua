@@ -9,17 +9,11 @@ local key_of = require "forgelog.key"
 local table_names = require "forgelog.tables.names"
 local status = require "forgelog.status"
 local times = require "forgelog.times"
+local units = require "forgelog.units"
 
 local stream = {}
 
 local NOT_SINCE = "going on from the saved position %s, not from --since"
-
--- The text with other characters for the commas within double quotes, where each quote is closed.
-local function hide_commas(text)
-  local _, quotes = text:gsub('"', "")
-  if quotes % 2 == 1 then return text end
-  return (text:gsub('%b""', function(quoted) return (quoted:gsub(",", "\0")) end))
-end
 
 --- What is in a list of lists, as one list; nil where there is nothing. So come the values of an
 -- option that may be given several times, and takes several each time.
@@ -32,11 +26,12 @@ function stream.flat(lists)
 end
 
 --- The names in such lists of texts, each of which may hold several between commas; nil for none. A
--- comma within double quotes belongs to a name.
+-- comma within double quotes belongs to a name, where each quote is closed.
 function stream.table_names(lists)
   local names = {}
   for _, text in ipairs(stream.flat(lists) or {}) do
-    for name in hide_commas(text):gmatch("[^,]+") do names[#names + 1] = name:gsub("%z", ",") end
+    local _, quotes = text:gsub('"', "")
+    for _, name in ipairs(units.parts(text, quotes % 2 == 0)) do names[#names + 1] = name end
   end
   return names[1] and names
 end
@@ -82,7 +77,7 @@ function stream.check_names(log, command, options)
     end
   end
   local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}),
-    { strict = true })
+    {}, true)
   if filter then return end
   error(OPTION_OF[err.code] and errors.of_option(err, OPTION_OF[err.code]) or err, 0)
 end

@@ -2,7 +2,7 @@
 -- them, for the lane that this program is. Each step forward is saved over the one before only, so
 -- that of two who know of the same place one is told.
 -- @module forgelog.consumer.filling.entries
-local arrays = require "forgelog.consumer.parking.arrays"
+local arrays = require "forgelog.connection.arrays"
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
 

@@ -1,7 +1,7 @@
 --- The rows of the table forge_change_log_parked as entries with a change, and what goes into them
 -- as texts that every database can store.
 -- @module forgelog.consumer.parking.rows
-local arrays = require "forgelog.consumer.parking.arrays"
+local arrays = require "forgelog.connection.arrays"
 local core = require "forgelog.core"
 local utf8 = require "forgelog.utf8"
 

@@ -1,16 +1,16 @@
 --- Arrays of texts as PostgreSQL writes and reads them: `{one,"two words",NULL}`.
--- @module forgelog.consumer.parking.arrays
+-- @module forgelog.connection.arrays
 
 local arrays = {}
 
 --- Texts as an array.
--- @tparam ?table values a list of texts, with false for NULL; nil: there is no array
+-- @tparam ?table values a list of texts or numbers, with false for NULL; nil: there is no array
 -- @return its text; nil for nil
 function arrays.write(values)
   if not values then return nil end
   local elements = {}
   for i, value in ipairs(values) do
-    elements[i] = value and '"' .. value:gsub('[\\"]', "\\%0") .. '"' or "NULL"
+    elements[i] = value and '"' .. tostring(value):gsub('[\\"]', "\\%0") .. '"' or "NULL"
   end
   return "{" .. table.concat(elements, ",") .. "}"
 end
