@@ -158,9 +158,14 @@ describe("a follower", function()
   it("closed before it knows whether the bell is its own gives it back", function()
     local feed = log:follow(log:position())
     local run = getmetatable(log.connection).__index.run
+    local backend = must(log, "SELECT pg_backend_pid() AS pid")[1].pid
     function feed._conn.run(conn, name, ...)
-      if name == "feed.arm" then conn:wait_until(0) end -- the answer is not waited for
-      return run(conn, name, ...)
+      if name ~= "feed.arm" then return run(conn, name, ...) end
+      assert(support.run("kill -STOP " .. backend)) -- so that no answer comes, however soon
+      conn:wait_until(0)
+      local rows, err = run(conn, name, ...)
+      assert(support.run("kill -CONT " .. backend))
+      return rows, err
     end
     assert.equal("no_answer", select(2, feed:next(0.2)).code)
     assert.equal("asked", feed:stats().bell)
