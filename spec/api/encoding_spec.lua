@@ -144,6 +144,22 @@ describe("an encoding that was chosen", function()
     must(log, ("ALTER DATABASE %s RESET client_encoding"):format(db:match("dbname=(%S+)")))
   end)
 
+  it("refuses names and keys with bytes that are no character", function()
+    for _, wanted in ipairs { { tables = { "\255" } }, { columns = { "\255" } },
+                              { keys = { "1", "\255" } } } do
+      local ok, err = pcall(log:drain(0, wanted))
+      assert.is_false(ok)
+      assert.same({ "query", "22021" }, { err.kind, err.sqlstate })
+      local feed = log:follow(0, wanted)
+      for _ = 1, 2 do
+        err = select(2, feed:next(5))
+        assert.same({ "query", "22021" }, { err.kind, err.sqlstate })
+      end
+      feed:close()
+      assert.equal(1, must(log, "SELECT 1 AS n")[1].n)
+    end
+  end)
+
   it("is the one that all text is in, both ways", function()
     local latin = logs.connect(db .. " client_encoding=LATIN1")
     goes_through(db .. " client_encoding=LATIN1", latin, "b\252cher")

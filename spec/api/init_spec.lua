@@ -80,6 +80,15 @@ describe("misuse", function()
     raises("query", "zero byte", "SELECT $1", "a\0b")
   end)
 
+  it("of texts with a zero byte, whatever they name", function()
+    raises("touch", "table has a zero byte in it", "a\0b")
+    raises("watch", "keep has a zero byte in it", "item", { keep = { "n", "a\0b" } })
+    raises("drain", "since has a zero byte in it", "1\0")
+    raises("drain", "columns has a zero byte in it", 0, { columns = { "a\0b" } })
+    raises("follow", "keys has a zero byte in it", 0, { keys = { "a\0b" } })
+    raises("rows", "after has a zero byte in it", "item", { after = "a\0b" })
+  end)
+
   it("of watch, unwatch and install", function()
     for _, name in ipairs({ "watch", "unwatch" }) do
       for _, value in ipairs({ 1, true, {} }) do raises(name, "string", value) end

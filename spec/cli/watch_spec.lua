@@ -37,6 +37,19 @@ describe("forgelog watch", function()
     command.fails(db, 1, "has no column x", "watch orders --keep x")
   end)
 
+  it("says which columns are no longer kept", function()
+    local function notes(options)
+      local status, _, errors = command.run(db, "watch orders " .. options)
+      assert.equal(0, status)
+      return errors
+    end
+    assert.equal("", notes("--keep note,total"))
+    assert.equal("", notes("--keep total,note"))
+    assert.matches("^forgelog: orders: no longer kept: note %(.*%)\n$", notes("--keep total"))
+    assert.matches("^forgelog: orders: no longer kept: total %(.*%)\n$", notes(""))
+    assert.equal("", notes(""))
+  end)
+
   it("does what can be done, and fails for the rest", function()
     local status, output, errors = command.run(db, "watch orders nosuch customers")
     assert.equal(1, status)

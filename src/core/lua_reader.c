@@ -73,13 +73,17 @@ static bool want(lua_State *L, int at, struct fl_log_reader *reader) {
   return filter->length == 0 || fl_bytes_append(filter, "", 1);
 }
 
-/* The same, in place of what it wanted before; a reader that does not know what it wants is
-   closed. libpq quotes no text that its encoding does not have. */
-static int want_or_close(lua_State *L, int at, struct fl_log_reader *reader) {
+/* The same, in place of what it wanted before. A reader that does not know what it wants is closed,
+   and nil and the error are pushed: libpq quotes no text that its encoding does not have. */
+static bool want_or_close(lua_State *L, int at, struct fl_log_reader *reader) {
+  struct fl_changelog *log = reader->log;
   fl_bytes_free(&reader->filter);
-  if (want(L, at, reader)) return 0;
+  if (want(L, at, reader)) return true;
+  fl_pgconn_not_quoted(&log->pg);
   fl_log_reader_close(reader);
-  return luaL_error(L, "forgelog: out of memory, or a text is not in the connection's encoding");
+  lua_pushnil(L);
+  fl_push_error(L, &log->pg.error);
+  return false;
 }
 
 /* Whether the table at index 3 takes each failover for a gap. */
@@ -96,7 +100,7 @@ static bool is_strict(lua_State *L) {
 /* connection:reader(position, filter, live): a reader after a position, of what the table `filter`
    wants: lists `tables`, `ops`, `columns` and `keys` (nil: all); its `failover` may be "gap". A
    live one also delivers what is above the horizon, unless `live` is the text "settled". Or nil and
-   what is wrong with the position. */
+   what is wrong with the position; or nil and an error, where a text cannot be asked for. */
 int fl_connection_reader(lua_State *L) {
   struct fl_changelog *log = fl_check_connection(L, 1);
   const char *position = fl_check_text(L, 2), *wrong;
@@ -114,19 +118,20 @@ int fl_connection_reader(lua_State *L) {
   reader->reader.settled = lua_type(L, 4) == LUA_TSTRING;
   reader->strict = is_strict(L);
   fl_log_reader_open(reader, log);
-  if (lua_istable(L, 3)) want_or_close(L, 3, reader);
+  if (lua_istable(L, 3) && !want_or_close(L, 3, reader)) return 2;
   lua_settop(L, 5);
   return 1;
 }
 
 /* want(filter): from now on it wants what the table says. What it was delivered stays so, and all
-   else above its base is looked through again. */
+   else above its base is looked through again. true; or nil and an error, and it is closed. */
 static int reader_want(lua_State *L) {
   struct fl_log_reader *reader = check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
-  want_or_close(L, 2, reader);
+  if (!want_or_close(L, 2, reader)) return 2;
   fl_reader_rewind(&reader->reader);
-  return 0;
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 static int reader_close(lua_State *L) {

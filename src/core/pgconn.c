@@ -444,6 +444,13 @@ struct fl_job *fl_pgconn_cancel(const struct fl_pgconn *pg) {
   return fl_job_start(&cancelling->job) ? &cancelling->job : NULL;
 }
 
+/* libpq does not tell one from the other. */
+void fl_pgconn_not_quoted(struct fl_pgconn *pg) {
+  char text[sizeof pg->error.message] = "a text with bytes that are no character, or no memory";
+  append_encoding(pg, text, sizeof text, "22021");
+  fl_fail_text(&pg->error, FL_ERR_QUERY, "22021", text);
+}
+
 bool fl_pgconn_quote(const struct fl_pgconn *pg, const char *text, size_t length,
                      struct fl_bytes *out) {
   char *literal = PQescapeLiteral(pg->conn, text, length);

@@ -86,9 +86,13 @@ int fl_pgconn_notified(struct fl_pgconn *pg);
    false: out of memory. */
 bool fl_pgconn_option(const struct fl_pgconn *pg, const char *keyword, struct fl_bytes *value);
 
-/* Appends the text as an SQL literal, as the connection's encoding needs it. */
+/* Appends the text as an SQL literal, as the connection's encoding needs it. false: no memory, or
+   bytes that are no character. */
 bool fl_pgconn_quote(const struct fl_pgconn *pg, const char *text, size_t length,
                      struct fl_bytes *out);
+
+/* Makes that the error. */
+void fl_pgconn_not_quoted(struct fl_pgconn *pg);
 
 /* Whether a transaction block is open; of a statement under way, whether one was when it began. */
 bool fl_pgconn_in_transaction(const struct fl_pgconn *pg);

@@ -53,7 +53,7 @@ local function open(conn, position, options)
   if filter then left, err = settle.wait(conn, options.settle) end
   if not left then error(err, 0) end
   local reader, wrong = conn:reader(position, filter)
-  if not reader then error("forgelog: drain: " .. wrong, 0) end
+  if not reader then error(wrong, 0) end
   local ok, why = conn:verify(reader)
   if not ok then error(why, 0) end
   reader:seek()

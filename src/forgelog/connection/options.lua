@@ -68,7 +68,7 @@ local function is_ops(value) return is_names(value) and unknown_op(value) == nil
 -- A row_id, or a list of texts such as `forgelog.key` gives.
 local function is_key(value)
   local list = type(value) == "string" and { value } or value
-  return is_names(list) and #list > 0 and not table.concat(list):find("\0", 1, true)
+  return is_names(list) and #list > 0
 end
 
 -- What an option or argument can be: a test, what the error calls it, and of the value what the
@@ -90,6 +90,12 @@ local kinds = {
   any = { function() return true end, "anything" },
 }
 
+-- What the database would take only up to there.
+local function has_zero_byte(value)
+  if type(value) == "string" then return value:find("\0", 1, true) ~= nil end
+  return is_names(value) and table.concat(value):find("\0", 1, true) ~= nil
+end
+
 --- Checks one argument.
 -- @string where name of the public function
 -- @string name of the argument
@@ -98,7 +104,12 @@ local kinds = {
 -- @return the value
 function options.argument(where, name, value, kind)
   local test = kinds[kind]
-  if test[1](value) then return value end
+  if test[1](value) then
+    if kind ~= "any" and has_zero_byte(value) then
+      options.misuse(where, name .. " has a zero byte in it")
+    end
+    return value
+  end
   local shown = test[3] and test[3](value)
   if shown == nil then shown = value end
   local text = ("%s must be %s, got %s (%s)"):format(name, test[2], tostring(shown), type(shown))
@@ -173,6 +184,7 @@ function options.position(where, since)
     local message = "since must be a seq or a position, got %s (%s)"
     options.misuse(where, message:format(tostring(since), type(since)))
   end
+  options.argument(where, "since", since, "string")
   local timeline, wrong = core.parse_position(since)
   if not timeline then
     options.misuse(where, ("since is no position: %q: %s"):format(since, wrong))

@@ -19,7 +19,8 @@ local function call(_, reader, method, ...) return reader[method](reader, ...) e
 -- @tparam ?table filter which changes: `tables`, `ops`, `columns` and `keys`, each a list, or nil
 -- for all
 -- @param live whether it also delivers changes above the horizon; "settled": follows without these
--- @return the reader; or nil and what is wrong with the position
+-- @return the reader; or nil and an error, where a text of the filter cannot be asked for; or nil
+-- and a text that says what is wrong with the position
 function reading:reader(position, filter, live)
   return self._state.handle:reader(position, filter, live or false)
 end

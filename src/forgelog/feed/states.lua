@@ -70,11 +70,17 @@ local function open_reader(self)
   local wanted = filter.tables and table.concat(filter.tables, "\0")
   if not self._reader then
     local live = self._options.settled and "settled" or true
-    self._reader = self._conn:reader(self._position, filter, live)
+    self._reader, err = self._conn:reader(self._position, filter, live)
+    if not self._reader then return nil, err end
     if self._at_work then self._reader:work_beside() end
     if self._commits_work then self._reader:commit_work() end
   elseif wanted ~= self._wanted then
-    self._reader:want(filter)
+    local position = self._reader:position()
+    local ok, why = self._reader:want(filter)
+    if not ok then -- the reader is closed; another one goes on from there
+      self._reader, self._position = nil, position
+      return nil, why
+    end
   end
   self._wanted = wanted
   return true
