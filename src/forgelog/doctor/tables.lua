@@ -4,15 +4,22 @@ local inspect = require "forgelog.tables.inspect"
 local remembered = require "forgelog.tables.remembered"
 local units = require "forgelog.units"
 
+-- Adds an option of columns to the words of a command, as the command reads such a list.
+local function add_columns(words, option, columns)
+  local names = {}
+  for i, name in ipairs(columns) do
+    local plain = not name:find('[,"]') and not name:find("^%s") and not name:find("%s$")
+    names[i] = plain and name or '"' .. name:gsub('"', '""') .. '"'
+  end
+  if names[1] then words[#words + 1] = option .. " " .. units.word(table.concat(names, ",")) end
+end
+
 -- The command that watches a table, with the options that it is watched with now: without them it
 -- would end these.
 local function watch(run, name, about)
   local words = { "watch " .. units.word(name) }
-  for _, column in ipairs(about and about.keep or {}) do
-    words[#words + 1] = "--keep " .. units.word(column)
-  end
-  local ignore = about and about.ignore or {}
-  if ignore[1] then words[#words + 1] = "--ignore " .. units.word(table.concat(ignore, ",")) end
+  add_columns(words, "--keep", about and about.keep or {})
+  add_columns(words, "--ignore", about and about.ignore or {})
   if about and not about.notify then words[#words + 1] = "--no-notify" end
   return run:command(table.concat(words, " "))
 end
