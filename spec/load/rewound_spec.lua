@@ -8,7 +8,8 @@ local support = require "support"
 local settle = consumers.settle
 
 describe("an old primary that is rewound to the new one", function()
-  local at, all = nil, {}
+  local at, all, lacks_tool = nil, {}, false
+  local LACKS_TOOL = "this PostgreSQL comes without pg_rewind"
 
   local function on(server, name)
     local one = all[name] or { store = consumer.file(support.path(name)) }
@@ -59,11 +60,14 @@ describe("an old primary that is rewound to the new one", function()
     on(at.standby, "later")
     had(at.log, "later", 2)
     all.later.one:close()
-    at.primary:rewind(at.standby)
+    local ok, err = pcall(at.primary.rewind, at.primary, at.standby)
+    lacks_tool = not ok and tostring(err):find("there is no", 1, true) ~= nil
+    assert(ok or lacks_tool, tostring(err))
   end)
   teardown(function() at:stop() end)
 
   it("is read as its standby by whoever had no more than that, and by nobody else", function()
+    if lacks_tool then return pending(LACKS_TOOL) end
     on(at.primary, "reads ahead")
     logs.add_items(at.log, 60)
     is("reads ahead", at.log, { "failover" })
@@ -72,6 +76,7 @@ describe("an old primary that is rewound to the new one", function()
   end)
 
   it("takes over from it, and all go on but those who had what it had lost", function()
+    if lacks_tool then return pending(LACKS_TOOL) end
     all.shared.one:close()
     local new = at.standby
     at.log:close()
