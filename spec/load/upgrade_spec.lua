@@ -134,7 +134,7 @@ describe("an upgrade in place", function()
     local path = support.path("transactions")
     local load = support.pgbench { conninfo = db, clients = 6, seconds = 6, scripts = SCRIPTS,
       args = { "--log", "--log-prefix=" .. path, "-M", "prepared" } }
-    logs.wait_for_writes(log)
+    support.wait_until(function() return last_seq() > 150 end, "changes of the first edition")
     local before, started = last_seq(), logs.now()
     local ok, changed, left = log:install()
     local took = logs.now() - started

@@ -81,13 +81,15 @@ function consumers:effects()
     FROM effect]])[1]
 end
 
---- Steps a consumer until nothing comes although it is connected; returns the number of changes
--- handled.
+--- Steps a consumer until it has looked since the call, and has handled all that was there; returns
+-- the number of changes handled.
 function consumers.settle(one)
-  local sum, deadline = 0, core.now() + 20
-  while core.now() < deadline do
+  local began, sum = core.now(), 0
+  while core.now() < began + 20 do
     local count, err = one:step(0.3)
-    if not count and err.code == "no_change" and one:stats().connected then return sum end
+    local caught_up = one:stats().caught_up
+    local rests = not count and err.code == "no_change"
+    if rests and caught_up and caught_up <= core.now() - began then return sum end
     sum = sum + (count or 0)
   end
   error("the consumer did not come to rest", 2)
