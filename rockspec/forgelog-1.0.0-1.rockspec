@@ -119,6 +119,7 @@ build = {
     ["forgelog.consumer.filling.entries"] = "src/forgelog/consumer/filling/entries.lua",
     ["forgelog.consumer.filling.pace"] = "src/forgelog/consumer/filling/pace.lua",
     ["forgelog.consumer.filling.start"] = "src/forgelog/consumer/filling/start.lua",
+    ["forgelog.consumer.filling.undone"] = "src/forgelog/consumer/filling/undone.lua",
     ["forgelog.consumer.group"] = "src/forgelog/consumer/group.lua",
     ["forgelog.consumer.keeper"] = "src/forgelog/consumer/keeper.lua",
     ["forgelog.consumer.lanes"] = "src/forgelog/consumer/lanes.lua",

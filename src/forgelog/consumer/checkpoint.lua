@@ -68,6 +68,7 @@ function Checkpoint:adopt(position) self._saved = position end
 -- broke, the store says whether it took place.
 -- @return true; or nil and an error. See also `superseded`
 function Checkpoint:resume()
+  self._resumed = self._resumed + 1
   local ok, stored = load(self, false)
   if not ok and stored.code == "lanes_changed" then
     self._superseded = true
@@ -135,8 +136,15 @@ function Checkpoint:prove(in_any_case) return ask_claim(self, "prove", in_any_ca
 -- @return true; or nil and an error
 function Checkpoint:look() return ask_claim(self, "look") end
 
---- How often something was asked of the consumer from outside, as far as it knows.
-function Checkpoint:asked() return self._claim:asked() end
+--- What is another text whenever something was asked of the consumer from outside, as far as it
+-- knows, or its server may be another one, which may have what is to be done as it was before.
+function Checkpoint:asked() return ("%.0f/%d"):format(self._claim:asked(), self._resumed) end
+
+--- How often the connection was another one than before.
+function Checkpoint:resumed() return self._resumed end
+
+--- What the claim's times tell of what was written: see `ends` of `forgelog.consumer.lease`.
+function Checkpoint:claim_ends() return self._claim:ends() end
 
 --- Whether the consumer was paused from outside, as far as it knows.
 function Checkpoint:paused() return self._claim:paused() end
@@ -217,6 +225,7 @@ return function(settings)
     _held = nil, -- whether the present connection has the claim; nil: none has had it
     _saved = nil, -- the position as it is in the store
     _saved_at = 0,
+    _resumed = 0, -- how often the connection was replaced
     _work = nil, -- the work at hand: its `position`, and whether it is `done` and `saved`
     _beat = nil, -- the position of a heartbeat of which it is not known whether it was saved
     _stop_at = nil, -- until when the present step waits

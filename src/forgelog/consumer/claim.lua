@@ -87,6 +87,7 @@ function Claim:note_work() end -- luacheck: ignore 212 (self)
 function Claim:asked() return 0 end -- luacheck: ignore 212 (self)
 function Claim:paused() return false end -- luacheck: ignore 212 (self)
 function Claim:was_free() return false end -- luacheck: ignore 212 (self)
+function Claim:ends() return 0 end -- luacheck: ignore 212 (self)
 
 -- What a consumer has that claims nothing: it only proves that its connection stands.
 local none = setmetatable({}, { __index = Claim })

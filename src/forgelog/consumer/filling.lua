@@ -12,6 +12,7 @@ local key_of = require "forgelog.key"
 local make_pace = require "forgelog.consumer.filling.pace"
 local narrowing = require "forgelog.consumer.narrowing"
 local opening = require "forgelog.consumer.states.opening"
+local undone = require "forgelog.consumer.filling.undone"
 local units = require "forgelog.units"
 
 local filling = {}
@@ -22,16 +23,20 @@ local STALE = {} -- raised where an entry is not any more as it was
 
 -- ---- what there is to do ----
 
--- Entries that are as they were keep what is known of their tables.
+-- Entries that are as they were keep what is known of their tables. Returns the chunk at hand,
+-- where it was handled and is to be saved yet, behind one of them.
 local function take_over(list, old)
+  local chunk
   for i, entry in ipairs(list) do
-    for _, known in ipairs(old) do
+    for _, known in ipairs(old.entries) do
       if known.table_name == entry.table_name and known.asked_at == entry.asked_at
         and entries.place(known) == entries.place(entry) then
         known.paused, list[i] = entry.paused, known
+        chunk = old.chunk and old.chunk.entry == known and old.chunk or chunk
       end
     end
   end
+  return chunk and chunk.handled and chunk or nil
 end
 
 --- See `forgelog.consumer.chores`.
@@ -43,11 +48,14 @@ function filling.attend(self)
   local may, err = entries.may(conn)
   if may == nil or not may and self._options.resync then return nil, err end
   if not may then return true end
-  local list
+  local list, ok
+  ok, err = undone.attend(self, conn, name)
+  if not ok then return nil, err end
   list, err = entries.list(conn, name)
   if not list then return nil, err end
-  if old then take_over(list, old.entries) end
-  self._filling = { entries = list, pace = old and old.pace or make_pace(self._options.batch) }
+  local chunk = old and take_over(list, old) or nil
+  self._filling = { entries = list, chunk = chunk,
+    pace = old and old.pace or make_pace(self._options.batch) }
   return true
 end
 
@@ -81,6 +89,7 @@ local function save(self, chunk)
   local saved, err = entries.save(opening.own(self), chunk.entry, chunk)
   if saved == nil then error(err, 0) end
   if not saved then error(STALE, 0) end
+  undone.saved(self, chunk.entry)
 end
 
 -- Where `on_change` has failed with one of the rows, the chunk ends before it.
@@ -101,6 +110,7 @@ local function work(self, chunk)
   if together then save(self, chunk) end
   if chunk.own[1] and not chunk.handled then
     chunk.calls = true
+    undone.begun(self, chunk.entry)
     calls.user(self, each.work, self, chunk.own, opening.hand(self))
     chunk.calls, chunk.handled = false, not together
     cut(chunk, each.rest(self))

@@ -21,6 +21,7 @@ local READ_ONLY = "25006" -- SQLSTATE
 -- `now` is when the server was asked: this program may have slept before it saw the answer.
 local function note(self, row, now)
   self._seen_at, self._asked, self._paused = now, row.asked, row.paused
+  self._ends = math.max(self._ends, row.ends or 0)
 end
 
 local function lost(self)
@@ -66,7 +67,7 @@ local function try(self, conn, gone)
     conn:fact("backend"), gone, self._whole, self._lanes)
   if not rows then return nil, err end
   if not rows[1] then return false end
-  self._epoch, self._was_free = rows[1].epoch, rows[1].free
+  self._epoch, self._was_free, self._ended = rows[1].epoch, rows[1].free, rows[1].ended
   self._session = rows[1].pid and { pid = rows[1].pid, started = rows[1].started }
   note(self, rows[1], sent)
   self._renewed_at = self._seen_at
@@ -216,6 +217,13 @@ function Lease:look(conn) return self:prove(conn) end
 --- Whether whoever had it before, if anybody did, had given it back when it was taken last.
 function Lease:was_free() return self._was_free end
 
+--- The latest end that the lease was given, and the one that it had when it was taken last (nil: it
+-- was not ours): after a failover these tell whether what was written before a renewal is
+-- on the new server.
+-- @treturn number
+-- @treturn ?number
+function Lease:ends() return self._ends, self._ended end
+
 --- How often something was asked of the consumer from outside.
 function Lease:asked() return self._asked end
 
@@ -242,6 +250,7 @@ function lease.new(name, seconds, may_remove)
     _session = nil, -- in which it was taken last; nil: behind a pooler
     _epoch = nil, -- of the time that it was taken last; nil: it is not ours
     _was_free = false,
+    _ends = 0, _ended = nil, -- see `ends`
     _asked = 0, _paused = false,
     _sent = nil, -- when a statement was sent that is left unfinished
     _seen_at = 0, _renewed_at = 0,

@@ -177,9 +177,11 @@ end
 function states.chore(self, timeout, most)
   local ok, err = connected(self, timeout)
   if not ok then return nil, err end
-  -- It may be that what has failed again and again is not wanted any more.
+  -- It may be that what has failed again and again is not wanted any more, or that what was done is
+  -- to be done again, on another server.
   if not self._checkpoint:unsaved() and self._checkpoint:asked() ~= self._attended then
     self._chore = nil
+    return "take"
   end
   local chore = self._chore or chores.due(self)
   if not chore or self._checkpoint:superseded() then return chore and "open" or "take" end

@@ -7,8 +7,9 @@
 -- known), $6 text and $7 int (of a lane: the consumer's name, and how many lanes that must have;
 -- NULL: a consumer without lanes).
 -- Columns: epoch bigint, asked bigint, paused boolean, pid int and started text (the session; NULL
--- behind a pooler), free boolean (whoever had it before has given it back, if anybody had it); no
--- row while another holder has it.
+-- behind a pooler), free boolean (whoever had it before has given it back, if anybody had it),
+-- ends numeric (when the lease does, Unix time), ended numeric (when it did before, where $2
+-- had it); no row while another holder has it.
 WITH whole AS (
        SELECT b.lanes FROM @schema@.forge_change_log_consumers b
         WHERE b.name = $6 AND b.lanes = $7 FOR KEY SHARE SKIP LOCKED),
@@ -40,7 +41,8 @@ WITH whole AS (
                      WHERE a.pid = old.pid AND (a.backend_start IS NULL
                                                 OR @session_start@ = old.started)))
        RETURNING c.epoch, c.asked, c.paused_at IS NOT NULL AS paused, c.pid, c.started,
-                 old.holder IS NULL AS free),
+                 old.holder IS NULL AS free, c.lease_until AS ends,
+                 CASE WHEN old.holder = $2 THEN old.lease_until END AS ended),
      made AS (
        INSERT INTO @schema@.forge_change_log_consumers AS c
               (name, epoch, holder, pid, started, lease_until)
@@ -52,7 +54,8 @@ WITH whole AS (
           AND NOT EXISTS (SELECT FROM @schema@.forge_change_log_consumers n
                            WHERE n.name = $1)
            ON CONFLICT (name) DO NOTHING
-       RETURNING c.epoch, c.asked, false AS paused, c.pid, c.started, true AS free)
-SELECT epoch, asked, paused, pid, started, free FROM taken
- UNION ALL
-SELECT epoch, asked, paused, pid, started, free FROM made;
+       RETURNING c.epoch, c.asked, false AS paused, c.pid, c.started, true AS free,
+                 c.lease_until AS ends, NULL::timestamptz AS ended)
+SELECT t.epoch, t.asked, t.paused, t.pid, t.started, t.free, extract(epoch FROM t.ends) AS ends,
+       extract(epoch FROM t.ended) AS ended
+  FROM (TABLE taken UNION ALL TABLE made) t;
