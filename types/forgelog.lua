@@ -130,8 +130,7 @@
 local Log = {}
 
 ---A change, or a row that was read (op "READ"): what a consumer's handler gets, and `Log:rows`
----gives. In a log of the first edition, or of another program, the fields after `op` may be
----missing.
+---gives. In a log of version 1.0, or of another program, the fields after `op` may be missing.
 ---@class forgelog.AnyChange
 ---its number; nil for what was read, and for what a backfill says
 ---@field seq? integer

@@ -20,8 +20,9 @@
 -- place of on_changes
 -- @tfield[opt=1] integer concurrency how many changes are handled at a time, in an event loop,
 -- those of one key in order; needs on_change
--- @tfield[opt] fun(change:forgelog.AnyChange):string key the text that a change is in order by,
--- with `share`, `concurrency` and `attempts`; default: table and row
+-- @tfield[opt] fun(change:forgelog.AnyChange):string|nil key the text that a change is in order by,
+-- with `share`, `concurrency` and `attempts`; nil: it is in order with nothing. Default: table and
+-- row
 -- @tfield[opt] fun(reason:forgelog.consumer.ResyncReason,log:forgelog.Log):any on_resync reads
 -- everything anew: called at a gap, and at the first start where `start` says so
 -- @tfield[opt] "backfill" resync in place of on_resync: all tables are read from end to end beside

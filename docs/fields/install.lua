@@ -6,10 +6,10 @@
 -- @tfield[opt] string schema where the log is to be; default: the one given to connect, else where
 -- the search path finds a log, else its first schema
 -- @tfield[opt] string|false owner the role that the capture functions belong to, with whose rights
--- they write; false: the one that installs. Default: for a superuser the one that they belong to
--- unless that is a superuser, otherwise "forgelog", which is made if need be; for others the one
--- that installs
--- @tfield[opt] boolean hstore without effect; the first edition had it
+-- they write; it is made if there is none of that name. false: the one that installs. Default: for
+-- a superuser the one that they belong to unless that is a superuser, otherwise "forgelog"; for
+-- others the one that installs
+-- @tfield[opt] boolean hstore without effect; version 1.0 had it
 -- @tfield[opt=1] number lock_timeout seconds to wait for a table at a time
 
 --- Options of `installed`.

@@ -28,8 +28,7 @@
 -- @field READ the row was read, not changed: by `Log:rows`, or by a backfill
 
 --- A change, or a row that was read (op "READ"): what a consumer's handler gets, and `Log:rows`
--- gives. In a log of the first edition, or of another program, the fields after `op` may be
--- missing.
+-- gives. In a log of version 1.0, or of another program, the fields after `op` may be missing.
 -- @table AnyChange
 -- @tfield[opt] integer seq its number; nil for what was read, and for what a backfill says
 -- @tfield string table_name the table, bare where it is in the log's schema, else `schema.table`

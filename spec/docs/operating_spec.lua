@@ -312,9 +312,27 @@ describe("the commands and the SQL", function()
     docs.sh(db, find("sh", "forgelog install"))
   end)
 
+  it("unwatch all tables, whatever their names, also where the log is gone", function()
+    local other = support.database()
+    local there = assert(forgelog.connect(other))
+    assert(there:install())
+    for _, name in ipairs({ '"Odd, ""name"', '"Plain"', '"a\nline"', 's."-t"' }) do
+      support.psql(("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE %s (id int PRIMARY KEY)"):format(
+        name), other)
+      assert(there:watch(name))
+    end
+    support.psql("DROP TABLE forge_change_log", other)
+    assert.matches("\nPlain +statement", (docs.sh(other, "forgelog watched")))
+    local output = docs.sh(other, find("sh", "forgelog unwatch"))
+    assert.equal(4, select(2, output:gsub("no longer watching", "")))
+    assert.same({}, there:watched())
+    support.psql("INSERT INTO s.\"-t\" VALUES (1)", other)
+    there:close()
+    support.drop(other)
+  end)
+
   it("remove it all", function()
     docs.sh(db, find("sh", "forgelog unwatch"))
-    assert(log:unwatch("payments"))
     support.psql("SET client_min_messages = warning; " .. find("sql", "DROP TABLE"), db)
     assert(log:query("INSERT INTO orders VALUES (32)"))
     assert.equal("0", support.psql("SELECT count(*) FROM pg_proc WHERE proname ~ '^forge_'", db))

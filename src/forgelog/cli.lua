@@ -24,8 +24,7 @@ local function refuse(words, wrong)
     wrong = negative .. ": a value that begins with a hyphen follows an equals sign, as in --key=-1"
   end
   local command = not wrong:find("^unknown command") and words[1] and words[1]:match("^%a+$")
-  errors.refuse((wrong:gsub("\nDid you", "\ndid you")),
-    ("forgelog%s --help"):format(command and " " .. command or ""))
+  errors.refuse(wrong, ("forgelog%s --help"):format(command and " " .. command or ""))
 end
 
 -- Whether JSON is wanted, as far as words tell that may be no command line.
@@ -33,17 +32,6 @@ local function wants_json(words)
   for _, word in ipairs(words) do
     if word == "--json" then return true end
   end
-end
-
--- A command line that begins with "help" or "version", as other programs have it, as the options
--- that stand for these.
-local function with_options(words)
-  if words[1] == "version" and not words[2] then return { "--version" } end
-  if words[1] ~= "help" then return words end
-  local asked = {}
-  for i = 2, #words do asked[#asked + 1] = words[i] end
-  asked[#asked + 1] = "--help"
-  return asked
 end
 
 -- The options that the words of a command line amount to; or nil and the exit status.
@@ -83,7 +71,7 @@ end
 -- @param words the arguments
 -- @return the exit status
 return function(words)
-  local options, status = parse(with_options(words))
+  local options, status = parse(words)
   if not options then return status end
   core.catch_signals()
   io.stdout:setvbuf("full")

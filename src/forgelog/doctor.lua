@@ -67,7 +67,7 @@ local function unreadable(self)
     return "may_not_read", "it takes SELECT on the log",
       ("GRANT SELECT ON %s TO %s"):format(self:log_name(), role)
   elseif log.has_state and not log.may_read_state then
-    return "may_not_read_state", "it takes SELECT on its state",
+    return "may_not_read_state", "it takes SELECT on the log's state",
       ("GRANT SELECT ON %s_state TO %s"):format(self:log_name(), role)
   elseif log.missing_columns then
     return "missing_columns", "the log has no column " .. log.missing_columns,

@@ -43,9 +43,9 @@ local Consumer = {}
 ---how many changes are handled at a time, in an event loop, those of one key in order; needs
 ---on_change (default: 1)
 ---@field concurrency? integer
----the text that a change is in order by, with `share`, `concurrency` and `attempts`; default: table
----and row
----@field key? fun(change:forgelog.AnyChange):string
+---the text that a change is in order by, with `share`, `concurrency` and `attempts`; nil: it is in
+---order with nothing. Default: table and row
+---@field key? fun(change:forgelog.AnyChange):string|nil
 ---reads everything anew: called at a gap, and at the first start where `start` says so
 ---@field on_resync? fun(reason:forgelog.consumer.ResyncReason,log:forgelog.Log):any
 ---in place of on_resync: all tables are read from end to end beside the live feed; needs a name

@@ -12,11 +12,11 @@
 ---where the log is to be; default: the one given to connect, else where the search path finds a log,
 ---else its first schema
 ---@field schema? string
----the role that the capture functions belong to, with whose rights they write; false: the one that
----installs. Default: for a superuser the one that they belong to unless that is a superuser,
----otherwise "forgelog", which is made if need be; for others the one that installs
+---the role that the capture functions belong to, with whose rights they write; it is made if there
+---is none of that name. false: the one that installs. Default: for a superuser the one that they
+---belong to unless that is a superuser, otherwise "forgelog"; for others the one that installs
 ---@field owner? string|false
----without effect; the first edition had it
+---without effect; version 1.0 had it
 ---@field hstore? boolean
 ---seconds to wait for a table at a time (default: 1)
 ---@field lock_timeout? number

@@ -42,19 +42,22 @@ describe("the parser", function()
   it("helps, and tells its version", function()
     local all = command.says(db, "^Usage: forgelog ", "--help")
     for name in ("install watch unwatch watched drain follow trim status doctor position forget "
-      .. "rewind pause resume lanes parked retry skip backfill completion man"):gmatch("%a+") do
+      .. "rewind pause resume lanes parked retry skip backfill completion man help "
+      .. "version"):gmatch("%a+") do
       assert.matches("\n   " .. name .. " ", all)
       command.says(db, "^Usage: forgelog " .. name, name .. " --help")
     end
     assert.equal("forgelog " .. forgelog._VERSION .. "\n", command.says(db, "", "--version"))
   end)
 
-  it("takes the words help and version for these options", function()
+  it("has help and version as commands, too", function()
     assert.equal(command.says(db, "", "--help"), command.says(db, "", "help"))
     assert.equal(command.says(db, "", "trim --help"), command.says(db, "", "help trim"))
     assert.equal(command.says(db, "", "--version"), command.says(db, "", "version"))
-    command.fails(db, 2, "^forgelog: unknown command 'trum'", "help trum")
-    command.fails(db, 2, "^forgelog: unknown command 'version'", "version trim")
+    assert.equal(command.says(db, "", "--version"), command.says(db, "", "--schema x version"))
+    command.fails(db, 2, "^forgelog: unknown command 'trum'; did you mean 'trim'%?; hint: "
+      .. "forgelog %-%-help\n$", "help trum")
+    command.fails(db, 2, "^forgelog: too many arguments", "version trim")
   end)
 end)
 

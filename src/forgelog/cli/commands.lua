@@ -88,8 +88,8 @@ return {
     { "--verbose", "with an error also its kind and SQLSTATE" },
   },
   { "install", "create the log and its functions, or bring them up to date", {
-    { "--owner", "role that writes the log; default, for a superuser: forgelog",
-      arg = "<role>" },
+    { "--owner", "role that writes the log; it is made if there is none of that name; default, for "
+      .. "a superuser: forgelog", arg = "<role>" },
     { "--no-owner", "the role that installs writes the log itself" },
     { "--no-hstore", "without effect; forgelog needs no extension any more" },
   }, examples = { "forgelog install" },
@@ -130,8 +130,8 @@ return {
       "forgelog follow --name mailer --exec ./send-mails" },
     json = CHANGES },
   { "trim", "delete old changes, in short transactions", {
-    { "--older-than", "age from which changes are deleted, such as 90s, 15m, 1h, 7d",
-      arg = "<duration>", type = "duration", required = true },
+    { "--older-than", "age from which changes are deleted, such as 90s, 15m, 1h, 7d; without a "
+      .. "unit, seconds", arg = "<duration>", type = "duration", required = true },
     { "--min-rows", "newest changes kept whatever their age", arg = "<n>", type = "count",
       default = 1000 },
     { "--keep-consumers", "keep what a named consumer has not read yet" },
@@ -222,6 +222,10 @@ return {
     { "shell", "bash or zsh", choices = { "bash", "zsh" } },
   }, examples = { "source <(forgelog completion bash)" } },
   { "man", "print this command's man page, as roff", {}, examples = { "forgelog man | man -l -" } },
+  { "help", "print the help of forgelog, or of one command", {
+    { "topic", "that command; default: forgelog itself", args = "?" },
+  }, examples = { "forgelog help trim" } },
+  { "version", "print the version", {}, examples = { "forgelog version" } },
   json = "an object: state (unreachable, unreadable, not_installed, not_watched or watched), next "
     .. "(a list of commands), and what is known of: error, hint, database, role, may_create, "
     .. "schema, server_version, standby, logs (other schemas that have one), installed, rows, "

@@ -11,7 +11,8 @@ local ENVIRONMENT = {
 }
 
 local VALUES = {
-  { "<duration>", "90, 90s, 5m, 1h30m, 2d; 250ms, 1w; or as it is printed, such as 1 h 30 min" },
+  { "<duration>", "90s, 5m, 1h30m, 2d, 250ms, 1w; or as it is printed, such as 1 h 30 min; a "
+    .. "number without a unit means seconds: 7 is 7 seconds, and 7 days are 7d" },
   { "<n>", "a whole number; its thousands may be parted by commas, as in 10,000" },
   { "<key>", "the primary key as row_id has it: of one column its text, of several a JSON array of "
     .. "texts; one that begins with a hyphen as --key=-1" },

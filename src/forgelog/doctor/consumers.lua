@@ -16,9 +16,9 @@ local WHY = {
 }
 
 local function missed(run, one, forget)
-  local advice = "start it: it resyncs, or goes on where it has missed nothing, as it may where "
-    .. "its effects commit with its position; where it ends with a gap: take the new position "
-    .. "(%s), read the tables anew, %s, then go on with --since it"
+  local advice = "start it: it resyncs, or goes on if it turns out that it has missed nothing; if "
+    .. "it ends with a gap: take the new position (%s), read the tables anew, %s, then start it "
+    .. "with --since and that position"
   run:error("consumer_gap", ("consumer %s %s"):format(one.name, WHY[one.gap] or one.gap),
     advice:format(run:command("position"), forget))
 end

@@ -32,7 +32,8 @@ local function judge_extras(run)
   if log.has_consumers and not (log.may_save and log.may_read_consumers) then
     local message = "role %s may not write to %s_consumers, so it can keep no consumer's position "
       .. "there"
-    local grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON %s_consumers TO %s"
+    local grant = "GRANT SELECT, INSERT, UPDATE ON %s_consumers TO %s; forget and lanes take "
+      .. "DELETE there, too"
     run:note("may_not_save", message:format(role, name), grant:format(name, role))
   end
 end

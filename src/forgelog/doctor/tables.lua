@@ -236,9 +236,8 @@ local function two_phase(run)
   if not watched then return err end
   local notifies = false
   for _, one in ipairs(watched) do notifies = notifies or one.notify end
-  if run.server.prepared == 0 or not notifies then
-    return run:ok("no transaction that has woken a feed can be one that is to be prepared")
-  end
+  if run.server.prepared == 0 then return run:ok("this server prepares no transactions") end
+  if not notifies then return run:ok("no watched table keeps a transaction from being prepared") end
   run:note("may_not_prepare", "transactions may be prepared on this server; but while a feed "
     .. "sleeps, PREPARE TRANSACTION fails for one that has written to a table which is watched "
     .. "without --no-notify",

@@ -131,9 +131,10 @@ function errors.say(text)
 end
 
 --- Reports wrong usage on standard error.
--- @string wrong what is wrong
+-- @string wrong what is wrong, as the parser says it
 -- @string hint which --help to read
 function errors.refuse(wrong, hint)
+  wrong = wrong:gsub("\nDid you", "\ndid you")
   if as_json then return write_json({ error = one_line(wrong), kind = "usage", hint = hint }) end
   write(("forgelog: %s; hint: %s"):format(one_line(wrong), hint))
 end
