@@ -28,20 +28,31 @@ function feeds.percentile(list, share)
   return list[math.max(1, math.ceil(#list * share))]
 end
 
---- Takes everything from a feed until nothing came for that many seconds.
+-- Whether nothing more is to come of what was there at a moment: a feed that connects, or has yet
+-- to look, says nothing of it. One that cannot get there is given up after a while.
+local function has_looked(feed, since)
+  local stats, now = feed:stats(), core.now()
+  return stats.state == "sleep" or stats.caught_up and stats.caught_up <= now - since
+    or now - since > 5
+end
+
+--- Takes everything from a feed until nothing came for that many seconds, and it has looked.
 -- @param seqs the list to which each seq is added; returned
 -- @param[opt=0.3] quiet seconds
 -- @param[opt] each called with each change
 function feeds.take_all(feed, seqs, quiet, each)
+  local since = core.now()
   while true do
     local changes, err = feed:batch(1000, quiet or 0.3)
     if not changes then
       if err.kind ~= "timeout" then error(tostring(err), 2) end
-      return seqs
-    end
-    for _, change in ipairs(changes) do
-      seqs[#seqs + 1] = change.seq
-      if each then each(change) end
+      if has_looked(feed, since) then return seqs end
+    else
+      since = core.now()
+      for _, change in ipairs(changes) do
+        seqs[#seqs + 1] = change.seq
+        if each then each(change) end
+      end
     end
   end
 end
