@@ -68,6 +68,9 @@ if at > 3 then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[2]) end
 return 1
 ]]
 
+-- Not a failure: the other relay writes, or the stream was lost, which the next epoch tells.
+local MOVED = "the stream is not as this relay left it"
+
 -- As assert does, on Lua 5.1 too, whose assert takes no error tables.
 local function must(value, err)
   if not value then error(err, 0) end
@@ -99,7 +102,8 @@ local function fields_of(change)
   return list
 end
 
--- What a relay has at hand while nothing fails: both connections, and the last ID of the stream.
+-- What a relay has at hand while nothing fails: both connections, the last ID of the stream, and
+-- whether it has come as far as to write (done). A failure after that is a new one.
 local Relay = {}
 Relay.__index = Relay
 
@@ -110,9 +114,9 @@ function Relay:append(list)
     texts[#texts + 1] = #entry.fields
     for _, text in ipairs(entry.fields) do texts[#texts + 1] = text end
   end
-  if self.client:eval(texts) == 0 then
-    error("the stream is not as this relay left it: it was lost, or another relay writes", 0)
-  end
+  local written = self.client:eval(texts)
+  self.done = true
+  if written == 0 then error(MOVED, 0) end
   self.last = #list > 0 and list[#list].id or self.last
 end
 
@@ -154,7 +158,6 @@ function Relay:run()
   local feed = self.log:follow(self:find_position(), { settled = true })
   while true do
     local changes, err = feed:batch(BATCH, CHECK)
-    self.done = true
     if changes then
       self:write(changes, feed:position())
     elseif err.kind == "gap" then
@@ -178,9 +181,11 @@ while true do
   local relay = setmetatable({}, Relay)
   local _, err = pcall(relay.run, relay)
   relay:close()
-  if said ~= tostring(err) then io.stderr:write("relay: ", tostring(err), "\n") end
-  said = tostring(err)
+  if relay.done then failures, said = 0, nil else failures = failures + 1 end
+  if err ~= MOVED and tostring(err) ~= said then
+    said = tostring(err)
+    io.stderr:write("relay: ", said, "\n")
+  end
   if type(err) == "table" and not err.retryable then os.exit(1) end
-  failures = relay.done and 0 or failures + 1
   socket.sleep(math.min(PAUSE * 2 ^ failures, PAUSE_MOST))
 end
