@@ -11,10 +11,17 @@
 -- after Redis has lost the end of the stream for good. Its first entry, EPOCH-0, has op RESYNC and
 -- a reason, and tells readers to read the tables anew.
 --
--- Nothing is kept anywhere else: the last entry of each batch has the position behind it. A batch
--- is written by a script that compares the stream's last ID first, so it is there as a whole or not
--- at all, and of two relays one writes; an ID that is not above the last one is refused by Redis in
--- any case.
+-- A later epoch has a higher number, so a reader may go on from any ID that it has saved. For that
+-- the last number is also kept in PostgreSQL, on the primary: the relay's role needs a consumer's
+-- rights on forge_change_log_consumers. That fails only where no relay runs any more that has seen
+-- the last epoch. Then, if PostgreSQL as well as Redis has lost it (by a failover or a restore),
+-- the next one is what the clock of the database's server says. And if Redis has come back with the
+-- end of an earlier epoch, that one goes on; so delete the stream in such a case.
+--
+-- Where to go on is kept in the stream: the last entry of each batch has the position behind it. A
+-- batch is written by a script that compares the stream's last ID first, so it is there as a whole
+-- or not at all, and of two relays one writes; an ID that is not above the last one is refused by
+-- Redis in any case.
 local forgelog = require "forgelog"
 local redis = require "redis"
 local socket = require "socket"
@@ -68,6 +75,20 @@ if at > 3 then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[2]) end
 return 1
 ]]
 
+-- Makes a new epoch, above all that the database has heard of: the time in milliseconds by its
+-- clock, unless that is behind. The row is as one of a consumer that saves no position. Parameters:
+-- the stream, and what the epoch must be at least.
+local RAISE = [[
+INSERT INTO forge_change_log_consumers AS c (name, epoch)
+VALUES ('relay ' || $1::text,
+        greatest($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint))
+    ON CONFLICT (name) DO UPDATE SET epoch = greatest(c.epoch + 1, excluded.epoch)
+RETURNING c.epoch::text AS epoch
+]]
+
+local READ_ONLY = "25006" -- of a standby, which may be promoted soon
+local newest = 0 -- the newest epoch that this program has seen
+
 -- Not a failure: the other relay writes, or the stream was lost, which the next epoch tells.
 local MOVED = "the stream is not as this relay left it"
 
@@ -120,23 +141,27 @@ function Relay:append(list)
   self.last = #list > 0 and list[#list].id or self.last
 end
 
--- The epoch is the time of its beginning, in milliseconds: so it is above all others also where
--- Redis has lost the stream. Returns where to go on.
+-- Returns where to go on.
 function Relay:begin_epoch(reason)
   local position = must(self.log:position())
-  local before = tonumber(self.last:match("^%d+")) or 0
-  self.epoch = ("%.0f"):format(math.max(os.time() * 1000, before + 1))
+  local least = math.max(newest, tonumber(self.last:match("^%d+")) or 0) + 1
+  self.epoch = must(self.log:query(RAISE, stream, ("%.0f"):format(least)))[1].epoch
   local fields = { "op", "RESYNC", "reason", reason, "position", position }
   self:append { { id = self.epoch .. "-0", fields = fields } }
+  newest = tonumber(self.epoch)
   io.stderr:write(("relay: epoch %s begins: %s\n"):format(self.epoch, reason))
   return position
 end
 
--- The stream says where to go on. It does not where it is new, or its last entry was deleted.
+-- The stream says where to go on. It does not where it is new, or its last entry was deleted, or
+-- Redis has come back with an older epoch than one that this relay has seen.
 function Relay:find_position()
   local last, position = unpack(self.client:eval(STATE, 1, stream))
   self.last, self.epoch = last, last:match("^%d+")
-  if position then return position end
+  if position and tonumber(self.epoch) >= newest then
+    newest = tonumber(self.epoch)
+    return position
+  end
   return self:begin_epoch((last == "" or last == "0-0") and "start" or "lost")
 end
 
@@ -186,6 +211,6 @@ while true do
     said = tostring(err)
     io.stderr:write("relay: ", said, "\n")
   end
-  if type(err) == "table" and not err.retryable then os.exit(1) end
+  if type(err) == "table" and not err.retryable and err.sqlstate ~= READ_ONLY then os.exit(1) end
   socket.sleep(math.min(PAUSE * 2 ^ failures, PAUSE_MOST))
 end
