@@ -1,10 +1,11 @@
 -- A relay for more readers than a database should carry: copies the log to a Redis stream, each
 -- committed change once, in ascending seq. Any number of programs read there: see reader_redis.lua.
--- lua5.1 examples/relay_redis.lua [conninfo [redis://:password@host:port [STREAM [ENTRIES]]]]
--- It keeps the newest ENTRIES (1000000) in the stream "forgelog", and runs until it is killed. It
--- needs watched tables: log:install(), log:watch("orders"); Redis 5 or later; and the Lua module
--- redis (Debian: lua-redis, for Lua 5.1 to 5.3; rock: redis-lua). Run it on two machines: one of
--- them writes, the other one takes over when that one stops.
+-- lua5.1 examples/relay_redis.lua [conninfo [REDIS [STREAM [ENTRIES]]]]
+-- REDIS is redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] (redis://127.0.0.1:6379). The relay
+-- keeps the newest ENTRIES (1000000) in the stream "forgelog", and runs until it is killed. It
+-- needs watched tables: log:install(), log:watch("orders"); Redis 5 or later; shared_redis.lua
+-- beside it; and the Lua module redis (Debian: lua-redis, for Lua 5.1 to 5.3; rock: redis-lua). Run
+-- it on two machines: one of them writes, the other one takes over when that one stops.
 --
 -- The ID of an entry is EPOCH-SEQ. Within an epoch the stream has every committed change, in order.
 -- A new epoch begins where that cannot be promised: in a new stream, after a gap in the log, and
@@ -23,19 +24,20 @@
 -- or not at all, and of two relays one writes; an ID that is not above the last one is refused by
 -- Redis in any case.
 local forgelog = require "forgelog"
-local redis = require "redis"
 local socket = require "socket"
-local url = require "socket.url"
+
+package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
+local shared = require "shared_redis"
 
 local unpack = rawget(table, "unpack") or unpack
 
 local BATCH, CHECK = 500, 1 -- changes at once; seconds between two looks at a stream that rests
 local PAUSE, PAUSE_MOST = 1, 5 -- seconds before it begins again after a failure
+local TIMEOUT = 10 -- seconds that Redis may take for an answer
 
 local conninfo = arg[1]
-local server = url.parse(arg[2] or "redis://127.0.0.1:6379")
+local server = shared.server(arg[2] or "redis://127.0.0.1:6379")
 local stream, entries = arg[3] or "forgelog", arg[4] or "1000000"
-server.timeout = 10
 
 -- Finds the ID that was given last, also where that entry is gone: "" where there is no stream.
 local LAST = [[
@@ -96,12 +98,6 @@ local MOVED = "the stream is not as this relay left it"
 local function must(value, err)
   if not value then error(err, 0) end
   return value
-end
-
-local function connect()
-  local client = redis.connect(server)
-  if server.password then client:auth(server.password) end
-  return client
 end
 
 -- The fields of an entry, names and values by turns. What a change does not have is left out.
@@ -179,7 +175,7 @@ end
 -- connection.
 function Relay:run()
   self.log = must(forgelog.connect(conninfo))
-  self.client = connect()
+  self.client = shared.connect(server, TIMEOUT)
   local feed = self.log:follow(self:find_position(), { settled = true })
   while true do
     local changes, err = feed:batch(BATCH, CHECK)

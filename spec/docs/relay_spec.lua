@@ -214,6 +214,37 @@ describe("the examples of a relay to Redis:", function()
     wait_for("R")
   end)
 
+  -- Both programs, for this URL of Redis.
+  local function programs(url)
+    local path = os.getenv("FORGELOG_ROOT") .. "/examples/"
+    return keep(redis.program(path .. "relay_redis.lua", db, url)),
+      keep(redis.program(path .. "reader_redis.lua", "group", "one", url))
+  end
+
+  local function refused(why, url)
+    for _, program in ipairs { programs(url) } do
+      support.wait_until(function() return not support.alive(program) end, "its end", 10)
+      assert.matches(why, program:errors())
+    end
+  end
+
+  it("read the URL of Redis whole: user, password, number of the database", function()
+    at:run("ACL SETUSER 'j:o' on '>p@s/s' '~*' '+@all'")
+    at:run("CONFIG SET requirepass a%b")
+    for number, login in ipairs { "j%3ao:p%40s%2Fs", ":a%25b" } do
+      local _, reader = programs(("redis://%s@127.0.0.1:%d/%d"):format(login, at.port, number))
+      assert.equal("RESYNC:start", printed(reader, 1))
+      assert.equal("1", at:run(("--no-auth-warning -a a%%b -n %d XLEN forgelog"):format(number)))
+    end
+  end)
+
+  it("end where the URL is none of Redis", function()
+    for _, url in ipairs { "", "localhost", "http://localhost", "redis://", "redis://h/x",
+      "redis://h:x", "redis://joe@h", "redis://:100%@h", "redis://:a/b@h", "redis://h/0?x=1" } do
+      refused("^the URL of Redis must be", url)
+    end
+  end)
+
   it("a reader is told of each epoch, and handles what a dead one of its group left", function()
     begin()
     add(3)
