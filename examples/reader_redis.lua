@@ -26,7 +26,7 @@ if not name then
   os.exit(1)
 end
 local server = shared.server(arg[3] or "redis://127.0.0.1:6379")
-local stream, seconds = arg[4] or "forgelog", tonumber(arg[5] or 60)
+local stream, seconds = arg[4] or "forgelog", shared.number("SECONDS", arg[5] or "60")
 for _, word in ipairs { "xack", "xautoclaim", "xgroup", "xpending", "xrange", "xreadgroup",
   "xrevrange" } do
   redis.commands[word] = redis.command(word)

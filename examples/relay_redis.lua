@@ -37,7 +37,8 @@ local TIMEOUT = 10 -- seconds that Redis may take for an answer
 
 local conninfo = arg[1]
 local server = shared.server(arg[2] or "redis://127.0.0.1:6379")
-local stream, entries = arg[3] or "forgelog", arg[4] or "1000000"
+local stream = arg[3] or "forgelog"
+local entries = shared.number("ENTRIES", arg[4] or "1000000", true)
 
 -- Finds the ID that was given last, also where that entry is gone: "" where there is no stream.
 local LAST = [[

@@ -4,9 +4,19 @@ local redis = require "redis"
 
 local shared = {}
 
-local function refuse(message)
-  io.stderr:write(message, "\n")
+local function refuse(message, ...)
+  io.stderr:write(message:format(...), "\n")
   os.exit(1)
+end
+
+-- A number above zero from an argument, without a fraction where it must be whole.
+function shared.number(name, text, whole)
+  local number = text:match(whole and "^%d+$" or "^%d+%.?%d*$") and tonumber(text)
+  if not number or number <= 0 or number > 1e9 then
+    refuse("%s must be a %s above 0, at most 1000000000: not %s", name,
+      whole and "whole number" or "number", text)
+  end
+  return number
 end
 
 local function decode(text)
@@ -23,7 +33,7 @@ function shared.server(text)
   local host, port = place:match("^([%w._-]+):?(%d*)$")
   if not host then host, port = place:match("^%[([%x:.]+)%]:?(%d*)$") end
   if not user or not host or login:gsub("%%%x%x", ""):find("%", 1, true) then
-    refuse("the URL of Redis must be redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], with %40 "
+    refuse("the URL of Redis must be redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], with %%40 "
       .. "for @ in USER and PASSWORD, and so on; DATABASE is a number")
   end
   local server = { host = host, port = tonumber(port), database = tonumber(database) }

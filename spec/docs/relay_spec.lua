@@ -215,14 +215,14 @@ describe("the examples of a relay to Redis:", function()
   end)
 
   -- Both programs, for this URL of Redis.
-  local function programs(url)
+  local function programs(url, entries, seconds)
     local path = os.getenv("FORGELOG_ROOT") .. "/examples/"
-    return keep(redis.program(path .. "relay_redis.lua", db, url)),
-      keep(redis.program(path .. "reader_redis.lua", "group", "one", url))
+    return keep(redis.program(path .. "relay_redis.lua", db, url, "forgelog", entries)),
+      keep(redis.program(path .. "reader_redis.lua", "group", "one", url, "forgelog", seconds))
   end
 
-  local function refused(why, url)
-    for _, program in ipairs { programs(url) } do
+  local function refused(why, ...)
+    for _, program in ipairs { programs(...) } do
       support.wait_until(function() return not support.alive(program) end, "its end", 10)
       assert.matches(why, program:errors())
     end
@@ -243,6 +243,14 @@ describe("the examples of a relay to Redis:", function()
       "redis://h:x", "redis://joe@h", "redis://:100%@h", "redis://:a/b@h", "redis://h/0?x=1" } do
       refused("^the URL of Redis must be", url)
     end
+  end)
+
+  it("end where a number is none", function()
+    for _, number in ipairs { "1e3", "0", "x", "-1", "inf", "99999999999999999999", "" } do
+      refused("must be a [%a ]*number above 0", at.url, number, number)
+    end
+    keep(at:relay(db, "forgelog", "0.5"))
+    support.wait_until(function() return running[#running]:errors():find("whole") end, "its end")
   end)
 
   it("a reader is told of each epoch, and handles what a dead one of its group left", function()
