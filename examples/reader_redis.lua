@@ -1,10 +1,10 @@
 -- Reads the stream that relay_redis.lua writes, as one of a group: each change is handed to one
 -- reader of the group, and comes again, there or elsewhere, until it was handled. Groups know
 -- nothing of each other. This one prints the changes.
--- lua5.1 examples/reader_redis.lua GROUP NAME [redis://:password@host:port [STREAM [SECONDS]]]
+-- lua5.1 examples/reader_redis.lua GROUP NAME [REDIS [STREAM [SECONDS]]]
 -- NAME is this reader's own within the group. What a reader that has died left behind is taken over
--- after SECONDS (60): longer than a handler ever works. It needs Redis 7 or later, and the Lua
--- module redis, as relay_redis.lua does.
+-- after SECONDS (60): longer than a handler ever works. REDIS is a URL as for relay_redis.lua, and
+-- it needs what that one needs there, but Redis 7 or later.
 --
 -- RESYNC says that the tables have to be read anew: where a new epoch begins, which the relay says,
 -- and where Redis has trimmed away what the group had not handled, which a reader sees by itself. A
@@ -12,19 +12,21 @@
 -- may handle changes of one row at a time: so look the row up, whatever the change says.
 local redis = require "redis"
 local socket = require "socket"
-local url = require "socket.url"
+
+package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
+local shared = require "shared_redis"
 
 local BATCH = 100 -- entries at once
 local BLOCK, PAUSE = 5, 1 -- seconds to wait for an entry at most, and after an error
+local TIMEOUT = 10 -- seconds that Redis may take for an answer
 
 local group, name = arg[1], arg[2]
-local server = url.parse(arg[3] or "redis://127.0.0.1:6379")
-local stream, seconds = arg[4] or "forgelog", tonumber(arg[5] or 60)
-server.timeout = BLOCK + 10
 if not name then
   io.stderr:write("usage: reader_redis.lua GROUP NAME [REDIS [STREAM [SECONDS]]]\n")
   os.exit(1)
 end
+local server = shared.server(arg[3] or "redis://127.0.0.1:6379")
+local stream, seconds = arg[4] or "forgelog", shared.number("SECONDS", arg[5] or "60")
 for _, word in ipairs { "xack", "xautoclaim", "xgroup", "xpending", "xrange", "xreadgroup",
   "xrevrange" } do
   redis.commands[word] = redis.command(word)
@@ -94,8 +96,7 @@ local function take_over(client)
 end
 
 local function run()
-  local client = redis.connect(server)
-  if server.password then client:auth(server.password) end
+  local client = shared.connect(server, BLOCK + TIMEOUT)
   local made, err = pcall(client.xgroup, client, "CREATE", stream, group, "0", "MKSTREAM")
   if not made and not err:find("BUSYGROUP", 1, true) then error(err, 0) end
   local list

@@ -1,34 +1,44 @@
 -- A relay for more readers than a database should carry: copies the log to a Redis stream, each
 -- committed change once, in ascending seq. Any number of programs read there: see reader_redis.lua.
--- lua5.1 examples/relay_redis.lua [conninfo [redis://:password@host:port [STREAM [ENTRIES]]]]
--- It keeps the newest ENTRIES (1000000) in the stream "forgelog", and runs until it is killed. It
--- needs watched tables: log:install(), log:watch("orders"); Redis 5 or later; and the Lua module
--- redis (Debian: lua-redis, for Lua 5.1 to 5.3; rock: redis-lua). Run it on two machines: one of
--- them writes, the other one takes over when that one stops.
+-- lua5.1 examples/relay_redis.lua [conninfo [REDIS [STREAM [ENTRIES]]]]
+-- REDIS is redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] (redis://127.0.0.1:6379). The relay
+-- keeps the newest ENTRIES (1000000) in the stream "forgelog", and runs until it is killed. It
+-- needs watched tables: log:install(), log:watch("orders"); Redis 5 or later; shared_redis.lua
+-- beside it; and the Lua module redis (Debian: lua-redis, for Lua 5.1 to 5.3; rock: redis-lua). Run
+-- it on two machines: one of them writes, the other one takes over when that one stops.
 --
 -- The ID of an entry is EPOCH-SEQ. Within an epoch the stream has every committed change, in order.
 -- A new epoch begins where that cannot be promised: in a new stream, after a gap in the log, and
 -- after Redis has lost the end of the stream for good. Its first entry, EPOCH-0, has op RESYNC and
 -- a reason, and tells readers to read the tables anew.
 --
--- Nothing is kept anywhere else: the last entry of each batch has the position behind it. A batch
--- is written by a script that compares the stream's last ID first, so it is there as a whole or not
--- at all, and of two relays one writes; an ID that is not above the last one is refused by Redis in
--- any case.
+-- A later epoch has a higher number, so a reader may go on from any ID that it has saved. For that
+-- the last number is also kept in PostgreSQL, on the primary: the relay's role needs a consumer's
+-- rights on forge_change_log_consumers. That fails only where no relay runs any more that has seen
+-- the last epoch. Then, if PostgreSQL as well as Redis has lost it (by a failover or a restore),
+-- the next one is what the clock of the database's server says. And if Redis has come back with the
+-- end of an earlier epoch, that one goes on; so delete the stream in such a case.
+--
+-- Where to go on is kept in the stream: the last entry of each batch has the position behind it. A
+-- batch is written by a script that compares the stream's last ID first, so it is there as a whole
+-- or not at all, and of two relays one writes; an ID that is not above the last one is refused by
+-- Redis in any case.
 local forgelog = require "forgelog"
-local redis = require "redis"
 local socket = require "socket"
-local url = require "socket.url"
+
+package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
+local shared = require "shared_redis"
 
 local unpack = rawget(table, "unpack") or unpack
 
 local BATCH, CHECK = 500, 1 -- changes at once; seconds between two looks at a stream that rests
 local PAUSE, PAUSE_MOST = 1, 5 -- seconds before it begins again after a failure
+local TIMEOUT = 10 -- seconds that Redis may take for an answer
 
 local conninfo = arg[1]
-local server = url.parse(arg[2] or "redis://127.0.0.1:6379")
-local stream, entries = arg[3] or "forgelog", arg[4] or "1000000"
-server.timeout = 10
+local server = shared.server(arg[2] or "redis://127.0.0.1:6379")
+local stream = arg[3] or "forgelog"
+local entries = shared.number("ENTRIES", arg[4] or "1000000", true)
 
 -- Finds the ID that was given last, also where that entry is gone: "" where there is no stream.
 local LAST = [[
@@ -68,16 +78,27 @@ if at > 3 then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[2]) end
 return 1
 ]]
 
+-- Makes a new epoch, above all that the database has heard of: the time in milliseconds by its
+-- clock, unless that is behind. The row is as one of a consumer that saves no position. Parameters:
+-- the stream, and what the epoch must be at least.
+local RAISE = [[
+INSERT INTO forge_change_log_consumers AS c (name, epoch)
+VALUES ('relay ' || $1::text,
+        greatest($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint))
+    ON CONFLICT (name) DO UPDATE SET epoch = greatest(c.epoch + 1, excluded.epoch)
+RETURNING c.epoch::text AS epoch
+]]
+
+local READ_ONLY = "25006" -- of a standby, which may be promoted soon
+local newest = 0 -- the newest epoch that this program has seen
+
+-- Not a failure: the other relay writes, or the stream was lost, which the next epoch tells.
+local MOVED = "the stream is not as this relay left it"
+
 -- As assert does, on Lua 5.1 too, whose assert takes no error tables.
 local function must(value, err)
   if not value then error(err, 0) end
   return value
-end
-
-local function connect()
-  local client = redis.connect(server)
-  if server.password then client:auth(server.password) end
-  return client
 end
 
 -- The fields of an entry, names and values by turns. What a change does not have is left out.
@@ -99,7 +120,8 @@ local function fields_of(change)
   return list
 end
 
--- What a relay has at hand while nothing fails: both connections, and the last ID of the stream.
+-- What a relay has at hand while nothing fails: both connections, the last ID of the stream, and
+-- whether it has come as far as to write (done). A failure after that is a new one.
 local Relay = {}
 Relay.__index = Relay
 
@@ -110,29 +132,33 @@ function Relay:append(list)
     texts[#texts + 1] = #entry.fields
     for _, text in ipairs(entry.fields) do texts[#texts + 1] = text end
   end
-  if self.client:eval(texts) == 0 then
-    error("the stream is not as this relay left it: it was lost, or another relay writes", 0)
-  end
+  local written = self.client:eval(texts)
+  self.done = true
+  if written == 0 then error(MOVED, 0) end
   self.last = #list > 0 and list[#list].id or self.last
 end
 
--- The epoch is the time of its beginning, in milliseconds: so it is above all others also where
--- Redis has lost the stream. Returns where to go on.
+-- Returns where to go on.
 function Relay:begin_epoch(reason)
   local position = must(self.log:position())
-  local before = tonumber(self.last:match("^%d+")) or 0
-  self.epoch = ("%.0f"):format(math.max(os.time() * 1000, before + 1))
+  local least = math.max(newest, tonumber(self.last:match("^%d+")) or 0) + 1
+  self.epoch = must(self.log:query(RAISE, stream, ("%.0f"):format(least)))[1].epoch
   local fields = { "op", "RESYNC", "reason", reason, "position", position }
   self:append { { id = self.epoch .. "-0", fields = fields } }
+  newest = tonumber(self.epoch)
   io.stderr:write(("relay: epoch %s begins: %s\n"):format(self.epoch, reason))
   return position
 end
 
--- The stream says where to go on. It does not where it is new, or its last entry was deleted.
+-- The stream says where to go on. It does not where it is new, or its last entry was deleted, or
+-- Redis has come back with an older epoch than one that this relay has seen.
 function Relay:find_position()
   local last, position = unpack(self.client:eval(STATE, 1, stream))
   self.last, self.epoch = last, last:match("^%d+")
-  if position then return position end
+  if position and tonumber(self.epoch) >= newest then
+    newest = tonumber(self.epoch)
+    return position
+  end
   return self:begin_epoch((last == "" or last == "0-0") and "start" or "lost")
 end
 
@@ -150,11 +176,10 @@ end
 -- connection.
 function Relay:run()
   self.log = must(forgelog.connect(conninfo))
-  self.client = connect()
+  self.client = shared.connect(server, TIMEOUT)
   local feed = self.log:follow(self:find_position(), { settled = true })
   while true do
     local changes, err = feed:batch(BATCH, CHECK)
-    self.done = true
     if changes then
       self:write(changes, feed:position())
     elseif err.kind == "gap" then
@@ -178,9 +203,11 @@ while true do
   local relay = setmetatable({}, Relay)
   local _, err = pcall(relay.run, relay)
   relay:close()
-  if said ~= tostring(err) then io.stderr:write("relay: ", tostring(err), "\n") end
-  said = tostring(err)
-  if type(err) == "table" and not err.retryable then os.exit(1) end
-  failures = relay.done and 0 or failures + 1
+  if relay.done then failures, said = 0, nil else failures = failures + 1 end
+  if err ~= MOVED and tostring(err) ~= said then
+    said = tostring(err)
+    io.stderr:write("relay: ", said, "\n")
+  end
+  if type(err) == "table" and not err.retryable and err.sqlstate ~= READ_ONLY then os.exit(1) end
   socket.sleep(math.min(PAUSE * 2 ^ failures, PAUSE_MOST))
 end

@@ -142,6 +142,31 @@ describe("the examples of a relay to Redis:", function()
     assert.is_true(support.alive(relay))
   end)
 
+  it("an epoch is above all others, whatever the clock says and Redis has lost", function()
+    local ahead = ("%.0f"):format((os.time() + 3600) * 1000)
+    at:run("XADD forgelog " .. ahead .. "-0 a b")
+    stop(begin())
+    local before = at:entries("forgelog")[1].epoch
+    assert.is_true(before > ahead)
+    at:run("DEL forgelog")
+    local relay = begin()
+    assert.is_true(at:entries("forgelog")[1].epoch > before)
+    assert.same({}, must(log, "SELECT name FROM forge_change_log_consumers WHERE position > ''"))
+    assert.is_true(support.alive(relay))
+  end)
+
+  it("begins one where Redis has come back with an older one", function()
+    begin()
+    add(1)
+    wait_for("R 1")
+    at:run("SAVE")
+    at:run("DEL forgelog")
+    wait_for("R")
+    at:kill(); at:restart()
+    wait_for("R 1\nR")
+    assert.equal("lost", reason())
+  end)
+
   it("of two relays one writes, and the other one takes over", function()
     local one, two = begin(), keep(at:relay(db))
     for i = 1, 3 do
@@ -164,15 +189,68 @@ describe("the examples of a relay to Redis:", function()
     support.wait_until(function() return relay:errors():find("OOM") end, "the refusal")
     at:run("CONFIG SET maxmemory 0")
     wait_for("R 1 2 3")
-    at:run("REPLICAOF 127.0.0.1 1")
-    add(1)
-    support.wait_until(function() return relay:errors():find("READONLY") end, "the refusal")
-    at:run("REPLICAOF NO ONE")
-    wait_for("R 1 2 3 4")
+    for i = 1, 2 do
+      at:run("REPLICAOF 127.0.0.1 1")
+      add(1)
+      support.wait_until(function()
+        return select(2, relay:errors():gsub("READONLY", "")) == i
+      end, "the refusal, said each time")
+      at:run("REPLICAOF NO ONE")
+      wait_for(i == 1 and "R 1 2 3 4" or "R 1 2 3 4 5")
+    end
     must(log, "DROP TABLE forge_change_log CASCADE")
     local ok, _, errors, status = keep(at:relay(db)):wait()
     assert.is_false(ok)
     assert.equal(1, status, errors)
+  end)
+
+  it("waits for a PostgreSQL in which it can write an epoch", function()
+    local set = "ALTER DATABASE " .. db:match("dbname=(%S+)")
+      .. " SET default_transaction_read_only = "
+    must(log, set .. "on")
+    local relay = keep(at:relay(db))
+    support.wait_until(function() return relay:errors():find("read%-only") end, "the refusal")
+    must(log, set .. "off")
+    wait_for("R")
+  end)
+
+  -- Both programs, for this URL of Redis.
+  local function programs(url, entries, seconds)
+    local path = os.getenv("FORGELOG_ROOT") .. "/examples/"
+    return keep(redis.program(path .. "relay_redis.lua", db, url, "forgelog", entries)),
+      keep(redis.program(path .. "reader_redis.lua", "group", "one", url, "forgelog", seconds))
+  end
+
+  local function refused(why, ...)
+    for _, program in ipairs { programs(...) } do
+      support.wait_until(function() return not support.alive(program) end, "its end", 10)
+      assert.matches(why, program:errors())
+    end
+  end
+
+  it("read the URL of Redis whole: user, password, number of the database", function()
+    at:run("ACL SETUSER 'j:o' on '>p@s/s' '~*' '+@all'")
+    at:run("CONFIG SET requirepass a%b")
+    for number, login in ipairs { "j%3ao:p%40s%2Fs", ":a%25b" } do
+      local _, reader = programs(("redis://%s@127.0.0.1:%d/%d"):format(login, at.port, number))
+      assert.equal("RESYNC:start", printed(reader, 1))
+      assert.equal("1", at:run(("--no-auth-warning -a a%%b -n %d XLEN forgelog"):format(number)))
+    end
+  end)
+
+  it("end where the URL is none of Redis", function()
+    for _, url in ipairs { "", "localhost", "http://localhost", "redis://", "redis://h/x",
+      "redis://h:x", "redis://joe@h", "redis://:100%@h", "redis://:a/b@h", "redis://h/0?x=1" } do
+      refused("^the URL of Redis must be", url)
+    end
+  end)
+
+  it("end where a number is none", function()
+    for _, number in ipairs { "1e3", "0", "x", "-1", "inf", "99999999999999999999", "" } do
+      refused("must be a [%a ]*number above 0", at.url, number, number)
+    end
+    keep(at:relay(db, "forgelog", "0.5"))
+    support.wait_until(function() return running[#running]:errors():find("whole") end, "its end")
   end)
 
   it("a reader is told of each epoch, and handles what a dead one of its group left", function()
