@@ -13,11 +13,12 @@
 -- a reason, and tells readers to read the tables anew.
 --
 -- A later epoch has a higher number, so a reader may go on from any ID that it has saved. For that
--- the last number is also kept in PostgreSQL, on the primary: the relay's role needs a consumer's
--- rights on forge_change_log_consumers. That fails only where no relay runs any more that has seen
--- the last epoch. Then, if PostgreSQL as well as Redis has lost it (by a failover or a restore),
--- the next one is what the clock of the database's server says. And if Redis has come back with the
--- end of an earlier epoch, that one goes on; so delete the stream in such a case.
+-- the last number is also kept in PostgreSQL, where the relay is connected to the primary, and its
+-- role has a consumer's rights on forge_change_log_consumers. Elsewhere, and where PostgreSQL as
+-- well as Redis has lost the last number, the next one is above those that this relay has seen, and
+-- at least what the clock of the database's server says. If Redis has come back with the end of an
+-- earlier epoch, and no relay runs any more that has seen a later one, that one goes on: delete the
+-- stream in such a case.
 --
 -- Where to go on is kept in the stream: the last entry of each batch has the position behind it. A
 -- batch is written by a script that compares the stream's last ID first, so it is there as a whole
@@ -89,7 +90,12 @@ VALUES ('relay ' || $1::text,
 RETURNING c.epoch::text AS epoch
 ]]
 
-local READ_ONLY = "25006" -- of a standby, which may be promoted soon
+-- The same where nothing can be written: a standby (SQLSTATE), a missing right, a plain log.
+local CLOCK = [[
+SELECT greatest($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)::text AS epoch
+]]
+local NOT_WRITTEN = { ["25006"] = true, ["42501"] = true, ["42P01"] = true, ["42703"] = true }
+
 local newest = 0 -- the newest epoch that this program has seen
 
 -- Not a failure: the other relay writes, or the stream was lost, which the next epoch tells.
@@ -142,7 +148,11 @@ end
 function Relay:begin_epoch(reason)
   local position = must(self.log:position())
   local least = math.max(newest, tonumber(self.last:match("^%d+")) or 0) + 1
-  self.epoch = must(self.log:query(RAISE, stream, ("%.0f"):format(least)))[1].epoch
+  local rows, err = self.log:query(RAISE, stream, ("%.0f"):format(least))
+  if not rows and NOT_WRITTEN[err.sqlstate] then
+    rows, err = self.log:query(CLOCK, ("%.0f"):format(least))
+  end
+  self.epoch = must(rows, err)[1].epoch
   local fields = { "op", "RESYNC", "reason", reason, "position", position }
   self:append { { id = self.epoch .. "-0", fields = fields } }
   newest = tonumber(self.epoch)
@@ -208,6 +218,6 @@ while true do
     said = tostring(err)
     io.stderr:write("relay: ", said, "\n")
   end
-  if type(err) == "table" and not err.retryable and err.sqlstate ~= READ_ONLY then os.exit(1) end
+  if type(err) == "table" and not err.retryable then os.exit(1) end
   socket.sleep(math.min(PAUSE * 2 ^ failures, PAUSE_MOST))
 end
