@@ -86,6 +86,7 @@ build = {
     ["forgelog.cache.lease"] = "src/forgelog/cache/lease.lua",
     ["forgelog.cache.packed"] = "src/forgelog/cache/packed.lua",
     ["forgelog.cache.reading"] = "src/forgelog/cache/reading.lua",
+    ["forgelog.cache.reporting"] = "src/forgelog/cache/reporting.lua",
     ["forgelog.cache.ring"] = "src/forgelog/cache/ring.lua",
     ["forgelog.cache.source"] = "src/forgelog/cache/source.lua",
     ["forgelog.connection"] = "src/forgelog/connection.lua",
