@@ -89,6 +89,7 @@ build = {
     ["forgelog.cache.reporting"] = "src/forgelog/cache/reporting.lua",
     ["forgelog.cache.ring"] = "src/forgelog/cache/ring.lua",
     ["forgelog.cache.source"] = "src/forgelog/cache/source.lua",
+    ["forgelog.cache.timer"] = "src/forgelog/cache/timer.lua",
     ["forgelog.connection"] = "src/forgelog/connection.lua",
     ["forgelog.connection.arrays"] = "src/forgelog/connection/arrays.lua",
     ["forgelog.connection.backoff"] = "src/forgelog/connection/backoff.lua",

@@ -60,9 +60,12 @@ end)
 describe("a worker of nginx", function()
   local HTTP = [[
     lua_shared_dict positions 1m;
+    $directives
     init_worker_by_lua_block {
       local reports, right = 0, 0
+      function busy() repeat ngx.sleep(0.01) until free end
       function sick() if bad then error("of no use") end end
+      $first
       cache = require("forgelog.cache").new({ conninfo = "$db", position = "positions",
         feed = "$feed", stale_after = $bound, poll = 0.3, backoff_max = 0.3, keys = sick,
         cache = require("resty.lrucache").new(10),
@@ -78,12 +81,14 @@ describe("a worker of nginx", function()
       listen unix:$socket;
       location /up { return 200; }
       location /bad { content_by_lua_block { bad = not bad ngx.print("set") } }
+      location /free { content_by_lua_block { free = true ngx.print("set") } }
       location /fresh { content_by_lua_block { ngx.print(tostring(cache:fresh())) } }
       location /said { content_by_lua_block { ngx.print(said) } }
     }]]
 
-  local function start(feed)
-    server = nginx.start({ http = HTTP, vars = { db = db, bound = BOUND, feed = feed } })
+  local function start(feed, directives, first)
+    server = nginx.start({ http = HTTP, vars = { db = db, bound = BOUND, feed = feed,
+      directives = directives or "", first = first or "" } })
   end
 
   local function exits()
@@ -103,6 +108,16 @@ describe("a worker of nginx", function()
       service.ask_until(server, "/fresh", "true")
       exits()
     end)
+
+    it("follows although its timer was dropped, and exits, with one feed for each " .. feed,
+      function()
+        start(feed, "lua_max_running_timers 2;", "for _ = 1, 2 do ngx.timer.at(0, busy) end")
+        local dropped = "lua_max_running_timers are not enough"
+        support.wait_until(function() return server:log():find(dropped, 1, true) end, dropped)
+        server:get("/free")
+        service.ask_until(server, "/fresh", "true")
+        exits()
+      end)
   end
 end)
 

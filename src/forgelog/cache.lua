@@ -172,7 +172,7 @@ function Cache:start()
       purge = handling(self, self.purge), forget = handling(self, forget),
     }, self._held)
   end
-  self._source:start(self._make)
+  assert(self._source:start(self._make))
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.
