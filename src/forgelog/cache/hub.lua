@@ -83,7 +83,9 @@ local function must(ok, err) return ok or error(err or "the ring of the cache is
 -- False where there is no ring.
 local function write(self, changes)
   for _, text in ipairs(packed.write(changes, ring.EVENT)) do
-    if not self._ring:append(text) then return false end
+    local number = self._ring:append(text)
+    if not number then return false end
+    self._reading:told(number)
   end
   return true
 end
