@@ -69,8 +69,7 @@ describe("a cache with near", function()
       return one:get("d", function() return "new" end) .. ", " .. other:get("d", error)]]))
   end)
 
-  -- As where the other worker is stopped after it has stored, and before it has looked whether it
-  -- should have.
+  -- As where a tombstone was dropped for want of room.
   for how, mark in pairs({ ["invalidate(key)"] = "key", ["purge('test')"] = "''" }) do
     it("keeps no old value that another worker stores late, after " .. how, function()
       local code = [[
@@ -80,20 +79,56 @@ describe("a cache with near", function()
           far:delete("forgelog:stale:" .. $mark)
           return "old"
         end)
-        local seen = one:get(key, error)            -- in shared memory, for this moment
+        local seen = one:get(key, error)            -- in shared memory, without a tombstone
         other:invalidate(key)
         return seen .. ", " .. one:get(key, function() return "new" end)]]
       assert.equal("old, new", run((code:gsub("%$(%w+)", { how = how, mark = mark }))))
     end)
   end
 
+  it("gives an old value to nobody who has heard of the change, not for a moment", function()
+    assert.equal("new", run([[
+      local seen
+      function far.set(dict, key, ...)
+        far.set = nil
+        one:invalidate(key)                         -- this worker hears of the change here
+        local ok = dict:set(key, ...)
+        seen = one:get(key, function() return "new" end)
+        return ok
+      end
+      other:get("moment", function() return "old" end)
+      return seen]]))
+  end)
+
+  it("leaves a new value in its place where an old one comes late", function()
+    assert.equal("new", run([[
+      other:get("place", function()
+        one:invalidate("place")
+        one:get("place", function() return "new" end)
+        return "old"
+      end)
+      return tostring(far:get("place"))]]))
+  end)
+
+  it("makes no old value stay that another worker has stored in the place of its own", function()
+    assert.equal("true, new", run([[
+      local late
+      function far.replace(dict, key, ...)
+        far.replace = nil
+        late = dict:set(key, "old", 0.1) -- as by another worker, which is killed then
+        return dict:replace(key, ...)
+      end
+      one:get("other", function() return "new" end)
+      return ("%s, %s"):format(tostring(late), tostring(far:get("other")))]]))
+  end)
+
   it("keeps nothing where all is purged just before it would be made to stay", function()
     assert.equal("nil", run([[
       for i = 1, 100 do far:set(i, i) end -- the oldest few are gone at once after a flush
-      function far.expire(dict, ...)
-        far.expire = nil
+      function far.replace(dict, ...)
+        far.replace = nil
         one:purge("test")
-        return dict:expire(...)
+        return dict:replace(...)
       end
       other:get("purged", function() return "old" end)
       return tostring(far:get("purged"))]]))

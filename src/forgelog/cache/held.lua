@@ -4,13 +4,14 @@
 -- Workers hear of a change one after another. One that has not may store into the lua_shared_dict,
 -- after another has deleted there, what it read before the change. So a key that became stale
 -- leaves a tombstone there. Whoever stores, looks afterwards for it, and for what it has not heard
--- itself. Until then its value has but a moment to live, so that it goes by itself if the worker is
--- stopped or killed in between; only then is it made to stay. A change after it was stored has
--- deleted it, and then there is nothing that could be made to stay.
+-- itself. Until then its value is marked as unsure: nobody is given it, and it has but a moment to
+-- live, so that it goes by itself if the worker is stopped or killed in between. Only then does the
+-- value itself take that place. A change after it was stored has deleted what stood there, and then
+-- there is nothing to be replaced.
 --
--- In that moment others can see the old value, and what they took into their own memory would stay:
--- so each value tells when it was loaded, and is taken only where this worker has found its key
--- stale no later than that.
+-- A tombstone may be dropped for want of room, and what a worker took into its own memory would
+-- stay: so each value tells when it was loaded, and is taken only where this worker has found its
+-- key stale no later than that.
 -- @module forgelog.cache.held
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
@@ -19,12 +20,13 @@ local OWN = "forgelog:" -- names in shared memory that begin so are forgelog's o
 local VALUE = "forgelog:value:" -- ... or are those of values whose key begins so too
 local TOMBSTONE = "forgelog:stale:" -- before a key, or alone for all of them: when it became stale
 local TOMBSTONE_TTL = 60 -- seconds
-local UNCONFIRMED = 0.1 -- seconds that a value lives unless it is made to stay
+local UNSURE_TTL = 0.1 -- seconds that a value lives unless it is made to stay
 
 -- A value's flags in shared memory: when its load began, in milliseconds that begin anew after 24
 -- days. They are read back for what is younger than a tombstone's life; whatever is older, and was
 -- made to stay, has not been overtaken.
-local ROUND = 2 ^ 31 - 1
+local ROUND = 2 ^ 31 - 2
+local UNSURE = 2 ^ 31 - 1 -- the flags of a value of which it is not known yet whether it may stay
 local PRECISION = 0.002 -- seconds that flags may be off
 
 local BUCKETS = 4096 -- of keys that share the time at which one of them was found stale
@@ -76,12 +78,13 @@ end
 
 --- The value under a key; nil where there is none.
 function Held:get(key)
+  if not self._shared then return (self._target:get(key)) end
   local near = self._near
-  if not near then return (self._target:get(name_of(self, key))) end
-  local value = near:get(key)
+  local value = near and near:get(key)
   if value ~= nil then return value end
   local found, flags = self._target:get(name_of(self, key))
-  if found ~= nil and may_be_near(self, key, flags) then near:set(key, found) end
+  if found == nil or flags == UNSURE then return nil end
+  if near and may_be_near(self, key, flags) then near:set(key, found) end
   return found
 end
 
@@ -105,21 +108,22 @@ end
 -- @string key
 -- @param value
 -- @number since when its load began
--- @func holds called once others can see the value: whether this worker knows of all changes by
--- then, and none has made the value stale
+-- @func holds called once a change would delete what was stored: whether this worker knows of all
+-- changes by then, and none has made the value stale
 -- @treturn bool false where there is no room for it
 function Held:put(key, value, since, holds)
   if not self._shared then
     self._target:set(key, value)
     return true
   end
+  if self:made_stale(key, since) then return true end -- there may be a newer one in its place
   local name = name_of(self, key)
-  if not self._target:set(name, value, UNCONFIRMED, flags_of(since)) then return false end
+  if not self._target:set(name, value, UNSURE_TTL, UNSURE) then return false end
   if not may_stay(self, key, since, holds) then
     self._target:delete(name)
     return true
   end
-  self._target:expire(name, 0)
+  self._target:replace(name, value, 0, flags_of(since))
   if self._near then self._near:set(key, value) end
   return true
 end
