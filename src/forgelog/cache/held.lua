@@ -17,8 +17,8 @@ local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 
 local OWN = "forgelog:" -- names in shared memory that begin so are forgelog's own ...
-local VALUE = "forgelog:value:" -- ... or are those of values whose key begins so too
-local TOMBSTONE = "forgelog:stale:" -- before a key, or alone for all of them: when it became stale
+local VALUE = "forgelog:value:" -- ... or are those of values whose key begins so too, or is empty
+local TOMBSTONE = "forgelog:stale:" -- before a name, or alone for all of them: when it became stale
 local TOMBSTONE_TTL = 60 -- seconds
 local UNSURE_TTL = 0.1 -- seconds that a value lives unless it is made to stay
 
@@ -62,8 +62,9 @@ local function flags_of(time) return math.floor(time * 1000) % ROUND + 1 end
 
 local function bucket_of(key) return ngx.crc32_short(key) % BUCKETS end
 
-local function name_of(self, key)
-  if self._shared and key:sub(1, #OWN) == OWN then return VALUE .. key end
+-- The name of a value in shared memory, which takes no empty one.
+local function name_of(key)
+  if key == "" or key:sub(1, #OWN) == OWN then return VALUE .. key end
   return key
 end
 
@@ -71,7 +72,7 @@ end
 local function may_be_near(self, key, flags)
   if not flags then return false end
   local age = (flags_of(core.now()) - flags) % ROUND / 1000
-  if age > TOMBSTONE_TTL then return self._target:ttl(name_of(self, key)) == 0 end
+  if age > TOMBSTONE_TTL then return self._target:ttl(name_of(key)) == 0 end
   local since = core.now() - age - PRECISION
   return since > self._purged and since > (self._found_stale[bucket_of(key)] or -math.huge)
 end
@@ -82,7 +83,7 @@ function Held:get(key)
   local near = self._near
   local value = near and near:get(key)
   if value ~= nil then return value end
-  local found, flags = self._target:get(name_of(self, key))
+  local found, flags = self._target:get(name_of(key))
   if found == nil or flags == UNSURE then return nil end
   if near and may_be_near(self, key, flags) then near:set(key, found) end
   return found
@@ -94,7 +95,8 @@ function Held:refuses(value) return self._shared and not IN_SHARED[type(value)] 
 --- Whether another worker has found a key stale since a time.
 function Held:made_stale(key, since)
   if not self._shared then return false end
-  local of_key, of_all = self._target:get(TOMBSTONE .. key), self._target:get(TOMBSTONE)
+  local of_key = self._target:get(TOMBSTONE .. name_of(key))
+  local of_all = self._target:get(TOMBSTONE)
   return of_key and of_key >= since or of_all and of_all >= since
 end
 
@@ -117,7 +119,7 @@ function Held:put(key, value, since, holds)
     return true
   end
   if self:made_stale(key, since) then return true end -- there may be a newer one in its place
-  local name = name_of(self, key)
+  local name = name_of(key)
   if not self._target:set(name, value, UNSURE_TTL, UNSURE) then return false end
   if not may_stay(self, key, since, holds) then
     self._target:delete(name)
@@ -128,18 +130,20 @@ function Held:put(key, value, since, holds)
   return true
 end
 
-local function leave_tombstone(self, key)
-  if self._shared then self._target:set(TOMBSTONE .. key, core.now(), TOMBSTONE_TTL) end
+local function leave_tombstone(self, name)
+  self._target:set(TOMBSTONE .. name, core.now(), TOMBSTONE_TTL)
 end
 
 --- Deletes a key that has become stale.
 function Held:delete(key)
+  if not self._shared then return self._target:delete(key) end
   if self._near then
     self._found_stale[bucket_of(key)] = core.now()
     self._near:delete(key)
   end
-  leave_tombstone(self, key) -- before deleting: who stores looks for it after that
-  self._target:delete(name_of(self, key))
+  local name = name_of(key)
+  leave_tombstone(self, name) -- before deleting: who stores looks for it after that
+  self._target:delete(name)
 end
 
 --- The lua_shared_dict that holds the values; nil where something else does.
