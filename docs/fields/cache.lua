@@ -25,8 +25,9 @@
 -- @tfield[opt=1] number load_wait seconds that a `get` waits for another's load of its key before
 -- it loads too, since a request may end in the middle of its load; 0: each loads by itself
 -- @tfield[opt] fun(reason:string) on_purge called when all was emptied, and why
--- @tfield[opt] fun(err:any,attempt:integer) on_error called with each error that it goes on after,
--- and the number of the attempt; default: to nginx's error log
+-- @tfield[opt] fun(err:forgelog.Error,attempt:integer) on_error called with each error that it goes
+-- on after, and the number of the attempt; default: to nginx's error log. What it raises is written
+-- there, and nothing else
 -- @tfield[opt] forgelog.Conninfo conninfo as of `forgelog.connect`
 -- @tfield[opt=1000] integer batch most changes at once
 -- @tfield[opt=5] number settle seconds that a new position waits for writers that are open

@@ -69,6 +69,17 @@ for _, holder in ipairs(HOLDERS) do
           .. cache:get(18446744073709551615ULL, text)]]))
     end)
 
+    it("may be empty, and stands for no other key then", function()
+      assert.equal("empty other", run([[
+        cache:get("", function() return "empty" end)
+        local empty = cache:get("", error)
+        cache:get("other", function()
+          cache:invalidate("")
+          return "other"
+        end)
+        return empty .. " " .. cache:get("other", error)]]))
+    end)
+
     it("is refused where it is not exact", function()
       for key, shown in pairs({
         ["1.5"] = "1.5 (number)", ["0/0"] = "nan (number)", ["1/0"] = "inf (number)",

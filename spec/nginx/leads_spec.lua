@@ -22,6 +22,11 @@ after_each(function()
   server = nil
 end)
 
+local function change()
+  logs.must(log, "INSERT INTO item (id, n) VALUES (1, 1)"
+    .. " ON CONFLICT (id) DO UPDATE SET n = item.n + 1")
+end
+
 describe("a cache that is stopped and started at once", function()
   for _, feed in ipairs({ "nginx", "worker" }) do
     it("goes on, with one feed for each " .. feed, function()
@@ -49,6 +54,70 @@ describe("a cache that is stopped and started at once", function()
         ngx.sleep(1)
         return tostring(not cache:fresh())]]))
     end)
+  end
+end)
+
+describe("a worker of nginx", function()
+  local HTTP = [[
+    lua_shared_dict positions 1m;
+    $directives
+    init_worker_by_lua_block {
+      local reports, right = 0, 0
+      function busy() repeat ngx.sleep(0.01) until free end
+      function sick() if bad then error("of no use") end end
+      $first
+      cache = require("forgelog.cache").new({ conninfo = "$db", position = "positions",
+        feed = "$feed", stale_after = $bound, poll = 0.3, backoff_max = 0.3, keys = sick,
+        cache = require("resty.lrucache").new(10),
+        on_error = function(err)
+          reports = reports + 1
+          if err.code == "handler_failed" then right = right + 1 end
+          said = ("%d of %d"):format(right, reports)
+          error("of no use either")
+        end })
+      cache:start()
+    }
+    server {
+      listen unix:$socket;
+      location /up { return 200; }
+      location /bad { content_by_lua_block { bad = not bad ngx.print("set") } }
+      location /free { content_by_lua_block { free = true ngx.print("set") } }
+      location /fresh { content_by_lua_block { ngx.print(tostring(cache:fresh())) } }
+      location /said { content_by_lua_block { ngx.print(said) } }
+    }]]
+
+  local function start(feed, directives, first)
+    server = nginx.start({ http = HTTP, vars = { db = db, bound = BOUND, feed = feed,
+      directives = directives or "", first = first or "" } })
+  end
+
+  local function exits()
+    local pid = server:workers()[1]
+    server:signal("HUP")
+    support.wait_until(function() return not support.alive({ pid = pid }) end, "its exit", 5)
+  end
+
+  for _, feed in ipairs({ "nginx", "worker" }) do
+    it("goes on where on_error raises, and exits, with one feed for each " .. feed, function()
+      start(feed)
+      service.ask_until(server, "/fresh", "true")
+      server:get("/bad")
+      change()
+      service.ask_until(server, "/said", "4 of 4") -- each was an error of forgelog
+      server:get("/bad")
+      service.ask_until(server, "/fresh", "true")
+      exits()
+    end)
+
+    it("follows although its timer was dropped, and exits, with one feed for each " .. feed,
+      function()
+        start(feed, "lua_max_running_timers 2;", "for _ = 1, 2 do ngx.timer.at(0, busy) end")
+        local dropped = "lua_max_running_timers are not enough"
+        support.wait_until(function() return server:log():find(dropped, 1, true) end, dropped)
+        server:get("/free")
+        service.ask_until(server, "/fresh", "true")
+        exits()
+      end)
   end
 end)
 
@@ -90,11 +159,6 @@ describe("workers with one feed", function()
     server = nginx.start({ main = "worker_processes 2;", http = HTTP,
       vars = { db = db, bound = BOUND, keys = keys } })
     for _ = 1, 6 do service.ask_until(server, "/fresh", "well true") end
-  end
-
-  local function change()
-    logs.must(log, "INSERT INTO item (id, n) VALUES (1, 1)"
-      .. " ON CONFLICT (id) DO UPDATE SET n = item.n + 1")
   end
 
   it("are led by another one where the first to lead cannot handle what it is told", function()

@@ -69,8 +69,7 @@ describe("a cache with near", function()
       return one:get("d", function() return "new" end) .. ", " .. other:get("d", error)]]))
   end)
 
-  -- As where the other worker is stopped after it has stored, and before it has looked whether it
-  -- should have.
+  -- As where a tombstone was dropped for want of room.
   for how, mark in pairs({ ["invalidate(key)"] = "key", ["purge('test')"] = "''" }) do
     it("keeps no old value that another worker stores late, after " .. how, function()
       local code = [[
@@ -80,20 +79,56 @@ describe("a cache with near", function()
           far:delete("forgelog:stale:" .. $mark)
           return "old"
         end)
-        local seen = one:get(key, error)            -- in shared memory, for this moment
+        local seen = one:get(key, error)            -- in shared memory, without a tombstone
         other:invalidate(key)
         return seen .. ", " .. one:get(key, function() return "new" end)]]
       assert.equal("old, new", run((code:gsub("%$(%w+)", { how = how, mark = mark }))))
     end)
   end
 
+  it("gives an old value to nobody who has heard of the change, not for a moment", function()
+    assert.equal("new", run([[
+      local seen
+      function far.set(dict, key, ...)
+        far.set = nil
+        one:invalidate(key)                         -- this worker hears of the change here
+        local ok = dict:set(key, ...)
+        seen = one:get(key, function() return "new" end)
+        return ok
+      end
+      other:get("moment", function() return "old" end)
+      return seen]]))
+  end)
+
+  it("leaves a new value in its place where an old one comes late", function()
+    assert.equal("new", run([[
+      other:get("place", function()
+        one:invalidate("place")
+        one:get("place", function() return "new" end)
+        return "old"
+      end)
+      return tostring(far:get("place"))]]))
+  end)
+
+  it("makes no old value stay that another worker has stored in the place of its own", function()
+    assert.equal("true, new", run([[
+      local late
+      function far.replace(dict, key, ...)
+        far.replace = nil
+        late = dict:set(key, "old", 0.1) -- as by another worker, which is killed then
+        return dict:replace(key, ...)
+      end
+      one:get("other", function() return "new" end)
+      return ("%s, %s"):format(tostring(late), tostring(far:get("other")))]]))
+  end)
+
   it("keeps nothing where all is purged just before it would be made to stay", function()
     assert.equal("nil", run([[
       for i = 1, 100 do far:set(i, i) end -- the oldest few are gone at once after a flush
-      function far.expire(dict, ...)
-        far.expire = nil
+      function far.replace(dict, ...)
+        far.replace = nil
         one:purge("test")
-        return dict:expire(...)
+        return dict:replace(...)
       end
       other:get("purged", function() return "old" end)
       return tostring(far:get("purged"))]]))
@@ -110,10 +145,10 @@ end)
 describe("workers with near", function()
   local HTTP = [[
     lua_shared_dict items 1m;
-    lua_shared_dict positions 1m;
+    lua_shared_dict positions $positions;
     init_worker_by_lua_block {
       cache = require("forgelog.cache").new({ conninfo = "$db", cache = ngx.shared.items,
-        near = require("resty.lrucache").new(1000), position = "positions" })
+        near = require("resty.lrucache").new(1000), position = "positions", batch = $batch })
       cache:start()
       local spare = {}
       function load_item(key)
@@ -130,6 +165,12 @@ describe("workers with near", function()
         ngx.print(ngx.worker.pid(), " ", tostring(cache:fresh()))
         for id = 1, 10 do ngx.print(" ", tostring((cache:get("item:" .. id, load_item)))) end
       } }
+      location /state { content_by_lua_block {
+        local said, stats = cache:fresh() and " fresh" or "", cache:stats()
+        ngx.print(ngx.worker.pid(), said, " leader ", tostring(stats.leader), " invalidated ",
+          stats.invalidated, " purges ", stats.purges, " held ",
+          tostring(ngx.shared.items:get("item:1")))
+      } }
     }]]
 
   local PUT = [[
@@ -137,8 +178,58 @@ describe("workers with near", function()
     INSERT INTO item (id, n) VALUES (:id, 1) ON CONFLICT (id) DO UPDATE SET n = item.n + 1;]]
   local DELETE = "\\set id random(1, 10)\nDELETE FROM item WHERE id = :id;"
 
+  local function start(positions, batch)
+    server = nginx.start({ vars = { db = db, positions = positions, batch = batch },
+      main = "worker_processes 2;", http = HTTP })
+  end
+
+  -- What a worker says, once that fits a pattern.
+  local function await(pattern)
+    local found
+    support.wait_until(function()
+      found = { (server:get("/state", 0.3) or ""):match(pattern) }
+      return found[1]
+    end, pattern, 5)
+    return (table.unpack or unpack)(found)
+  end
+
+  local function hold()
+    support.wait_until(function()
+      server:get("/all")
+      return server:get("/state"):find("held [^n]")
+    end, "a value that is held")
+  end
+
+  local TOUCH = [[
+    INSERT INTO item (id, n) SELECT g, 1 FROM generate_series(%d, %d) g
+      ON CONFLICT (id) DO UPDATE SET n = item.n + 1]]
+
+  it("keep what they share where one of them falls behind", function()
+    start("32k", 50) -- for a ring of 16 events
+    local leader, behind = await("leader (%d+)"), nil
+    for _, pid in ipairs(server:workers()) do
+      if pid ~= leader then behind = pid end
+    end
+    local purges = await("^" .. behind .. " fresh .* purges (%d+)")
+    hold()
+    assert(os.execute("kill -STOP " .. behind))
+    logs.must(log, TOUCH:format(101, 1100))
+    await("invalidated %d%d%d%d")
+    assert(os.execute("kill -CONT " .. behind))
+    await(("^%s fresh .* purges %d "):format(behind, purges + 1))
+    assert.matches("held [^n]", server:get("/state"))
+  end)
+
+  it("empty what they share where the one that leads misses what it has told", function()
+    start("32k", 1000) -- more than the ring holds
+    await("fresh leader %d")
+    hold()
+    logs.must(log, TOUCH:format(1, 1000))
+    await("held nil")
+  end)
+
   it("serve what was committed last, after a load and reloads", function()
-    server = nginx.start({ vars = { db = db }, main = "worker_processes 2;", http = HTTP })
+    start("1m", 50)
     local asked, reloads, first = 0, 0, log:max_seq() or 0
     local running = support.pgbench({ conninfo = db, clients = 2, seconds = 600,
       args = { "-R", "400" },

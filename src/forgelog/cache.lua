@@ -9,6 +9,7 @@ local following = require "forgelog.cache.following"
 local forgelog = require "forgelog"
 local held = require "forgelog.cache.held"
 local keys = require "forgelog.cache.keys"
+local reporting = require "forgelog.cache.reporting"
 local source = require "forgelog.cache.source"
 
 local cache = {}
@@ -43,10 +44,6 @@ local function default_keys(change)
   return change.row_id and change.table_name .. ":" .. change.row_id
 end
 
-local function report(err, attempt)
-  ngx.log(ngx.ERR, "forgelog: ", tostring(err), " (attempt ", attempt, ")")
-end
-
 --- Makes a cache; `start` sets it going.
 -- @tparam forgelog.cache.Options options
 -- @treturn forgelog.cache.Cache
@@ -68,7 +65,7 @@ function cache.new(options)
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
     _listeners = {},
     _flights = flights.new(options.load_wait or 1, function() self._source:catch_up() end),
-    _source = following.new(stale_after, report), -- until it is started
+    _source = following.new(stale_after), -- until it is started
     _count = { hits = 0, misses = 0, refused = 0, invalidated = 0, purges = 0 },
   }, Cache)
   if options.cache then self:attach(options.cache) end
@@ -171,11 +168,11 @@ function Cache:start()
   if not self._make then
     self._source, self._make = source.new(self._options, {
       channels = self._channels, ops = self._ops, bound = self._stale_after,
-      report = self._options.on_error or report, handle = handling(self, handle_all),
+      report = reporting(self._options.on_error), handle = handling(self, handle_all),
       purge = handling(self, self.purge), forget = handling(self, forget),
     }, self._held)
   end
-  self._source:start(self._make)
+  assert(self._source:start(self._make))
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.

@@ -45,8 +45,8 @@ local Cache = {}
 ---called when all was emptied, and why
 ---@field on_purge? fun(reason:string)
 ---called with each error that it goes on after, and the number of the attempt; default: to nginx's
----error log
----@field on_error? fun(err:any,attempt:integer)
+---error log. What it raises is written there, and nothing else
+---@field on_error? fun(err:forgelog.Error,attempt:integer)
 ---as of `forgelog.connect`
 ---@field conninfo? forgelog.Conninfo
 ---most changes at once (default: 1000)

@@ -2,10 +2,9 @@
 -- has heard nothing from the database. A private part of forgelog.cache.
 -- @module forgelog.cache.following
 local core = require "forgelog.core"
+local timer = require "forgelog.cache.timer"
 
 local SLICE = 0.25 -- seconds between two looks whether the worker exits
-local DROPPED = 1 -- seconds after which a timer that has not begun counts as dropped by nginx
-local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
 
 local Following = {}
 Following.__index = Following
@@ -18,10 +17,12 @@ local following = {}
 -- @func report called with an error of the consumer and how often it failed
 -- @tparam ?function prove called with each later such moment, by `forgelog.core.now`
 function following.new(bound, report, prove)
-  return setmetatable({
+  local self = setmetatable({
     _bound = bound, _report = report, _prove = prove, _proven = -math.huge,
     _moved = -math.huge,
   }, Following)
+  self._timer = timer.new(function(premature) self:_work(premature) end, report)
+  return self
 end
 
 -- A moment is proven by what the database has answered since, and not by how the step ended: the
@@ -46,69 +47,51 @@ local function step(self)
   ngx.sleep(1)
 end
 
-local function work(premature, self, turn)
-  if self._turn ~= turn then return end
-  self._at_work = true
+function Following:_work(premature)
   repeat
-    self._again, self._done, self._asked = nil, 0, core.now()
+    self._again, self._done, self._began = nil, 0, core.now()
     while not premature and not self._stopping and not ngx.worker.exiting() do step(self) end
     pcall(self._consumer.close, self._consumer)
     self._proven, self._stopping = -math.huge, false
     if self._again then self._consumer = self._again() end
   until not self._again
-  self._running, self._at_work = false, false
-end
-
--- This one lets what runs end in order (a thread's answer counts as none).
-local function linger(premature, runs)
-  while premature and runs() do ngx.sleep(0.01) end
-end
-
---- Has a worker that exits wait: it does so once its last timer is done.
--- @func runs whether there is something to wait for
-function following.linger(runs) assert(ngx.timer.at(FOREVER, linger, runs)) end
-
--- Whether a consumer runs, or will. Where too many timers run, nginx drops one and tells nobody.
-local function is_begun(self)
-  return self._running and (self._at_work or core.now() - self._asked < DROPPED)
 end
 
 --- Has a consumer run, if none does; where one is about to end, another one after it.
 -- @func make returns the consumer
+-- @return true; or nil, and why nginx gives it no timer
 function Following:start(make)
+  self._wanted = true
   if self._stopping then self._again = make end
-  if is_begun(self) then return end
-  self._consumer = make()
-  local turn = {}
-  assert(ngx.timer.at(0, work, self, turn)) -- it may be refused: then another start tries again
-  self._turn, self._asked, self._running = turn, core.now(), true
-  if self._lingers then return end
-  self._lingers = true
-  following.linger(function() return self._running end)
+  if self._timer:is_begun() then return true end
+  self._consumer, self._began = make(), core.now()
+  return self._timer:start()
 end
 
 --- Has it end, within a quarter of a second and the statement at hand.
 function Following:stop()
-  if self._at_work then
-    self._stopping, self._again = true, nil
-  else
-    self._turn, self._running = nil, false
-  end
+  self._wanted, self._stopping, self._again = false, self._timer:works(), nil
+  self._timer:cancel()
 end
 
---- Whether it does.
-function Following:running() return self._running or false end
+--- Whether it does, or will.
+function Following:running() return self._timer:is_begun() end
 
 --- When it last proved or handled something, and for how many seconds it has run without.
 function Following:moved()
-  return self._moved, core.now() - math.max(self._moved, self._asked)
+  return self._moved, core.now() - math.max(self._moved, self._began)
 end
 
---- Whether it knows of every change up to now.
-function Following:fresh() return core.now() - self._proven <= self._bound end
+--- Whether what it was handed last makes it fresh.
+function Following:proven() return core.now() - self._proven <= self._bound end
+
+--- Whether it knows of every change up to now. Who asks has it run again, where it has not begun.
+function Following:fresh()
+  if self._wanted then self._timer:start() end
+  return self:proven()
+end
 
 -- What differs in a hub: see forgelog.cache.hub.
-Following.proven = Following.fresh
 function Following.catch_up() return true end
 function Following.spares() return false end
 function Following.flush(_, flush) flush() end

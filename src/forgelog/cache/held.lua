@@ -4,27 +4,29 @@
 -- Workers hear of a change one after another. One that has not may store into the lua_shared_dict,
 -- after another has deleted there, what it read before the change. So a key that became stale
 -- leaves a tombstone there. Whoever stores, looks afterwards for it, and for what it has not heard
--- itself. Until then its value has but a moment to live, so that it goes by itself if the worker is
--- stopped or killed in between; only then is it made to stay. A change after it was stored has
--- deleted it, and then there is nothing that could be made to stay.
+-- itself. Until then its value is marked as unsure: nobody is given it, and it has but a moment to
+-- live, so that it goes by itself if the worker is stopped or killed in between. Only then does the
+-- value itself take that place. A change after it was stored has deleted what stood there, and then
+-- there is nothing to be replaced.
 --
--- In that moment others can see the old value, and what they took into their own memory would stay:
--- so each value tells when it was loaded, and is taken only where this worker has found its key
--- stale no later than that.
+-- A tombstone may be dropped for want of room, and what a worker took into its own memory would
+-- stay: so each value tells when it was loaded, and is taken only where this worker has found its
+-- key stale no later than that.
 -- @module forgelog.cache.held
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 
 local OWN = "forgelog:" -- names in shared memory that begin so are forgelog's own ...
-local VALUE = "forgelog:value:" -- ... or are those of values whose key begins so too
-local TOMBSTONE = "forgelog:stale:" -- before a key, or alone for all of them: when it became stale
+local VALUE = "forgelog:value:" -- ... or are those of values whose key begins so too, or is empty
+local TOMBSTONE = "forgelog:stale:" -- before a name, or alone for all of them: when it became stale
 local TOMBSTONE_TTL = 60 -- seconds
-local UNCONFIRMED = 0.1 -- seconds that a value lives unless it is made to stay
+local UNSURE_TTL = 0.1 -- seconds that a value lives unless it is made to stay
 
 -- A value's flags in shared memory: when its load began, in milliseconds that begin anew after 24
 -- days. They are read back for what is younger than a tombstone's life; whatever is older, and was
 -- made to stay, has not been overtaken.
-local ROUND = 2 ^ 31 - 1
+local ROUND = 2 ^ 31 - 2
+local UNSURE = 2 ^ 31 - 1 -- the flags of a value of which it is not known yet whether it may stay
 local PRECISION = 0.002 -- seconds that flags may be off
 
 local BUCKETS = 4096 -- of keys that share the time at which one of them was found stale
@@ -60,8 +62,9 @@ local function flags_of(time) return math.floor(time * 1000) % ROUND + 1 end
 
 local function bucket_of(key) return ngx.crc32_short(key) % BUCKETS end
 
-local function name_of(self, key)
-  if self._shared and key:sub(1, #OWN) == OWN then return VALUE .. key end
+-- The name of a value in shared memory, which takes no empty one.
+local function name_of(key)
+  if key == "" or key:sub(1, #OWN) == OWN then return VALUE .. key end
   return key
 end
 
@@ -69,19 +72,20 @@ end
 local function may_be_near(self, key, flags)
   if not flags then return false end
   local age = (flags_of(core.now()) - flags) % ROUND / 1000
-  if age > TOMBSTONE_TTL then return self._target:ttl(name_of(self, key)) == 0 end
+  if age > TOMBSTONE_TTL then return self._target:ttl(name_of(key)) == 0 end
   local since = core.now() - age - PRECISION
   return since > self._purged and since > (self._found_stale[bucket_of(key)] or -math.huge)
 end
 
 --- The value under a key; nil where there is none.
 function Held:get(key)
+  if not self._shared then return (self._target:get(key)) end
   local near = self._near
-  if not near then return (self._target:get(name_of(self, key))) end
-  local value = near:get(key)
+  local value = near and near:get(key)
   if value ~= nil then return value end
-  local found, flags = self._target:get(name_of(self, key))
-  if found ~= nil and may_be_near(self, key, flags) then near:set(key, found) end
+  local found, flags = self._target:get(name_of(key))
+  if found == nil or flags == UNSURE then return nil end
+  if near and may_be_near(self, key, flags) then near:set(key, found) end
   return found
 end
 
@@ -91,7 +95,8 @@ function Held:refuses(value) return self._shared and not IN_SHARED[type(value)] 
 --- Whether another worker has found a key stale since a time.
 function Held:made_stale(key, since)
   if not self._shared then return false end
-  local of_key, of_all = self._target:get(TOMBSTONE .. key), self._target:get(TOMBSTONE)
+  local of_key = self._target:get(TOMBSTONE .. name_of(key))
+  local of_all = self._target:get(TOMBSTONE)
   return of_key and of_key >= since or of_all and of_all >= since
 end
 
@@ -105,37 +110,40 @@ end
 -- @string key
 -- @param value
 -- @number since when its load began
--- @func holds called once others can see the value: whether this worker knows of all changes by
--- then, and none has made the value stale
+-- @func holds called once a change would delete what was stored: whether this worker knows of all
+-- changes by then, and none has made the value stale
 -- @treturn bool false where there is no room for it
 function Held:put(key, value, since, holds)
   if not self._shared then
     self._target:set(key, value)
     return true
   end
-  local name = name_of(self, key)
-  if not self._target:set(name, value, UNCONFIRMED, flags_of(since)) then return false end
+  if self:made_stale(key, since) then return true end -- there may be a newer one in its place
+  local name = name_of(key)
+  if not self._target:set(name, value, UNSURE_TTL, UNSURE) then return false end
   if not may_stay(self, key, since, holds) then
     self._target:delete(name)
     return true
   end
-  self._target:expire(name, 0)
+  self._target:replace(name, value, 0, flags_of(since))
   if self._near then self._near:set(key, value) end
   return true
 end
 
-local function leave_tombstone(self, key)
-  if self._shared then self._target:set(TOMBSTONE .. key, core.now(), TOMBSTONE_TTL) end
+local function leave_tombstone(self, name)
+  self._target:set(TOMBSTONE .. name, core.now(), TOMBSTONE_TTL)
 end
 
 --- Deletes a key that has become stale.
 function Held:delete(key)
+  if not self._shared then return self._target:delete(key) end
   if self._near then
     self._found_stale[bucket_of(key)] = core.now()
     self._near:delete(key)
   end
-  leave_tombstone(self, key) -- before deleting: who stores looks for it after that
-  self._target:delete(name_of(self, key))
+  local name = name_of(key)
+  leave_tombstone(self, name) -- before deleting: who stores looks for it after that
+  self._target:delete(name)
 end
 
 --- The lua_shared_dict that holds the values; nil where something else does.

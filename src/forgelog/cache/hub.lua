@@ -15,6 +15,7 @@ local lease = require "forgelog.cache.lease"
 local packed = require "forgelog.cache.packed"
 local reading = require "forgelog.cache.reading"
 local ring = require "forgelog.cache.ring"
+local timer = require "forgelog.cache.timer"
 
 local PAUSE = 0.01 -- seconds between two looks into the ring
 local REST = 1 -- seconds after a look that failed
@@ -42,6 +43,7 @@ function hub.new(dict, name, about)
   }, Hub)
   self._following = following.new(about.bound, function(...) self:report(...) end,
     function(moment) self:_prove(moment) end)
+  self._timer = timer.new(function(premature) self:_work(premature) end, about.report)
   hubs[dict] = hubs[dict] or {}
   self._neighbours = hubs[dict]
   table.insert(self._neighbours, self)
@@ -60,8 +62,13 @@ function Hub:catch_up() return self._reading:catch_up() end
 --- Whether what this worker took last makes it fresh; it does not look into the ring.
 function Hub:proven() return self._begun and self._reading:proven() or false end
 
---- Whether this worker knows of every change up to now.
-function Hub:fresh() return self._begun and self._reading:catch_up() and self:proven() or false end
+--- Whether this worker knows of every change up to now. Who asks has it take part again, where it
+-- does not.
+function Hub:fresh()
+  if not self._begun then return false end
+  self._timer:start()
+  return self._reading:catch_up() and self:proven()
+end
 
 -- Another worker may lead by now, where this one has slept.
 local function must_lead(self)
@@ -76,7 +83,9 @@ local function must(ok, err) return ok or error(err or "the ring of the cache is
 -- False where there is no ring.
 local function write(self, changes)
   for _, text in ipairs(packed.write(changes, ring.EVENT)) do
-    if not self._ring:append(text) then return false end
+    local number = self._ring:append(text)
+    if not number then return false end
+    self._reading:told(number)
   end
   return true
 end
@@ -171,11 +180,11 @@ local function look(self)
     self._following:stop()
     return err and error(err, 0)
   end
-  self._following:start(self._make)
+  must(self._following:start(self._make))
   offer(self)
 end
 
-local function work(premature, self)
+function Hub:_work(premature)
   repeat
     while not premature and not self._stopping and not ngx.worker.exiting() do
       local ok, err = pcall(look, self)
@@ -186,28 +195,26 @@ local function work(premature, self)
     while self._following:running() do ngx.sleep(PAUSE) end
   until premature or self._stopping or ngx.worker.exiting() -- else it was started again
   self._lease:resign()
-  self._running = false
 end
 
 --- Has this worker take part, if it does not.
 -- @func make returns the consumer by which it leads
+-- @return true; or nil, and why nginx gives it no timer
 function Hub:start(make)
   function self._make()
     self._deposed = false
     return make()
   end
-  if not self._running then
-    assert(ngx.timer.at(0, work, self)) -- it may be refused: then nothing has begun
-  end
-  self._running, self._begun, self._stopping = true, true, false
+  self._begun, self._stopping = true, false
   self._reading:join()
-  if self._lingers then return end
-  self._lingers = true
-  following.linger(function() return self._running end)
+  return self._timer:start()
 end
 
 --- Has it end. (In a worker that exits it goes on being fresh as long as others lead.)
-function Hub:stop() self._stopping, self._begun = self._running, false end
+function Hub:stop()
+  self._stopping, self._begun = self._timer:works(), false
+  self._timer:cancel()
+end
 
 --- What its consumer tells, where it leads; `leads`, and `leader` (the process id of the worker
 -- that does).

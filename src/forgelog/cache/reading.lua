@@ -19,7 +19,7 @@ local reading = {}
 function reading.new(ring, about)
   return setmetatable({
     _ring = ring, _about = about, _proven = -math.huge, _lost = 0, _attempt = 0,
-    _retry_at = -math.huge,
+    _retry_at = -math.huge, _told = -math.huge,
   }, Reading)
 end
 
@@ -48,8 +48,12 @@ local function forget(self, head, id)
   return ok, err
 end
 
+-- What all workers share, whoever wrote an event has emptied of it before it is proven that all are
+-- told: so a worker that missed the events of others has only its own to forget. For those that it
+-- wrote, and has not taken yet, nobody else does that.
 local function fell_behind(self, head, id)
-  local ok, err = handle(self, self._about.purge, "behind")
+  local empty = self._told > self._taken and self._about.purge or self._about.forget
+  local ok, err = handle(self, empty, "behind")
   if ok and self._id == id then self._taken = head end -- else a new ring was begun
   return ok, err
 end
@@ -99,6 +103,10 @@ function Reading:catch_up()
   end
   return ok or false
 end
+
+--- This worker has written an event.
+-- @int number
+function Reading:told(number) self._told = number end
 
 --- Takes over what the leader has proven, once this worker has all that came before that.
 function Reading:adopt()
