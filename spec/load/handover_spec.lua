@@ -1,0 +1,72 @@
+-- A primary hands over to its standby in order, so that nothing is lost, while consumers do not
+-- work: whoever has handled everything goes on.
+local beside = require "forgelog.wait.beside"
+local consumer = require "forgelog.consumer"
+local consumers = require "support.consumers"
+local logs = require "support.logs"
+local loops = require "support.loops"
+local start = require "support.pair"
+local support = require "support"
+
+local settle = consumers.settle
+
+describe("where a primary hands over to a standby,", function()
+  local at, made
+  setup(function()
+    at, made = start(), {}
+  end)
+  teardown(function() at:stop() end)
+
+  -- Makes a consumer that has had what there is, written in four parts.
+  local function begin(name, options)
+    local one, seen = at:make(name, options)
+    made[name] = { one = one, seen = seen, options = options }
+    for _ = 1, 4 do
+      at:add(40)
+      settle(one)
+    end
+    return one
+  end
+
+  -- Begins one, and pauses it.
+  local function pause(name, options)
+    local one = begin(name, options)
+    assert(consumer.pause(at.log, name))
+    support.wait_until(function()
+      local _, err = one:step(0.1)
+      return err and err.code == "paused"
+    end, "the pause")
+    return one
+  end
+
+  -- Has one go on, and wants it to have been told of no gap.
+  local function goes_on(name, is_new)
+    local its = made[name]
+    if is_new then its.one, its.seen = at:make(name, its.options) end
+    for _ = 1, 3 do its.one:step(0.1) end
+    assert(consumer.resume(at.log, name))
+    settle(its.one)
+    assert.same({}, its.seen.resyncs)
+    assert.matches("^2:", its.one:stats().position)
+    its.one:close()
+  end
+
+  local SEVERAL = { wait = "cqueues", concurrency = 4, on_changes = false,
+    on_change = function() end }
+
+  it("(beforehand)", function()
+    pause("paused")
+    pause("ended"):close()
+    if beside.possible then loops.cqueues(function() pause("several", SEVERAL):close() end) end
+    at:catch_up()
+    at:switch("stop")
+    at:add(3)
+  end)
+
+  it("a paused consumer goes on", function() goes_on("paused") end)
+
+  it("so does one that was closed in order while it was paused", function()
+    goes_on("ended", true)
+    if beside.possible then loops.cqueues(function() goes_on("several", true) end) end
+  end)
+end)
