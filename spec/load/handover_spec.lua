@@ -11,7 +11,7 @@ local support = require "support"
 local settle = consumers.settle
 
 describe("where a primary hands over to a standby,", function()
-  local at, made
+  local at, made, gaps, says
   setup(function()
     at, made = start(), {}
   end)
@@ -51,6 +51,13 @@ describe("where a primary hands over to a standby,", function()
     its.one:close()
   end
 
+  -- What the status says of the gap of a consumer.
+  local function gap(name)
+    for _, each in ipairs(at.log:status().consumers) do
+      if each.name == name then return each.gap end
+    end
+  end
+
   local SEVERAL = { wait = "cqueues", concurrency = 4, on_changes = false,
     on_change = function() end }
 
@@ -58,9 +65,34 @@ describe("where a primary hands over to a standby,", function()
     pause("paused")
     pause("ended"):close()
     if beside.possible then loops.cqueues(function() pause("several", SEVERAL):close() end) end
+    begin("left"):close()
+    begin("killed"):close()
+    logs.must(at.log, [[UPDATE forge_change_log_consumers
+      SET holder = 'another/1', lease_until = now() WHERE name = 'killed']]) -- as if it was
+    begin("runs")
     at:catch_up()
     at:switch("stop")
+    says = { at.log:caught_up("runs", 0.1) }
+    gaps = { runs = gap("runs"), left = gap("left"), killed = gap("killed") }
     at:add(3)
+  end)
+
+  it("one that runs has no gap before it says so, and is waited for", function()
+    assert.equal("behind", says[2].code)
+    assert.matches("runs has saved nothing since a failover", says[2].message, 1, true)
+    assert.is_false(gaps.runs)
+    settle(made.runs.one)
+    assert.is_true(at.log:caught_up("runs", 10))
+    assert.same({}, made.runs.seen.resyncs)
+  end)
+
+  it("one that was killed at rest has a gap, one that was closed in order has none", function()
+    assert.same({ false, "failover" }, { gaps.left, gaps.killed })
+    assert.equal("failover", select(2, at.log:caught_up("killed", 0.1)).reason)
+    goes_on("left", true)
+    local killed, seen = at:make("killed")
+    settle(killed)
+    assert.same({ "failover" }, seen.resyncs)
   end)
 
   it("a paused consumer goes on", function() goes_on("paused") end)
