@@ -58,7 +58,8 @@
 -- @tfield integer lag_changes changes that it was not delivered; beyond 10,000 an upper bound
 -- @tfield number lag_seconds age of the oldest of them
 -- @tfield false|forgelog.GapReason|"unreadable" gap false, or why it must resync; "unreadable":
--- what is saved is no position
+-- what is saved is no position. While a consumer runs, only that can tell "failover", and it does
+-- not count here
 -- @tfield[opt] boolean running whether somebody does its work; nil: a standby sees no lease,
 -- and so does not know
 -- @tfield[opt] integer pid of the session that runs it; nil behind a pooler, and on a standby

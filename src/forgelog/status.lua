@@ -10,6 +10,7 @@ local remembered = require "forgelog.tables.remembered"
 local row_names = require "forgelog.consumer.rows"
 local seqs = require "forgelog.seqs"
 local settle = require "forgelog.drain.settle"
+local standing = require "forgelog.consumer.standing"
 local uncompiled = require "forgelog.connection.uncompiled"
 
 local status = {}
@@ -201,8 +202,9 @@ function status.standing(conn)
   if err then return nil, err end
   for _, consumer in ipairs(list) do
     consumer.gap = "unreadable" -- what is saved is no position
-    if consumer.seq then consumer.gap, err = seqs.compare(conn, consumer.position) end
+    if consumer.seq then consumer.gap, err = standing.gap(conn, consumer) end
     if consumer.gap == nil then return nil, err end
+    consumer.has_lease, consumer.holder, consumer.seconds = nil, nil, nil
   end
   return list
 end

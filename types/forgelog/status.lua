@@ -102,7 +102,8 @@
 ---@field lag_changes integer
 ---age of the oldest of them
 ---@field lag_seconds number
----false, or why it must resync; "unreadable": what is saved is no position
+---false, or why it must resync; "unreadable": what is saved is no position. While a consumer runs,
+---only that can tell "failover", and it does not count here
 ---@field gap false|forgelog.GapReason|"unreadable"
 ---whether somebody does its work; nil: a standby sees no lease, and so does not know
 ---@field running? boolean

@@ -7,8 +7,10 @@ local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
 local group = require "forgelog.consumer.group"
 local hidden = require "forgelog.connection.hidden"
+local lease = require "forgelog.consumer.lease"
 local row_names = require "forgelog.consumer.rows"
 local seqs = require "forgelog.seqs"
+local standing = require "forgelog.consumer.standing"
 local status = require "forgelog.status"
 local units = require "forgelog.units"
 
@@ -61,7 +63,8 @@ local function look(conn, name)
   if not ok then return nil, err end
   local words = { found[1].trimmed_to or "" }
   for _, row in ipairs(rows) do
-    words[#words + 1] = ("%s %s %s"):format(row.name, row.position or "", row.reading or "")
+    words[#words + 1] = ("%s %s %s %s"):format(row.name, row.position or "", row.reading or "",
+      tostring(lease.is_free(row)))
   end
   return rows, table.concat(words, "\n")
 end
@@ -79,7 +82,6 @@ end
 -- The rows that have not had all up to a seq; or nil and an error. What was deleted is looked at
 -- last: a trim in between must not make it seem that all was delivered.
 local function find_behind(conn, rows, upto)
-  local behind = {}
   for _, row in ipairs(rows) do
     local awaits, err = true, nil
     if row.position then
@@ -87,15 +89,18 @@ local function find_behind(conn, rows, upto)
       awaits, err = status.awaits(conn, row, upto)
     end
     if err then return nil, err end
-    if awaits or row.reading then behind[#behind + 1] = row end
+    row.behind = awaits or row.reading ~= nil
   end
   local ok, err = conn:seqs()
   if not ok then return nil, err end
+  local behind = {}
   for _, row in ipairs(rows) do
     local reason, gone_to = false, nil
-    if row.position then reason, gone_to = seqs.compare(conn, row.position) end
+    if row.position then reason, gone_to = standing.gap(conn, row) end
     if reason == nil then return nil, gone_to end
     if reason then return nil, gap(row, reason, gone_to) end
+    row.unknown = gone_to == "unknown"
+    if row.behind or row.unknown then behind[#behind + 1] = row end
   end
   return behind
 end
@@ -105,6 +110,8 @@ local function lacks(row, changes)
   local words = {}
   if not row.position then
     words[1] = "has saved no position"
+  elseif changes == 0 and row.unknown then
+    words[1] = "has saved nothing since a failover"
   elseif changes > 0 or not row.reading then
     words[1] = ("is behind by %s%s"):format(changes > status.COUNTED_LAG and "more than " or "",
       units.many(math.min(changes, status.COUNTED_LAG), "change"))

@@ -6,6 +6,7 @@
 local calls = require "forgelog.consumer.calls"
 local core = require "forgelog.core"
 local failure = require "forgelog.consumer.failure"
+local standing = require "forgelog.consumer.standing"
 local work = require "forgelog.consumer.checkpoint.work"
 
 local Checkpoint = setmetatable({}, { __index = work })
@@ -187,14 +188,12 @@ function Checkpoint:place()
   return present > 0 and core.place(saved, present) or saved
 end
 
---- What a loaded position says of the work behind it. The table store goes back with its database,
--- so where a failover has lost the last of it, the position may be one of before some work was
--- begun whose program is gone. It was at rest only if that program has given its claim back.
+--- What a loaded position says of the work behind it.
 -- @string position as it was loaded
 -- @return the position, if need be without what holds only at rest
 function Checkpoint:vouched(position)
-  local vouched = not self._store.transactional or self._transaction or self._claim:was_free()
-  return vouched and position or core.stirred(position)
+  return standing.vouched(position,
+    not self._store.transactional or self._transaction or self._claim:was_free())
 end
 
 --- Whether another consumer of this name has saved meanwhile, or the server is another one, so that

@@ -85,10 +85,13 @@ end
 -- Whether the time of a holder is over.
 local function is_over(holder) return holder and holder.holder and holder.seconds <= 0 end
 
--- Whether a holder has no right to it any more: its time is over, or its program is gone.
-local function is_free(holder)
-  if not holder or is_over(holder) then return true end
-  local process = holder.holder and holder.holder:match("^(.*)/%x+$")
+--- Whether nobody has it, or a holder that has no right to it any more: its time is over, or its
+-- program is gone.
+-- @param holder `holder` and `seconds`, as of lease/holder.sql; or nil
+-- @treturn bool
+function lease.is_free(holder)
+  if not (holder and holder.holder) or is_over(holder) then return true end
+  local process = holder.holder:match("^(.*)/%x+$")
   return process ~= nil and core.lives(process) == false
 end
 
@@ -124,7 +127,7 @@ function Lease:take(conn)
   rows, err = conn:run("lease.holder", self._name)
   if not rows then return nil, err end
   local holder = rows[1]
-  if is_free(holder) then got, err = try(self, conn, holder and holder.holder) end
+  if lease.is_free(holder) then got, err = try(self, conn, holder and holder.holder) end
   if got == false and is_over(holder) and holder.pid then -- its session keeps the row locked
     got, err = end_session(conn, holder)
     if got then got, err = try(self, conn) end

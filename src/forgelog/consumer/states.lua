@@ -4,10 +4,11 @@
 --
 --     open    connects, claims the name, loads the position    -> take, resync
 --     resync  reads everything again, or sets the position     -> take
---     take    waits for changes                -> handle, resync, attend, chore, paused, open
+--     take    waits for changes                -> handle, resync, attend, chore, pause, open
 --     handle  the handler works, and the position is saved     -> take, open; with attempts handle
 --     attend  finds out what was asked of it from outside      -> take, open
 --     chore   does a little of what there is beside the feed   -> take, open
+--     pause   saves that all work is done, where it is             -> paused
 --     paused  waits until whoever has paused it resumes it     -> take, open
 --
 -- A connection that is gone is replaced in each state, and what was done before stays done.
@@ -147,10 +148,14 @@ function states.resync(self, timeout)
   return follow(self, checkpoint:saved()), 0
 end
 
--- A feed that nobody asks for changes would have writers notify it.
-local function pause(self)
-  self._paused_at = self._feed:position()
+-- A feed that nobody asks for changes would have writers notify it. What waits for the consumer to
+-- go on may outlast the server, so what is saved is that of one that was closed in order.
+function states.pause(self)
+  local place = self._crew and self._crew.keeper:place() or self._feed:position()
+  self._paused_at = ending.rest(self, PAUSED) and ending.place(self) or place
+  concurrent.drop(self)
   close_feed(self)
+  self._changes = false
   return "paused"
 end
 
@@ -206,7 +211,7 @@ end
 function states.take(self, timeout, most)
   if self._crew then return concurrent.take(self, timeout, most) end
   if self._changes then return at_hand(self) end
-  if self._checkpoint:paused() then return pause(self) end
+  if self._checkpoint:paused() then return "pause" end
   if self._checkpoint:asked() ~= self._attended then return "attend" end
   if self._concurrent then return concurrent.take(self, timeout, most) end
   local stands, lost = opening.own_stands(self, timeout)

@@ -85,11 +85,11 @@ function ways.open(self, seconds)
   return true
 end
 
-function ways.paused(self, seconds)
-  local keeper = self._crew.keeper
-  if not ways.open(self, seconds) then return false end
-  self._paused_at, self._changes = keeper:place(), false
-  opening.close_feed(self)
+-- The same; what it comes to then, the state `pause` finds out from the crew.
+function ways.pause(self, seconds)
+  local own = self._crew
+  if not own.workers:stop(seconds) or not own.keeper:stop(seconds) then return false end
+  own.keeper:save()
   return true
 end
 
@@ -112,7 +112,7 @@ end
 local function wanted(self)
   local checkpoint = self._checkpoint
   if checkpoint:superseded() then return "open" end
-  if checkpoint:paused() then return "paused" end
+  if checkpoint:paused() then return "pause" end
   if checkpoint:asked() ~= self._attended then return "attend" end
 end
 

@@ -13,19 +13,26 @@ local ending = {}
 -- @treturn string
 function ending.place(self) return self._feed:position(not self._options.transaction) end
 
---- Before it closes in order: saves that all its work is done, so that it can go on from there on
--- a server that has all of it.
+-- Whether all work is done, and saved, behind where the feed is.
+local function rests(self)
+  local crew = self._crew
+  return not self._changes and not self._options.transaction and not self._checkpoint:unsaved()
+    and not (crew and not crew:is_empty())
+end
+
+--- Before it closes in order, or pauses: saves that all its work is done, so that it can go on from
+-- there on a server that has all of it.
 -- @param self the consumer
-function ending.rest(self)
-  local feed, crew = self._feed, self._crew
-  if self._state ~= "take" or self._changes or not feed or self._options.transaction
-    or crew and not crew:is_empty() then
-    return
-  end
-  if feed:rest(FAREWELL) and not self._checkpoint:superseded() then
-    self._checkpoint:step_until(self._waiter.now() + FAREWELL)
-    self._checkpoint:heartbeat(ending.place(self), true)
-  end
+-- @number[opt] seconds to wait for the server's answers
+-- @treturn bool whether that is known, as `place` then says
+function ending.rest(self, seconds)
+  local feed, state = self._feed, self._state
+  if state ~= "take" and state ~= "pause" or not feed or not rests(self) then return false end
+  seconds = seconds or FAREWELL
+  if not feed:rest(seconds) or self._checkpoint:superseded() then return false end
+  self._checkpoint:step_until(self._waiter.now() + seconds)
+  self._checkpoint:heartbeat(ending.place(self), true)
+  return true
 end
 
 --- Closes what the consumer has open.
