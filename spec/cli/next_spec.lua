@@ -60,6 +60,16 @@ describe("forgelog alone", function()
     assert.matches("\n forgelog follow %-%-since now #", shown)
   end)
 
+  it("names tables however long their names are", function()
+    assert(log:install())
+    local names = {}
+    for i = 1, 4 do
+      names[i] = ("a"):rep(60) .. i
+      must(("CREATE TABLE %s (id int PRIMARY KEY)"):format(names[i]))
+    end
+    assert.matches("\n forgelog watch " .. table.concat(names, " ") .. " # log ", (says()))
+  end)
+
   it("says how far consumers are, and that the log is trimmed", function()
     assert(log:install())
     must("CREATE TABLE orders (id int PRIMARY KEY)")

@@ -153,11 +153,14 @@ local function draw(context, at)
 end
 
 local function draw_steps(context, steps)
-  local width = 0
-  for _, step in ipairs(steps) do width = math.max(width, #step[1]) end
+  local commands, width = {}, 0
+  for i, step in ipairs(steps) do
+    commands[i] = terminal.safe(step[1])
+    width = math.max(width, #commands[i])
+  end
   context.out("Next:\n")
-  for _, step in ipairs(steps) do
-    context.out(("   %-" .. width .. "s  "):format(terminal.safe(step[1])),
+  for i, step in ipairs(steps) do
+    context.out("   ", terminal.pad(commands[i], width), "  ",
       context.color("dim", "# " .. terminal.safe(step[2])), "\n")
   end
 end
