@@ -4,16 +4,16 @@
 -- its argument (none: a flag), default, choices, values = what completion offers, file = whether
 -- that are files, required, type = see `forgelog.cli.lib.parser`, args = how many, many = it may be
 -- given several times, alone = not beside another such option, with = only with the flag of that
--- name, no_json = not beside --json }.
+-- name, no_json = not beside --json, empty = may be an empty text }.
 -- @module forgelog.cli.commands
 
 local OPS = { "insert", "update", "delete", "truncate", "reload" }
 
 local tables = { "table", "a table, as SQL names it", args = "+" }
 
-local names = { "name", "the consumer's name", args = "+" }
+local names = { "name", "the consumer's name", args = "+", type = "consumer" }
 
-local name = { "name", "the consumer's name" }
+local name = { "name", "the consumer's name", type = "consumer" }
 
 local schema = { "-s --schema", "schema of the log; default: found by the search path",
   arg = "<schema>" }
@@ -39,11 +39,12 @@ local stream = {
   { "--column", "of the UPDATEs only those that change this column", arg = "<column>",
     many = true },
   { "--key", "only rows with this primary key, as row_id has it; TRUNCATE and RELOAD concern "
-    .. "every row, and come too", arg = "<key>", many = true },
+    .. "every row, and come too", arg = "<key>", many = true, empty = true },
   { "--channel", "rows that programs write to the log under this name, which is no table's",
     arg = "<name>", many = true },
   format,
-  { "--name", "keep the position in the database, under this name", arg = "<name>", alone = true },
+  { "--name", "keep the position in the database, under this name", arg = "<name>",
+    type = "consumer", alone = true },
   { "--position-file", "keep the position in this file", arg = "<file>", alone = true,
     file = true },
   { "--exec", "run this for each batch, with the changes as JSON on its standard input; the "
@@ -172,7 +173,9 @@ return {
     examples = {
       "position=$(forgelog position) && ./reload && forgelog follow --since \"$position\"" },
     json = "an object: position" },
-  { "forget", "delete the saved position of consumers", { names },
+  { "forget", "delete the saved position of consumers", {
+    { "name", "the consumer's name", args = "+" },
+  },
     examples = { "forgelog forget search" },
     json = "a line for each consumer: consumer, changed, position (which it had)" },
   { "rewind", "have a stopped consumer go on from another position", {

@@ -71,9 +71,10 @@ local function in_words(err)
   return err.cause .. "; " .. sentence:format(err.table and units.word(err.table))
 end
 
---- An error, or whatever else was raised, as one line.
+--- An error, or whatever else was raised, as one line. (What the library raises about misuse
+-- begins with its name, as what is reported does anyway.)
 function errors.text(err)
-  return one_line(type(err) == "table" and in_words(err) or tostring(err))
+  return one_line(type(err) == "table" and in_words(err) or tostring(err):gsub("^forgelog: ", ""))
 end
 
 --- Adds what a user can do about an error; returns the error.
