@@ -3,6 +3,7 @@ local command = require "support.command"
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local logs = require "support.logs"
+local process = require "support.process"
 
 local must, settle = logs.must, consumers.settle
 
@@ -73,6 +74,21 @@ describe("forgelog rewind", function()
     assert.same({ n = 70, different = 30 }, at:effects())
     command.fails(at.db, 2, "'2999%-01%-01': that is in the future; `now` skips all",
       "rewind one 2999-01-01")
+  end)
+
+  it("is refused, and so are lanes, for one that keeps its position elsewhere", function()
+    at:add(3)
+    local one = at:make { name = "one", position = consumer.file(process.path("one.position")),
+      on_changes = function() end }
+    settle(one)
+    says("^one pauses\n$", "pause one")
+    one:close()
+    for _, words in ipairs { "rewind one 1", "rewind one beginning", "lanes one 2" } do
+      fails("consumer one has no position here: it has saved none yet, or keeps its position "
+        .. "elsewhere\n$", words)
+    end
+    assert.same({ { lanes = nil, position = nil } },
+      must(at.log, "SELECT position, lanes FROM forge_change_log_consumers"))
   end)
 
   it("is refused for a consumer that there is not, and in a log without a place for it", function()

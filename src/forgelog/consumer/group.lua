@@ -23,6 +23,15 @@ function group.no_leases()
   return core.error("schema", message, nil, { code = "no_leases", remedy = "install" })
 end
 
+-- Refuses a consumer without a position here: one that it were given would move nothing, where the
+-- consumer keeps its own elsewhere. Lanes never do, also those that have saved none yet.
+local function placed(name, rows)
+  if rows[1].position or rows[1].lanes > 1 then return true end
+  local message = "consumer %s has no position here: it has saved none yet, or keeps its position "
+    .. "elsewhere"
+  return nil, core.error("schema", message:format(name), nil, { code = "no_consumer" })
+end
+
 -- Whether a log has room for what is kept of consumers; or nil and an error.
 local function find(conn)
   local rows
@@ -118,7 +127,8 @@ function group.forget(conn, name)
 end
 
 local function rewind(conn, name, rows, position)
-  local done, err = conn:run("group.rewind", name, position, rows[1].lanes)
+  local done, err = placed(name, rows)
+  if done then done, err = conn:run("group.rewind", name, position, rows[1].lanes) end
   if not done then return nil, err end
   return true, common(rows)
 end
@@ -146,7 +156,8 @@ end
 local function lanes(conn, name, rows, count)
   if rows[1].lanes == count then return count, common(rows) end
   local position = common(rows)
-  local done, err = conn:run("lanes.replace", name, count, position)
+  local done, err = placed(name, rows)
+  if done then done, err = conn:run("lanes.replace", name, count, position) end
   if not done then return nil, err end
   return rows[1].lanes, position
 end
