@@ -58,6 +58,9 @@ local CHANGES = "a line for each change: seq, table_name, op, row_id, changed_co
 
 local PARKED = CHANGES .. ", and attempts, waits, retry, parked_at, error"
 
+local COVERED = "a line for each table: table, changed, and covered_by (the watched table above a "
+  .. "partition)"
+
 local function with(list, ...)
   local all = {}
   for i, option in ipairs(list) do all[i] = option end
@@ -106,10 +109,10 @@ return {
     { "--unlogged", "also a table that a crash empties without a change in the log" },
   }, examples = { "forgelog watch orders customers --ignore updated_at",
     "forgelog watch users --keep name,email" },
-    json = "a line for each table: table, changed" },
+    json = COVERED },
   { "unwatch", "stop logging the changes of tables", { tables },
     examples = { "forgelog unwatch customers" },
-    json = "a line for each table: table, changed" },
+    json = COVERED },
   { "touch", "make every consumer read tables again, after a change no trigger sees", { tables },
     examples = { "forgelog touch orders" },
     json = "a line for each table: table, changed, seq (of the RELOAD)" },
