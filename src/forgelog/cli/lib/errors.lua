@@ -63,12 +63,16 @@ function errors.speak_json() as_json = true end
 
 local function one_line(text) return (text:gsub("%s*\n%s*", "; ")) end
 
--- The message of an error, in which a command takes the place of the method that mends it.
+-- The message of an error, in which a command takes the place of the method that mends it, and
+-- options have the names that they have here.
 local function in_words(err)
-  if not err.remedy then return err.message end
-  local sentence = MENDED_BY_CODE[err.code] or MENDED_BY_REMEDY[err.remedy]
-    or "run forgelog " .. err.remedy
-  return err.cause .. "; " .. sentence:format(err.table and units.word(err.table))
+  local message = err.message
+  if err.remedy then
+    local sentence = MENDED_BY_CODE[err.code] or MENDED_BY_REMEDY[err.remedy]
+      or "run forgelog " .. err.remedy
+    message = err.cause .. "; " .. sentence:format(err.table and units.word(err.table))
+  end
+  return err.code and message:gsub("the option (%a+)", "--%1") or message
 end
 
 --- An error, or whatever else was raised, as one line. (What the library raises about misuse
