@@ -2,8 +2,11 @@
 -- to ask something of it does not.
 -- @module forgelog.consumer.group
 local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
 local lease = require "forgelog.consumer.lease"
 local primary = require "forgelog.connection.primary"
+
+local MISSING_RIGHT, READ_ONLY = "42501", "25006" -- SQLSTATEs
 
 local group = {}
 
@@ -16,11 +19,18 @@ function group.unknown(name)
 end
 
 --- The error where there can be no lease.
--- @return an error, code "no_leases"
-function group.no_leases()
-  local message = "this log has no place for that, or this role may not write "
-    .. "forge_change_log_consumers"
-  return core.error("schema", message, nil, { code = "no_leases", remedy = "install" })
+-- @param may a row of sql/lease/may.sql
+-- @return an error, code "no_leases"; or SQLSTATE 25006 where the session may only read
+function group.no_leases(may)
+  local fields = { code = "no_leases" }
+  if not may.room then
+    fields.remedy = "install"
+    return core.error("schema", "this log has no place for that", nil, fields)
+  elseif may.lacks then
+    local message = "this role lacks %s on forge_change_log_consumers; ask its owner: %s"
+    return core.error("schema", message:format(may.lacks, may.grant), MISSING_RIGHT, fields)
+  end
+  return core.error("query", "this session may only read", READ_ONLY)
 end
 
 -- Refuses a consumer without a position here: one that it were given would move nothing, where the
@@ -40,7 +50,8 @@ local function find(conn)
   if not rows then return nil, err end
   if rows[1].may then return true end
   ok, err = primary(conn, "what is asked of a consumer")
-  return nil, ok and group.no_leases() or err
+  if ok then ok, err = hidden(conn, "forge_change_log_consumers", "rw") end
+  return nil, ok and group.no_leases(rows[1]) or err
 end
 
 --- The error of what takes that a consumer does not run.

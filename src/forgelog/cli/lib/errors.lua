@@ -19,7 +19,11 @@ local BY_CODE = {
   other_log = "forgelog unwatch with that --schema ends it there",
   position_file = "mend or remove it, or give another --position-file",
 }
-local BY_SQLSTATE = { ["22021"] = "the command takes all text in UTF-8, and prints it so" }
+local BY_SQLSTATE = {
+  ["22021"] = "the command takes all text in UTF-8, and prints it so",
+  ["25006"] = "connect to the primary; or where it is that, default_transaction_read_only is on, "
+    .. "for the role, the database or by PGOPTIONS: set it off",
+}
 local OF_CONNECTING = { -- by the class of the SQLSTATE
   ["28"] = "give another role by -U, or its password by PGPASSWORD, a password file or -W",
   ["3D"] = "give another database by -d or PGDATABASE, or make it: createdb NAME",
@@ -118,7 +122,8 @@ end
 function errors.advice(err)
   local state = err.sqlstate or ""
   return err.advice or err.code == "name_taken" and errors.of_holder(err)
-    or of_rights(err) or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
+    or of_rights(err) or BY_OPTION[err.option] or BY_CODE[err.code]
+    or err.code ~= "standby" and BY_SQLSTATE[state]
     or err.kind == "connect" and OF_CONNECTING[state:sub(1, 2)] or BY_KIND[err.kind]
 end
 
