@@ -230,9 +230,10 @@ return {
   { "man", "print this command's man page, as roff", {}, examples = { "forgelog man | man -l -" } },
   json = "an object: state (unreachable, unreadable, not_installed, not_watched or watched), next "
     .. "(a list of commands), and what is known of: error, hint, database, role, may_create, "
-    .. "schema, server_version, standby, logs (other schemas that have one), installed, rows, "
-    .. "rows_exact, oldest_age, bytes, trims, tables, candidates, consumers, "
-    .. "consumers_error, doctor (error and warning, how many, and checks)",
+    .. "may_trim, may_save, schema, schema_exists, creators (who else may create objects there), "
+    .. "server_version, standby, logs (other schemas that have one), installed, rows, "
+    .. "rows_exact, oldest_age, bytes, trims, tables, candidates, consumers, consumers_error, "
+    .. "doctor (error and warning, how many, and lists of checks and codes)",
   errors_as_json = "an object for each line on standard error: error, kind, code, sqlstate, "
     .. "retryable and hint of a failure, or note",
   status = {
