@@ -60,6 +60,16 @@ describe("forgelog alone", function()
     assert.matches("\n forgelog follow %-%-since now #", shown)
   end)
 
+  it("names tables however long their names are", function()
+    assert(log:install())
+    local names = {}
+    for i = 1, 4 do
+      names[i] = ("a"):rep(60) .. i
+      must(("CREATE TABLE %s (id int PRIMARY KEY)"):format(names[i]))
+    end
+    assert.matches("\n forgelog watch " .. table.concat(names, " ") .. " # log ", (says()))
+  end)
+
   it("says how far consumers are, and that the log is trimmed", function()
     assert(log:install())
     must("CREATE TABLE orders (id int PRIMARY KEY)")
@@ -115,6 +125,27 @@ describe("forgelog alone", function()
       .. "forgelog doctor %%-%%-quiet #"):format(warnings), shown)
   end)
 
+  it("names first what an install takes: a schema, and that nobody else may create there", function()
+    assert.matches("\nNext:\n psql %-c 'CREATE SCHEMA \"x\"' # [^\n]+\n forgelog %-s x install # ",
+      says("-s x"))
+    follow_it(says("-s x"))
+    assert.matches("\nNext:\n forgelog %-s x install # ", says("-s x"))
+    must("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    assert.matches("\nNext:\n psql %-c 'REVOKE CREATE ON SCHEMA \"public\" FROM PUBLIC' # [^\n]+\n "
+      .. "forgelog install # ", says())
+    follow_it(says())
+    follow_it(says())
+    assert.matches("\nlog public.forge_change_log, empty\n", says())
+  end)
+
+  it("leads to the doctor where a table is gone that was watched", function()
+    assert(log:install())
+    must("CREATE TABLE orders (id int PRIMARY KEY)")
+    assert(log:watch("orders"))
+    must("DROP TABLE orders")
+    assert.matches("\n forgelog doctor %-%-quiet # ", says())
+  end)
+
   it("repeats the options that say where the log is", function()
     must("CREATE SCHEMA \"my feed\"")
     local name = db:match("dbname=(%S+)")
@@ -147,6 +178,8 @@ describe("forgelog alone", function()
     assert.matches("as role " .. role, shown)
     assert.matches("\nlog public%.forge_change_log, 1 change, ", shown)
     assert.matches("\ntables orders is watched\nconsumers ", shown)
+    assert.is_nil(shown:find("forgelog trim", 1, true))
+    assert.matches("\n forgelog drain %-%-position%-file first.position #", shown)
     drop()
   end)
 

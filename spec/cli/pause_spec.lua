@@ -3,6 +3,7 @@ local command = require "support.command"
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local core = require "forgelog.core"
+local logs = require "support.logs"
 
 local settle = consumers.settle
 
@@ -47,6 +48,22 @@ describe("forgelog pause", function()
     for _, each in ipairs(all) do settle(each) end
     assert.same({ n = 2 * before, different = 20 }, at:effects())
     says("\none +%d+:20%S* +0 +%S+ s  running, pid %d+\nten#1/10 ", "status")
+  end)
+
+  it("says what keeps this role or session from it", function()
+    local role, drop_role = logs.role(at.log, [[GRANT SELECT ON forge_change_log,
+      forge_change_log_state, forge_change_log_consumers TO %s]])
+    local own = at.db:gsub("user=%S+", "user=" .. role)
+    for _, words in ipairs { "pause one", "resume one", "rewind one 0", "lanes one 2" } do
+      command.fails(own, 1, "this role lacks INSERT, UPDATE on forge_change_log_consumers; ask its "
+        .. "owner: GRANT INSERT, UPDATE ON public.forge_change_log_consumers TO %S+\n$", words)
+    end
+    drop_role()
+    local status, _, errors = command.run(at.db, "pause one",
+      "PGOPTIONS='-c default_transaction_read_only=on'")
+    assert.equal(1, status)
+    assert.matches("^forgelog: this session may only read; hint: connect to the primary; or where "
+      .. "it is that, default_transaction_read_only is on, ", errors)
   end)
 
   it("does what it can where one of them is unknown", function()

@@ -3,6 +3,7 @@ local command = require "support.command"
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
 local logs = require "support.logs"
+local process = require "support.process"
 
 local must, settle = logs.must, consumers.settle
 
@@ -75,13 +76,28 @@ describe("forgelog rewind", function()
       "rewind one 2999-01-01")
   end)
 
+  it("is refused, and so are lanes, for one that keeps its position elsewhere", function()
+    at:add(3)
+    local one = at:make { name = "one", position = consumer.file(process.path("one.position")),
+      on_changes = function() end }
+    settle(one)
+    says("^one pauses\n$", "pause one")
+    one:close()
+    for _, words in ipairs { "rewind one 1", "rewind one beginning", "lanes one 2" } do
+      fails("consumer one has no position here: it has saved none yet, or keeps its position "
+        .. "elsewhere\n$", words)
+    end
+    assert.same({ { lanes = nil, position = nil } },
+      must(at.log, "SELECT position, lanes FROM forge_change_log_consumers"))
+  end)
+
   it("is refused for a consumer that there is not, and in a log without a place for it", function()
     fails("there is no consumer two here: it has never run, or keeps its position elsewhere",
       "rewind two beginning")
     must(at.log, "ALTER TABLE forge_change_log_consumers DROP COLUMN asked")
     for _, words in ipairs { "rewind two 0", "pause two", "resume two", "lanes two",
       "lanes two 2" } do
-      fails("this log has no place for that, .*; run forgelog install first", words)
+      fails("this log has no place for that; run forgelog install first\n$", words)
     end
   end)
 end)

@@ -50,6 +50,21 @@ describe("forgelog watch", function()
     assert.equal("", notes(""))
   end)
 
+  it("says that a partition is covered by the watched table above it", function()
+    assert(log:query("CREATE TABLE parts (id int PRIMARY KEY, v text) PARTITION BY LIST (id);"
+      .. "CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1)"))
+    assert.equal("watching parts\n", command.says(db, "", "watch parts"))
+    for _, what in ipairs({ "watch", "unwatch" }) do
+      assert.equal("part_1 is covered by parts, which is watched\n",
+        command.says(db, "", what .. " part_1"))
+      command.says(db, '"covered_by":"parts"', what .. " part_1 --json")
+    end
+    for _, options in ipairs({ "--keep v", "--ignore v", "--no-notify", "--unlogged" }) do
+      command.fails(db, 1, "watch: part_1 is covered by parts, which is watched; give options "
+        .. "there\n$", "watch part_1 " .. options)
+    end
+  end)
+
   it("does what can be done, and fails for the rest", function()
     local status, output, errors = command.run(db, "watch orders nosuch customers")
     assert.equal(1, status)

@@ -55,8 +55,8 @@ function consumer.forget(log, name) return claim.forget(log.connection, name) en
 -- @tparam forgelog.Position position where; 0: where what the log still holds begins
 -- @treturn true
 -- @treturn string|nil the position that it had; nil: none
--- @fails SQLSTATE 55P03, code "name_taken" while it runs; kind "gap" where changes after that
--- position are gone
+-- @fails SQLSTATE 55P03, code "name_taken" while it runs; code "no_consumer" where none of that name
+-- has a position here; kind "gap" where changes after that position are gone
 function consumer.rewind(log, name, position)
   position = check.position("consumer.rewind", position)
   if position == BEGINNING then return group.rewind_to_beginning(log.connection, name) end
@@ -81,7 +81,8 @@ end
 -- @int[opt] count how many, at most 1024; 1: it has none; nil: only tells how many it has
 -- @treturn integer how many it had
 -- @treturn string|nil the position from which all go on; nil: they begin anew
--- @fails SQLSTATE 55P03, code "name_taken" while one of them runs
+-- @fails SQLSTATE 55P03, code "name_taken" while one of them runs; code "no_consumer" where none of
+-- that name has a position here
 function consumer.lanes(log, name, count)
   if count ~= nil then check.argument("consumer.lanes", "count", count, "positive") end
   if count and count > lanes.MOST then

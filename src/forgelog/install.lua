@@ -80,12 +80,20 @@ local function is_current(facts)
     and facts.settled or false
 end
 
+-- What to say of objects that belong to somebody else. They can be many, so they come last.
+local function of_strangers(facts, name)
+  local message = "role %s has objects of forgelog's in schema %s already; install %s, or drop "
+    .. "what is not forgelog's (%s%s)"
+  local how = (facts.strange_functions and "with %s as the option owner" or "as role %s")
+    :format(facts.stranger)
+  local more = facts.strangers > 2 and (", and %d more"):format(facts.strangers - 2) or ""
+  return message:format(facts.stranger, name, how, facts.strange, more)
+end
+
 -- Why objects here cannot be trusted: a code and a message; nil where they can.
 local function distrust(facts, name)
-  if facts.strangers then
-    local message = "in schema %s there is already, and belongs to role %s: %s; install as that "
-      .. "role, or drop what is not forgelog's"
-    return "foreign_object", message:format(name, facts.stranger, facts.strangers)
+  if facts.strangers > 0 then
+    return "foreign_object", of_strangers(facts, name)
   elseif facts.creators then
     local message = "others may create objects in schema %s, and so put some in the place of "
       .. "forgelog's: %s; REVOKE CREATE ON SCHEMA %s FROM %s, or install into a schema of its own "
@@ -225,7 +233,7 @@ function install.installed(conn, opts)
   if not facts then return nil, err end
   local code, message = obstacle(facts, name)
   -- Whose the objects are matters to the role that installs, which this one need not be.
-  if not code and not facts.strangers then code, message = distrust(facts, name) end
+  if not code and facts.strangers == 0 then code, message = distrust(facts, name) end
   return {
     schema = name,
     parts = parts_of(facts),

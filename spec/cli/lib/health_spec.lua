@@ -79,6 +79,24 @@ describe("status --check", function()
     assert.equal("there is no consumer date with a position here\n", check("--name date"))
   end)
 
+  it("names tables of which changes are missed", function()
+    save("up", "1:20")
+    assert(log:query("ALTER TABLE orders DISABLE TRIGGER forge_capture_insert;"
+      .. "CREATE TABLE customers (id int PRIMARY KEY)"))
+    assert(log:watch("customers"))
+    local wrong = "changes of orders are missed: missing: insert\n"
+    assert.equal(wrong, check())
+    assert.equal(wrong, check("--name up"))
+    assert(log:query("DROP TABLE customers; CREATE TABLE customers (id int PRIMARY KEY)"))
+    assert.equal(wrong .. "customers was watched, dropped and made again: the new table is not "
+      .. "captured\n", check())
+    assert(log:query("ALTER TABLE orders ENABLE TRIGGER forge_capture_insert;"
+      .. "DROP TABLE customers; CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY LIST (id)"))
+    assert(log:watch("parts"))
+    assert(log:query("CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1)"))
+    well() -- the doctor warns of these
+  end)
+
   it("says what keeps it from looking", function()
     local role = "watcher_" .. db:match("dbname=forgelog_(%w+)")
     assert(log:query(("CREATE ROLE %s LOGIN; GRANT SELECT ON forge_change_log,"

@@ -39,6 +39,26 @@ describe("the parser", function()
     end
   end)
 
+  it("takes nothing empty, as a variable is that was never set, but for a key", function()
+    for _, words in ipairs({ "drain --tables ''", "drain --tables=", "follow --op ''",
+      "drain --column ''", "drain --channel ''", "drain --name x --exec ''", "drain --name ''",
+      "follow --name=", "drain --position-file ''", "drain --schema ''", "-d '' status",
+      "install --owner ''", "watch orders --keep ''", "watch ''", "pause one ''", "rewind '' 0",
+      "backfill x --table ''", "backfill x --table y --from ''", "status --check --name ''" }) do
+      command.fails(db, 2, "^forgelog: %-?%-?[%a-]+: it is empty; is a variable not set%?; hint: ",
+        words)
+    end
+    command.fails(db, 1, "there is no table", "drain --key ''")
+  end)
+
+  it("takes no name of a lane for a consumer's", function()
+    for _, words in ipairs({ "drain --name 'x#1/2'", "follow --name 'x#1/2'", "pause 'x#1/2'",
+      "rewind 'x#1/2' now", "lanes 'x#1/2'", "backfill 'x#1/2' --table y" }) do
+      command.fails(db, 2, "^forgelog: %-?%-?name: 'x#1/2' is the name of a lane, and the "
+        .. "consumer's is x; hint: ", words)
+    end
+  end)
+
   it("helps, and tells its version", function()
     local all = command.says(db, "^Usage: forgelog ", "--help")
     for name in ("install watch unwatch watched drain follow trim status doctor position forget "

@@ -4,16 +4,16 @@
 -- its argument (none: a flag), default, choices, values = what completion offers, file = whether
 -- that are files, required, type = see `forgelog.cli.lib.parser`, args = how many, many = it may be
 -- given several times, alone = not beside another such option, with = only with the flag of that
--- name, no_json = not beside --json }.
+-- name, no_json = not beside --json, empty = may be an empty text }.
 -- @module forgelog.cli.commands
 
 local OPS = { "insert", "update", "delete", "truncate", "reload" }
 
 local tables = { "table", "a table, as SQL names it", args = "+" }
 
-local names = { "name", "the consumer's name", args = "+" }
+local names = { "name", "the consumer's name", args = "+", type = "consumer" }
 
-local name = { "name", "the consumer's name" }
+local name = { "name", "the consumer's name", type = "consumer" }
 
 local schema = { "-s --schema", "schema of the log; default: found by the search path",
   arg = "<schema>" }
@@ -39,11 +39,12 @@ local stream = {
   { "--column", "of the UPDATEs only those that change this column", arg = "<column>",
     many = true },
   { "--key", "only rows with this primary key, as row_id has it; TRUNCATE and RELOAD concern "
-    .. "every row, and come too", arg = "<key>", many = true },
+    .. "every row, and come too", arg = "<key>", many = true, empty = true },
   { "--channel", "rows that programs write to the log under this name, which is no table's",
     arg = "<name>", many = true },
   format,
-  { "--name", "keep the position in the database, under this name", arg = "<name>", alone = true },
+  { "--name", "keep the position in the database, under this name", arg = "<name>",
+    type = "consumer", alone = true },
   { "--position-file", "keep the position in this file", arg = "<file>", alone = true,
     file = true },
   { "--exec", "run this for each batch, with the changes as JSON on its standard input; the "
@@ -56,6 +57,9 @@ local CHANGES = "a line for each change: seq, table_name, op, row_id, changed_co
   .. "and txid, context, old, new, omitted, key_cols where they have a value"
 
 local PARKED = CHANGES .. ", and attempts, waits, retry, parked_at, error"
+
+local COVERED = "a line for each table: table, changed, and covered_by (the watched table above a "
+  .. "partition)"
 
 local function with(list, ...)
   local all = {}
@@ -105,10 +109,10 @@ return {
     { "--unlogged", "also a table that a crash empties without a change in the log" },
   }, examples = { "forgelog watch orders customers --ignore updated_at",
     "forgelog watch users --keep name,email" },
-    json = "a line for each table: table, changed" },
+    json = COVERED },
   { "unwatch", "stop logging the changes of tables", { tables },
     examples = { "forgelog unwatch customers" },
-    json = "a line for each table: table, changed" },
+    json = COVERED },
   { "touch", "make every consumer read tables again, after a change no trigger sees", { tables },
     examples = { "forgelog touch orders" },
     json = "a line for each table: table, changed, seq (of the RELOAD)" },
@@ -172,7 +176,9 @@ return {
     examples = {
       "position=$(forgelog position) && ./reload && forgelog follow --since \"$position\"" },
     json = "an object: position" },
-  { "forget", "delete the saved position of consumers", { names },
+  { "forget", "delete the saved position of consumers", {
+    { "name", "the consumer's name", args = "+" },
+  },
     examples = { "forgelog forget search" },
     json = "a line for each consumer: consumer, changed, position (which it had)" },
   { "rewind", "have a stopped consumer go on from another position", {
@@ -228,9 +234,10 @@ return {
   { "version", "print the version", {}, examples = { "forgelog version" } },
   json = "an object: state (unreachable, unreadable, not_installed, not_watched or watched), next "
     .. "(a list of commands), and what is known of: error, hint, database, role, may_create, "
-    .. "schema, server_version, standby, logs (other schemas that have one), installed, rows, "
-    .. "rows_exact, oldest_age, bytes, trims, tables, candidates, consumers, "
-    .. "consumers_error, doctor (error and warning, how many, and checks)",
+    .. "may_trim, may_save, schema, schema_exists, creators (who else may create objects there), "
+    .. "server_version, standby, logs (other schemas that have one), installed, rows, "
+    .. "rows_exact, oldest_age, bytes, trims, tables, candidates, consumers, consumers_error, "
+    .. "doctor (error and warning, how many, and lists of checks and codes)",
   errors_as_json = "an object for each line on standard error: error, kind, code, sqlstate, "
     .. "retryable and hint of a failure, or note",
   status = {

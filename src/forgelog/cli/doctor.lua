@@ -22,11 +22,11 @@ end
 local function print_all(context, findings)
   local width = 0
   for _, finding in ipairs(findings) do width = math.max(width, #finding.check) end
-  local line = "%s  %-" .. width .. "s  %s\n"
   local indent = (" "):rep(#MARK:format("") + width + 4)
   for _, finding in ipairs(findings) do
     local mark = context.color(COLORS[finding.severity], MARK:format(finding.severity))
-    context.out(line:format(mark, finding.check, terminal.safe(finding.message)))
+    context.out(mark, "  ", terminal.pad(finding.check, width), "  ",
+      terminal.safe(finding.message), "\n")
     if finding.advice then
       context.out(indent, context.color("bold", terminal.safe(finding.advice)), "\n")
     end

@@ -37,10 +37,11 @@ end
 local function ask_doctor(log)
   local findings, err = log:diagnose()
   if not findings then return { failed = errors.text(err) } end
-  local found = { error = 0, warning = 0, checks = {} }
+  local found = { error = 0, warning = 0, checks = {}, codes = {} }
   for _, one in ipairs(findings) do
     if found[one.severity] then
       found[one.severity] = found[one.severity] + 1
+      found.codes[#found.codes + 1] = one.code
       if found.checks[#found.checks] ~= one.check then
         found.checks[#found.checks + 1] = one.check
       end
@@ -76,14 +77,17 @@ local function find_out(context)
     at.state = "unreadable"
     at.schema = errors.must(log.connection:schema_name())
     local here = errors.must(log.connection:run_in(at.schema, "status.here"))[1]
-    at.database, at.role, at.may_create = here.database, here.role, here.may_create
-    at.server_version, at.standby = here.server_version:match("^%S+"), here.standby
-    at.logs = {}
+    for _, key in ipairs({ "database", "role", "may_create", "schema_exists", "may_trim",
+      "may_save", "standby" }) do
+      at[key] = here[key]
+    end
+    at.server_version, at.logs = here.server_version:match("^%S+"), {}
     for schema in (here.logs or ""):gmatch("[^\1]+") do at.logs[#at.logs + 1] = schema end
     local there, why = log.connection:locate()
     if there then return look(log, at) end
     if why.code ~= "no_log" then error(why, 0) end
     at.state = "not_installed"
+    at.creators = errors.must(log.connection:run_in(at.schema, "install.owners", nil))[1].creators
   end)
   if ok then return at end
   if errors.ends(err) then error(err, 0) end
@@ -153,11 +157,14 @@ local function draw(context, at)
 end
 
 local function draw_steps(context, steps)
-  local width = 0
-  for _, step in ipairs(steps) do width = math.max(width, #step[1]) end
+  local commands, width = {}, 0
+  for i, step in ipairs(steps) do
+    commands[i] = terminal.safe(step[1])
+    width = math.max(width, #commands[i])
+  end
   context.out("Next:\n")
-  for _, step in ipairs(steps) do
-    context.out(("   %-" .. width .. "s  "):format(terminal.safe(step[1])),
+  for i, step in ipairs(steps) do
+    context.out("   ", terminal.pad(commands[i], width), "  ",
       context.color("dim", "# " .. terminal.safe(step[2])), "\n")
   end
 end

@@ -1,5 +1,6 @@
 --- forgelog watch: has the changes of tables logged.
 -- @module forgelog.cli.watch
+local covered = require "forgelog.cli.lib.covered"
 local each = require "forgelog.cli.lib.each"
 local stream = require "forgelog.cli.lib.stream"
 
@@ -37,7 +38,11 @@ return function(context, options)
     keep = stream.flat(options.keep), unlogged = options.unlogged,
   }
   local _, before = log:watched()
-  local function watch(name) return log:watch(name, how) end
+  local function watch(name)
+    local ok, result = log:watch(name, how)
+    if not ok then return nil, result end
+    return true, result, covered(log, name)
+  end
   local status = each(context, options.table, watch, "table", "watching %s",
     "%s was watched so already")
   local _, after = log:watched()

@@ -111,7 +111,7 @@ function claim.new(conn, name, options, lane)
     if lane then own:of(name, lane.count) end
     return own
   end
-  if lane then return nil, group.no_leases() end
+  if lane then return nil, group.no_leases(rows[1]) end
   if options.listen == false then return none end
   return setmetatable({ _name = name, _may_see = rows[1].may_see, _session = nil }, Claim)
 end

@@ -2,9 +2,12 @@
 -- to ask something of it does not.
 -- @module forgelog.consumer.group
 local core = require "forgelog.core"
+local hidden = require "forgelog.connection.hidden"
 local lease = require "forgelog.consumer.lease"
 local primary = require "forgelog.connection.primary"
 local standing = require "forgelog.consumer.standing"
+
+local MISSING_RIGHT, READ_ONLY = "42501", "25006" -- SQLSTATEs
 
 local group = {}
 
@@ -17,11 +20,27 @@ function group.unknown(name)
 end
 
 --- The error where there can be no lease.
--- @return an error, code "no_leases"
-function group.no_leases()
-  local message = "this log has no place for that, or this role may not write "
-    .. "forge_change_log_consumers"
-  return core.error("schema", message, nil, { code = "no_leases", remedy = "install" })
+-- @param may a row of sql/lease/may.sql
+-- @return an error, code "no_leases"; or SQLSTATE 25006 where the session may only read
+function group.no_leases(may)
+  local fields = { code = "no_leases" }
+  if not may.room then
+    fields.remedy = "install"
+    return core.error("schema", "this log has no place for that", nil, fields)
+  elseif may.lacks then
+    local message = "this role lacks %s on forge_change_log_consumers; ask its owner: %s"
+    return core.error("schema", message:format(may.lacks, may.grant), MISSING_RIGHT, fields)
+  end
+  return core.error("query", "this session may only read", READ_ONLY)
+end
+
+-- Refuses a consumer without a position here: one that it were given would move nothing, where the
+-- consumer keeps its own elsewhere. Lanes never do, also those that have saved none yet.
+local function placed(name, rows)
+  if rows[1].position or rows[1].lanes > 1 then return true end
+  local message = "consumer %s has no position here: it has saved none yet, or keeps its position "
+    .. "elsewhere"
+  return nil, core.error("schema", message:format(name), nil, { code = "no_consumer" })
 end
 
 -- Whether a log has room for what is kept of consumers; or nil and an error.
@@ -32,7 +51,8 @@ local function find(conn)
   if not rows then return nil, err end
   if rows[1].may then return true end
   ok, err = primary(conn, "what is asked of a consumer")
-  return nil, ok and group.no_leases() or err
+  if ok then ok, err = hidden(conn, "forge_change_log_consumers", "rw") end
+  return nil, ok and group.no_leases(rows[1]) or err
 end
 
 --- The error of what takes that a consumer does not run.
@@ -121,7 +141,8 @@ function group.forget(conn, name)
 end
 
 local function rewind(conn, name, rows, position)
-  local done, err = conn:run("group.rewind", name, position, rows[1].lanes)
+  local done, err = placed(name, rows)
+  if done then done, err = conn:run("group.rewind", name, position, rows[1].lanes) end
   if not done then return nil, err end
   return true, common(rows)
 end
@@ -149,7 +170,8 @@ end
 local function lanes(conn, name, rows, count)
   if rows[1].lanes == count then return count, common(rows) end
   local position = common(rows)
-  local done, err = conn:run("lanes.replace", name, count, position)
+  local done, err = placed(name, rows)
+  if done then done, err = conn:run("lanes.replace", name, count, position) end
   if not done then return nil, err end
   return rows[1].lanes, position
 end

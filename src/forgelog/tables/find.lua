@@ -65,6 +65,12 @@ end
 
 local KINDS = { v = "a view", m = "a materialized view", f = "a foreign table" }
 
+-- Whether options are given, and not those of a table that is watched as before.
+local function has_options(wanted)
+  return not wanted.as_before
+    and (#wanted.ignore > 0 or #wanted.keep > 0 or wanted.unlogged or not wanted.notify)
+end
+
 -- Why a table cannot be watched: a code and the rest of a sentence; nil where it can.
 local function unwatchable(found, wanted)
   if KINDS[found.kind] then
@@ -75,6 +81,9 @@ local function unwatchable(found, wanted)
     return "own_table", "is part of the log itself"
   elseif found.temporary then
     return "temporary", "is a temporary table"
+  elseif found.ancestor and has_options(wanted) then
+    return "covered", ("is covered by %s, which is watched; give options there"):format(
+      found.ancestor)
   elseif found.unlogged and not wanted.unlogged then
     local text = "is unlogged%s: a crash empties it without a change in the log; ALTER TABLE %s "
       .. "SET LOGGED, or watch it with the option unlogged"
@@ -113,8 +122,8 @@ end
 
 --- Whether a table can be watched with these options.
 -- @tparam table found of `table`
--- @tparam table wanted `ignore`, `keep` (lists of columns), `unlogged`, `as_before` (true: columns
--- that are gone are no matter)
+-- @tparam table wanted `ignore`, `keep` (lists of columns), `notify`, `unlogged`, `as_before` (true:
+-- columns that are gone are no matter)
 -- @return true; or nil and an error
 function find.admit(found, wanted)
   local code, reason = unwatchable(found, wanted)

@@ -19,7 +19,11 @@ local BY_CODE = {
   other_log = "forgelog unwatch with that --schema ends it there",
   position_file = "mend or remove it, or give another --position-file",
 }
-local BY_SQLSTATE = { ["22021"] = "the command takes all text in UTF-8, and prints it so" }
+local BY_SQLSTATE = {
+  ["22021"] = "the command takes all text in UTF-8, and prints it so",
+  ["25006"] = "connect to the primary; or where it is that, default_transaction_read_only is on, "
+    .. "for the role, the database or by PGOPTIONS: set it off",
+}
 local OF_CONNECTING = { -- by the class of the SQLSTATE
   ["28"] = "give another role by -U, or its password by PGPASSWORD, a password file or -W",
   ["3D"] = "give another database by -d or PGDATABASE, or make it: createdb NAME",
@@ -63,17 +67,22 @@ function errors.speak_json() as_json = true end
 
 local function one_line(text) return (text:gsub("%s*\n%s*", "; ")) end
 
--- The message of an error, in which a command takes the place of the method that mends it.
+-- The message of an error, in which a command takes the place of the method that mends it, and
+-- options have the names that they have here.
 local function in_words(err)
-  if not err.remedy then return err.message end
-  local sentence = MENDED_BY_CODE[err.code] or MENDED_BY_REMEDY[err.remedy]
-    or "run forgelog " .. err.remedy
-  return err.cause .. "; " .. sentence:format(err.table and units.word(err.table))
+  local message = err.message
+  if err.remedy then
+    local sentence = MENDED_BY_CODE[err.code] or MENDED_BY_REMEDY[err.remedy]
+      or "run forgelog " .. err.remedy
+    message = err.cause .. "; " .. sentence:format(err.table and units.word(err.table))
+  end
+  return err.code and message:gsub("the option (%a+)", "--%1") or message
 end
 
---- An error, or whatever else was raised, as one line.
+--- An error, or whatever else was raised, as one line. (What the library raises about misuse
+-- begins with its name, as what is reported does anyway.)
 function errors.text(err)
-  return one_line(type(err) == "table" and in_words(err) or tostring(err))
+  return one_line(type(err) == "table" and in_words(err) or tostring(err):gsub("^forgelog: ", ""))
 end
 
 --- Adds what a user can do about an error; returns the error.
@@ -113,7 +122,8 @@ end
 function errors.advice(err)
   local state = err.sqlstate or ""
   return err.advice or err.code == "name_taken" and errors.of_holder(err)
-    or of_rights(err) or BY_OPTION[err.option] or BY_CODE[err.code] or BY_SQLSTATE[state]
+    or of_rights(err) or BY_OPTION[err.option] or BY_CODE[err.code]
+    or err.code ~= "standby" and BY_SQLSTATE[state]
     or err.kind == "connect" and OF_CONNECTING[state:sub(1, 2)] or BY_KIND[err.kind]
 end
 

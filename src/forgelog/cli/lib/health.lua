@@ -2,6 +2,8 @@
 -- their like. It does not ask for the horizon, so it waits for no writer.
 -- @module forgelog.cli.lib.health
 local errors = require "forgelog.cli.lib.errors"
+local inspect = require "forgelog.tables.inspect"
+local remembered = require "forgelog.tables.remembered"
 local rows = require "forgelog.consumer.rows"
 local status = require "forgelog.status"
 local terminal = require "forgelog.cli.lib.terminal"
@@ -67,6 +69,24 @@ local function chosen(options, list)
   return names
 end
 
+-- Whether changes of a watched table are missed. Of partitions that came later only a TRUNCATE is.
+local function misses(about)
+  return #about.altered > 0 or #about.missing > (about.uncovered and 1 or 0)
+end
+
+-- Codes of `forgelog.tables.remembered` under which a table is captured no longer, although there
+-- is one of its name.
+local UNCAPTURED = { recreated = true, swapped = true, detached = true }
+
+local function judge_tables(faults, conn)
+  for _, about in ipairs(errors.must(inspect.list(conn))) do
+    if misses(about) then add(faults, "changes of %s are missed: %s", about.name, about.wrong) end
+  end
+  for _, one in ipairs(errors.must(remembered.lost(conn))) do
+    if UNCAPTURED[one.code] then add(faults, "%s", one.wrong) end
+  end
+end
+
 local function look(log, options)
   local conn, faults = uncompiled(log.connection), {}
   local ok, err = conn:locate()
@@ -80,6 +100,7 @@ local function look(log, options)
     return { "the consumers are not to be seen: " .. errors.text(why) }
   end
   errors.must(list, why)
+  judge_tables(faults, conn)
   local groups = group(list)
   for _, name in ipairs(chosen(options, list)) do
     if groups[name] then

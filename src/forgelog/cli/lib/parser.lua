@@ -3,6 +3,7 @@
 local commands = require "forgelog.cli.commands"
 local core = require "forgelog.core"
 local lanes = require "forgelog.consumer.lanes"
+local rows = require "forgelog.consumer.rows"
 local times = require "forgelog.times"
 local units = require "forgelog.units"
 
@@ -85,20 +86,34 @@ local function parked(text)
   return nil, ("'%s' is no seq such as 4711 or r17"):format(text)
 end
 
+-- The name of a consumer. Each lane has one made of it, which stands for no consumer.
+local function consumer(text)
+  local name, lane = rows.split(text)
+  if not lane then return text end
+  return nil, ("'%s' is the name of a lane, and the consumer's is %s"):format(text, name)
+end
+
+local function text_itself(text) return text end
+
 -- What an argument may be. Each function returns the value of a text; or nil and what is wrong
 -- with it.
 local types = {
   count = whole(0), positive = whole(1), duration = duration, interval = interval, list = list,
   place = place, ops = ops, lanes = whole(1, lanes.MOST), parked = parked,
+  consumer = consumer,
 }
 
 -- The name by which people know an option or an argument.
 local function name_of(entry) return entry[1]:match("%-%-%S+") or entry[1] end
 
--- The same as a converter of the parser, whose errors name what they are about.
+-- The same as a converter of the parser, whose errors name what they are about. A shell gives an
+-- empty text for a variable that is not set: that must not mean all tables, or no command.
 local function converter(entry)
-  local convert, name = types[entry.type], name_of(entry)
+  local convert, name = types[entry.type] or text_itself, name_of(entry)
   return function(text)
+    if text == "" and not entry.empty then
+      return nil, name .. ": it is empty; is a variable not set?"
+    end
     local value, wrong = convert(text)
     return value, wrong and ("%s: %s"):format(name, wrong)
   end
@@ -113,20 +128,21 @@ end
 local function add(parser, entry, completes)
   local first, help = entry[1], entry[2] .. (entry.many and " (repeatable)" or "")
   local choices = completes and values_of(entry) or entry.choices
+  local is_flag = first:find("^%-") and not entry.arg
   local element
   if not first:find("^%-") then
     element = parser:argument(first, help)
-  elseif entry.arg then
-    element = parser:option(first, help):argname(entry.arg)
-  else
+  elseif is_flag then
     element = parser:flag(first, help)
+  else
+    element = parser:option(first, help):argname(entry.arg)
   end
   if entry.args then element:args(entry.args) end
   if choices then element:choices(choices) end
   if entry.default then element:default(tostring(entry.default)) end
   if entry.required then element:count(1) end
   if entry.many then element:count("*") end
-  if entry.type then element:convert(converter(entry)) end
+  if not is_flag then element:convert(converter(entry)) end
   return element
 end
 

@@ -1,16 +1,18 @@
 --- What to type next, by how far it is with a database: commands that can be pasted.
 -- @module forgelog.cli.lib.steps
 local rows = require "forgelog.consumer.rows"
+local sql = require "forgelog.connection.sql"
 local units = require "forgelog.units"
 
 -- The options that say where the log is, as they were given: those of the environment hold anyway.
 local WHERE = { { "host", "-h" }, { "port", "-p" }, { "username", "-U" }, { "dbname", "-d" },
   { "schema", "-s" } }
 
-local function command_of(options, schema)
-  local words = { "forgelog" }
+local function command_of(program, options, schema)
+  local words = { program }
   for _, pair in ipairs(WHERE) do
-    local value = pair[1] == "schema" and schema or options[pair[1]]
+    local value = options[pair[1]]
+    if pair[1] == "schema" then value = schema end
     if value then words[#words + 1] = pair[2] .. " " .. units.word(value) end
   end
   return table.concat(words, " ")
@@ -22,17 +24,26 @@ local steps = {}
 
 function steps.unreadable(add) add("doctor --quiet", "what is wrong, and what to do about it") end
 
-function steps.not_installed(add, at)
+function steps.not_installed(add, at, run_sql)
   for _, schema in ipairs(at.logs) do add("", "the log in schema " .. schema, schema) end
+  local home = sql.identifier(at.schema)
+  if at.standby then
+    return add("install", ON_PRIMARY)
+  elseif not at.schema_exists then
+    run_sql("CREATE SCHEMA " .. home, "there is none of that name yet")
+  elseif at.creators then
+    run_sql(("REVOKE CREATE ON SCHEMA %s FROM %s"):format(home, at.creators),
+      "else they could put objects in the place of forgelog's; or install into another schema")
+  end
   local why = at.may_create and "make the log in schema " .. at.schema
     or ("as a role that may create in schema %s; %s may not"):format(at.schema, at.role)
-  add("install", at.standby and ON_PRIMARY or why)
+  add("install", why)
 end
 
--- Where the doctor has found more than what is known here anyway.
+-- Where the doctor has found more than what is known here anyway, which has that code.
 local function add_doctor(add, at, known)
-  local checks = at.doctor.checks
-  if checks and (not checks[1] or checks[1] == known and not checks[2]) then return end
+  local codes = at.doctor.codes
+  if codes and (not codes[1] or codes[1] == known and not codes[2]) then return end
   add("doctor --quiet", "what is wrong, and what to do about it")
 end
 
@@ -48,7 +59,7 @@ function steps.not_watched(add, at)
   else
     add("watch TABLE", at.standby and ON_PRIMARY or "log the changes of a table, once there is one")
   end
-  add_doctor(add, at, "tables") -- it warns that none is watched
+  add_doctor(add, at, "none_watched")
 end
 
 -- What concerns the consumers that keep their position here; whether there are any.
@@ -76,7 +87,7 @@ end
 function steps.watched(add, at)
   add_doctor(add, at)
   local empty = at.rows == 0 and not at.trims
-  if not (at.trims or at.standby or empty) then
+  if at.may_trim and not (at.trims or empty) then
     add("trim --older-than 7d --every 5m", "keep a week; or run it from cron, without --every")
   end
   local any = add_consumers(add, at)
@@ -84,7 +95,7 @@ function steps.watched(add, at)
     return add("follow", ("see changes as they are committed: change a row of %s"):format(
       at.tables[1]))
   end
-  if not any and at.standby then
+  if not any and not at.may_save then
     add("drain --position-file first.position", "what is new since the last run")
   elseif not any then
     add("drain --name first --exec cat", "what is new since the last run, to a command of yours")
@@ -99,9 +110,12 @@ end
 return function(at, options)
   local list = {}
   local function add(words, why, schema)
-    local command = command_of(options, schema)
+    local command = command_of("forgelog", options, schema or options.schema)
     list[#list + 1] = { words == "" and command or command .. " " .. words, why }
   end
-  if steps[at.state] then steps[at.state](add, at) end
+  local function run_sql(text, why)
+    list[#list + 1] = { command_of("psql", options) .. " -c " .. units.word(text), why }
+  end
+  if steps[at.state] then steps[at.state](add, at, run_sql) end
   return list
 end

@@ -29,6 +29,9 @@ function terminal.safe(text)
   return (text:gsub("[\1-\31\127]", hex):gsub("\194[\128-\159]", hex))
 end
 
+--- A text with blanks behind it up to a width. (string.format knows no width above 99.)
+function terminal.pad(text, width) return text .. (" "):rep(width - #text) end
+
 local function utf8_locale()
   local locale = os.getenv("LC_ALL") or os.getenv("LC_CTYPE") or os.getenv("LANG") or ""
   return locale:lower():find("utf%-?8") ~= nil

@@ -1,9 +1,10 @@
 -- Whose the objects in the log's schema are, and who else may put some there.
 -- Parameters: $1 text (the role that capture functions are to belong to; NULL: to whoever
 -- installs).
--- Columns: strangers text (objects of forgelog's names that belong to somebody whom this role
--- should not trust; NULL: none), stranger text (quoted: the first of their owners), creators text
--- (quoted: who else may create objects in the schema; NULL: nobody), role_unsafe boolean
+-- Columns: strangers bigint (how many objects of forgelog's names belong to somebody whom this role
+-- should not trust), strange text (the first two), stranger text (quoted: the owner of the first),
+-- strange_functions boolean (all are functions that run with the rights of their owner), creators
+-- text (quoted: who else may create objects in the schema; NULL: nobody), role_unsafe boolean
 -- (of $1: it could do more than write the log, or somebody could act as it), settled
 -- boolean (all trigger functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
 WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user),
@@ -32,13 +33,16 @@ WITH me AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname 
      -- A superuser is a member of every role, and so must not take the membership for trust. What
      -- it runs with its own rights, or reads, must not be $1's either.
      strange AS (
-       SELECT o.name, o.owner FROM objects o, me
+       SELECT o.name, o.owner, o.definer FROM objects o, me
         WHERE o.owner <> me.oid AND NOT (o.definer AND o.owner IN (SELECT w.oid FROM wanted w))
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.owner AND r.rolsuper)
           AND (me.rolsuper OR NOT pg_catalog.pg_has_role(o.owner, 'USAGE')))
-SELECT (SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name) FROM strange s) AS strangers,
+SELECT (SELECT count(*) FROM strange) AS strangers,
+       (SELECT pg_catalog.string_agg(s.name, ', ')
+          FROM (SELECT s.name FROM strange s ORDER BY s.name LIMIT 2) s) AS strange,
        (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(s.owner))
           FROM strange s ORDER BY s.name LIMIT 1) AS stranger,
+       (SELECT pg_catalog.bool_and(s.definer) FROM strange s) AS strange_functions,
        (SELECT pg_catalog.string_agg(CASE a.grantee WHEN 0::oid THEN 'PUBLIC'
                  ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, ', ')
           FROM home, pg_catalog.aclexplode(home.nspacl) a
