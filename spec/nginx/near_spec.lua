@@ -134,6 +134,19 @@ describe("a cache with near", function()
       return tostring(far:get("purged"))]]))
   end)
 
+  it("does not stop to give back the room of all that is purged", function()
+    assert.equal("1000", run([[
+      local freed
+      function far.flush_expired(dict, ...)
+        far.flush_expired = nil
+        freed = dict:flush_expired(...)
+        return freed
+      end
+      for i = 1, 3000 do far:set(i, i) end
+      one:purge("test")
+      return tostring(freed)]]))
+  end)
+
   it("needs a lua_shared_dict behind it", function()
     assert.matches("near must be a lua-resty-lrucache, and cache a lua_shared_dict", run([[
       local lrucache = require "resty.lrucache"
