@@ -174,6 +174,18 @@ describe("workers with one feed", function()
     service.ask_until(server, "/fresh", "well true", 5)
   end)
 
+  it("say so where a change is too large to be told, and go on", function()
+    logs.must(log, "CREATE TABLE wide (id int PRIMARY KEY, text text)")
+    assert(log:watch("wide", { keep = { "text" } }))
+    start("function() end")
+    logs.must(log, "INSERT INTO wide VALUES (1, repeat('x', 9000))")
+    logs.must(log, "UPDATE wide SET text = repeat('y', 9000)")
+    support.wait_until(function()
+      return server:log():find("bytes of a change are more than the ring of a cache takes", 1, true)
+    end, "an error")
+    for _ = 1, 6 do service.ask_until(server, "/fresh", "well true") end
+  end)
+
   it("take what they are told where a request ended while it took that", function()
     start([[ function(seen, me)
       if ngx.get_phase() ~= "content" or not seen:safe_add("sick", me) then return end

@@ -29,6 +29,8 @@ local ROUND = 2 ^ 31 - 2
 local UNSURE = 2 ^ 31 - 1 -- the flags of a value of which it is not known yet whether it may stay
 local PRECISION = 0.002 -- seconds that flags may be off
 
+local FREED = 1000 -- values whose room a purge gives back at once
+
 local BUCKETS = 4096 -- of keys that share the time at which one of them was found stale
 
 local IN_SHARED = { string = true, number = true, boolean = true, ["nil"] = true }
@@ -163,10 +165,10 @@ function Held:purge()
   if not self._shared then return end
   leave_tombstone(self, "")
   self._purge(self._target)
-  -- What is flushed is still there, and would come back to life when it is made to stay.
-  self._target:flush_expired()
-  self._purge(self._target)
   leave_tombstone(self, "") -- purged as well
+  -- What is flushed takes its room until something else is stored there. To give all of it back at
+  -- once would hold up every worker; this much is for those who may drop nothing for room.
+  self._target:flush_expired(FREED)
 end
 
 return held

@@ -83,7 +83,8 @@ local function must(ok, err) return ok or error(err or "the ring of the cache is
 -- False where there is no ring.
 local function write(self, changes)
   for _, text in ipairs(packed.write(changes, ring.EVENT)) do
-    local number = self._ring:append(text)
+    local number, err = self._ring:append(text)
+    if err then self._about.report(err, 1) end
     if not number then return false end
     self._reading:told(number)
   end

@@ -73,17 +73,29 @@ function Ring:why() return self._dict:get(self._why) or "behind" end
 
 local function place(self, number) return self._prefix .. number % self.size end
 
+-- Writes what is not too large, where there is room.
+local function put(self, number, event)
+  if #event > MOST then
+    return nil, core.error("query", ("%d bytes of a change are more than the ring of a cache takes "
+      .. "(%d), so all is purged; keep fewer or shorter columns"):format(#event, MOST))
+  end
+  local ok, why = self._set(self._dict, place(self, number), event)
+  if ok then return true end
+  return nil, ring.no_room(why)
+end
+
 --- Writes an event. Where there is no room for it, no reader finds what follows.
 -- @string text
--- @return its number; or nil, where there is no ring
+-- @return its number, and in that case an error; or nil, where there is no ring
 function Ring:append(text)
   local dict = self._dict
   local number = dict:incr(self._head, 1)
   local id = number and select(2, dict:get(self._head))
   if not id then return nil end
   local event = ("%d %d "):format(number, id) .. text
-  if #event <= MOST and self._set(dict, place(self, number), event) then return number end
-  return dict:incr(self._head, self.size + 1)
+  local ok, err = put(self, number, event)
+  if ok then return number end
+  return dict:incr(self._head, self.size + 1), err
 end
 
 --- An event.
