@@ -18,6 +18,7 @@ describe("the parser", function()
       ["follow --since '2026-11-24 10:00 MEZ'"] = " MEZ is no offset such as Z or %+02:00;",
       ["drain --since 1h30"] = "'1h30' is no position.*nor is it a time such as 2026%-11%-24T10:00"
         .. ", or an age such as 2h",
+      ["drain --since Now"] = ", nor `beginning` or `now`; hint:",
       ["drain --since 1.5"] = "'1.5' is no position",
       ["rewind one soon"] = "^forgelog: position: 'soon' is no position: .*; nor is it a time ",
       ["rewind one"] = "missing argument 'position'",

@@ -75,7 +75,7 @@ local function place(text)
   local ago = text:find("%a") and units.seconds(text)
   if ago then return { text = text, ago = ago } end
   return nil, ("'%s' is no position: %s; nor is it a time such as 2026-11-24T10:00, "
-    .. "or an age such as 2h"):format(text, wrong)
+    .. "or an age such as 2h, nor `beginning` or `now`"):format(text, wrong)
 end
 
 -- The seq of a parked change, as text; r17 of one that a backfill has read, which has none: what

@@ -146,6 +146,27 @@ function stream.store(options, note)
   return beginning_at(store, since, note)
 end
 
+--- Raises where a place is a time that has not come yet, by the server's clock.
+-- @param log a log
+-- @param place as the parser has it
+-- @string what it is of, such as "--since"
+function stream.refuse_future(log, place, what)
+  local at = type(place) == "table" and place.at
+  if not at or at <= errors.must(status.clock(log.connection)) then return end
+  local message = "%s: '%s' is in the future; `now` skips all"
+  error(core.error("query", message:format(what, place.text), nil, { code = "usage" }), 0)
+end
+
+--- What to do about a gap after a place that may not be meant as the position that it is; nil where
+-- nothing is.
+-- @param place as the parser has it
+-- @treturn ?string
+function stream.of_clock(place)
+  if type(place) ~= "string" or not times.is_clock(place) then return nil end
+  return ("where %s is a time of day, give its date too: %sT%s"):format(place, os.date("%Y-%m-%d"),
+    place)
+end
+
 -- The error that changes since a time may be gone; `again` is what a place to begin from is written
 -- behind.
 local function gone_since(since, upto, first_at, again)
@@ -182,6 +203,7 @@ end
 function stream.find_time(context, log, options, settle)
   local since = options.since
   if type(since) ~= "table" then return true end
+  stream.refuse_future(log, since, "--since")
   local position, err = errors.must(kept_by(options).load(log, options.name)), nil
   if position then
     context.note(NOT_SINCE, core.place(position))
@@ -204,6 +226,8 @@ function stream.advise(err, options)
     return errors.advise(err, errors.of_holder(err, "end that one, or give another --name"))
   end
   if err.kind ~= "gap" then return err end
+  local clock = stream.of_clock(options.since)
+  if clock then return errors.advise(err, clock) end
   local steps = { "take the new position (forgelog position)", "read the tables anew" }
   if options.name then steps[#steps + 1] = "forgelog forget " .. options.name end
   if options.position_file then steps[#steps + 1] = "rm " .. options.position_file end
