@@ -4,6 +4,7 @@
 local consumer = require "forgelog.consumer"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
+local find = require "forgelog.tables.find"
 local json = require "forgelog.cli.lib.json"
 local key_of = require "forgelog.key"
 local table_names = require "forgelog.tables.names"
@@ -64,6 +65,21 @@ end
 
 local OPTION_OF = { no_table = "--tables", not_watched = "--tables", no_column = "--column" }
 
+-- Says which keys can be those of no row, by how many columns the tables' keys have now. Not an
+-- error: these may have had another key.
+local function note_keys(log, options)
+  for _, name in ipairs(options.key[1] and stream.table_names(options.tables) or {}) do
+    local found = find.table(log.connection, "drain", name)
+    local _, columns = (found and found.key or "\1"):gsub("[^\1]+", "")
+    for _, key in ipairs(columns > 1 and options.key or {}) do
+      if #key_of({ row_id = key }) ~= columns then
+        errors.say(("--key: no row of %s has the key %s: it has %d columns, and is a JSON array "
+          .. "of as many texts"):format(name, key, columns))
+      end
+    end
+  end
+end
+
 --- Refuses names of tables and columns that mean nothing, and keys and channels that are no text
 -- in the connection's encoding, before anything is read or saved.
 -- @param log a log
@@ -78,7 +94,7 @@ function stream.check_names(log, command, options)
   end
   local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}),
     {}, true)
-  if filter then return end
+  if filter then return note_keys(log, options) end
   error(OPTION_OF[err.code] and errors.of_option(err, OPTION_OF[err.code]) or err, 0)
 end
 
