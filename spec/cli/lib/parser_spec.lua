@@ -29,6 +29,8 @@ describe("the parser", function()
       ["drain --name a --position-file b"] = "can not be used together",
       ["status --lag 60s"] = "%-%-lag goes with %-%-check; hint: forgelog status %-%-help\n$",
       ["status --name a"] = "%-%-name goes with %-%-check",
+      ["status --interval 5s"] = "%-%-interval goes with %-%-watch",
+      ["install --owner x --no-owner"] = "can not be used together",
       ["status --check --watch"] = "can not be used together",
       ["status --check --lag soon"] = "'soon' is no duration",
       ["status --watch --prometheus"] = "can not be used together",
@@ -68,6 +70,7 @@ describe("the parser", function()
       command.says(db, "^Usage: forgelog " .. name, name .. " --help")
     end
     assert.equal("forgelog " .. forgelog._VERSION .. "\n", command.says(db, "", "--version"))
+    assert.equal("forgelog " .. forgelog._VERSION .. "\n", command.says(db, "", "-V"))
   end)
 
   it("takes the words help and version for these options", function()

@@ -220,7 +220,7 @@ return function(version, completes)
     :require_command(false):help_max_width(100):epilog(EPILOG)
   local everywhere = {}
   for i, entry in ipairs(commands.options) do everywhere[i] = add(parser, entry, completes) end
-  everywhere[#everywhere + 1] = parser:flag("--version", "print the version"):action(version)
+  everywhere[#everywhere + 1] = parser:flag("-V --version", "print the version"):action(version)
   parser:group("Options, before or after the command", unpack(everywhere))
   for _, entry in ipairs(commands) do add_command(parser, entry, completes) end
   return parser
