@@ -94,8 +94,8 @@ describe("forgelog", function()
     assert.same({ 11, "7", "a" }, { skipped.seq, skipped.row_id, skipped.old.note })
     command.says(db, '"op":"READ"', "skip mailer r" .. id)
     command.fails(db, 1, "consumer mailer has no parked change 11", "skip mailer 11")
-    command.fails(db, 2, "'%-3': a change without a seq is given as parked prints it, such as r17; ",
-      "skip mailer -3")
+    command.fails(db, 2, "'%-3': a change without a seq is given as parked prints it, such as "
+      .. "r17; ", "skip mailer -3")
     command.fails(db, 2, "missing argument 'seq'", "skip mailer")
     command.says(db, "^12\t[^\n]+\n9007199254740992\t[^\n]+\n$", "parked mailer --format tsv")
   end)
