@@ -210,7 +210,7 @@ local Log = {}
 ---@field column? string
 ---of "no_column" when a table is watched: "keep" or "ignore"
 ---@field option? string
----of "no_table" and "no_column": the most similar name that there is
+---of "no_table", "no_column" and "no_consumer": the most similar name that there is
 ---@field closest? string
 ---of "lanes": how many the consumer has
 ---@field lanes? integer

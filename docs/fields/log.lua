@@ -156,7 +156,7 @@
 -- @tfield[opt] string table of "no_table" and "not_watched": the name that means nothing
 -- @tfield[opt] string column of "no_column": likewise
 -- @tfield[opt] string option of "no_column" when a table is watched: "keep" or "ignore"
--- @tfield[opt] string closest of "no_table" and "no_column": the most similar name that there is
+-- @tfield[opt] string closest of "no_table", "no_column" and "no_consumer": the most similar name that there is
 -- @tfield[opt] integer lanes of "lanes": how many the consumer has
 
 --- Who has not caught up.
