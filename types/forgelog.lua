@@ -52,6 +52,7 @@
 ---| "reset" # a gap: the log was restored or recreated
 ---| "failover" # a gap: this server may lack something
 ---| "not_a_table" # it is a view, or something else that is no table
+---| "covered" # it is a partition of a watched table, and takes no options of its own
 ---| "created_at_type" # a column of the log has another type than it has to have
 ---| "column_type" # columns of the log's names have other types
 ---| "may_not_create" # this role may not create objects in the schema
