@@ -37,6 +37,7 @@ build = {
     ["forgelog.cli.lanes"] = "src/forgelog/cli/lanes.lua",
     ["forgelog.cli.lib.connect"] = "src/forgelog/cli/lib/connect.lua",
     ["forgelog.cli.lib.context"] = "src/forgelog/cli/lib/context.lua",
+    ["forgelog.cli.lib.covered"] = "src/forgelog/cli/lib/covered.lua",
     ["forgelog.cli.lib.each"] = "src/forgelog/cli/lib/each.lua",
     ["forgelog.cli.lib.errors"] = "src/forgelog/cli/lib/errors.lua",
     ["forgelog.cli.lib.fields"] = "src/forgelog/cli/lib/fields.lua",

@@ -268,6 +268,7 @@ build = {
       ["forgelog.sql.group.clear"] = "src/forgelog/sql/group/clear.sql",
       ["forgelog.sql.group.forget"] = "src/forgelog/sql/group/forget.sql",
       ["forgelog.sql.group.may_clear"] = "src/forgelog/sql/group/may_clear.sql",
+      ["forgelog.sql.group.names"] = "src/forgelog/sql/group/names.sql",
       ["forgelog.sql.group.pause"] = "src/forgelog/sql/group/pause.sql",
       ["forgelog.sql.group.rewind"] = "src/forgelog/sql/group/rewind.sql",
       ["forgelog.sql.group.rows"] = "src/forgelog/sql/group/rows.sql",

@@ -52,6 +52,7 @@
 ---| "reset" # a gap: the log was restored or recreated
 ---| "failover" # a gap: this server may lack something
 ---| "not_a_table" # it is a view, or something else that is no table
+---| "covered" # it is a partition of a watched table, and takes no options of its own
 ---| "created_at_type" # a column of the log has another type than it has to have
 ---| "column_type" # columns of the log's names have other types
 ---| "may_not_create" # this role may not create objects in the schema
@@ -209,7 +210,7 @@ local Log = {}
 ---@field column? string
 ---of "no_column" when a table is watched: "keep" or "ignore"
 ---@field option? string
----of "no_table" and "no_column": the most similar name that there is
+---of "no_table", "no_column" and "no_consumer": the most similar name that there is
 ---@field closest? string
 ---of "lanes": how many the consumer has
 ---@field lanes? integer
@@ -432,7 +433,8 @@ function Log:installed(opts) end
 ---changes are logged under its own name, wherever the statement was aimed. TRUNCATE of a partition
 ---is logged as TRUNCATE of the watched table: read it again. For TRUNCATE of a partition that came
 ---later, and for a table that joined a partitioned or parent table later, call watch again. Of
----tables linked by inheritance each logs its own rows alone: watch each. Changes applied by
+---tables linked by inheritance each logs its own rows alone: watch each. A partition of a watched
+---table is covered by that: it is watched already, and takes no options. Changes applied by
 ---logical replication, and those under session_replication_role = replica, fire no triggers and
 ---are not logged.
 ---@param name string a table as SQL names it (`orders`, `sales.orders`, `"Odd Name"`), or its exact name; a bare name is looked for in the log's schema first
@@ -453,7 +455,7 @@ function Log:unwatch(name) end
 ---above it.
 ---@param name string the table, as for `watch`
 ---@return integer? # the seq of the change
----@return forgelog.Error # code "missing_right", and others
+---@return forgelog.Error # code "not_a_table" (a view), "catalog", "missing_right", and others
 function Log:touch(name) end
 
 ---The tables that are watched.

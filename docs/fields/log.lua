@@ -82,6 +82,7 @@
 -- @field reset a gap: the log was restored or recreated
 -- @field failover a gap: this server may lack something
 -- @field not_a_table it is a view, or something else that is no table
+-- @field covered it is a partition of a watched table, and takes no options of its own
 -- @field created_at_type a column of the log has another type than it has to have
 -- @field column_type columns of the log's names have other types
 -- @field may_not_create this role may not create objects in the schema
@@ -155,7 +156,8 @@
 -- @tfield[opt] string table of "no_table" and "not_watched": the name that means nothing
 -- @tfield[opt] string column of "no_column": likewise
 -- @tfield[opt] string option of "no_column" when a table is watched: "keep" or "ignore"
--- @tfield[opt] string closest of "no_table" and "no_column": the most similar name that there is
+-- @tfield[opt] string closest of "no_table", "no_column" and "no_consumer": the most similar name
+-- that there is
 -- @tfield[opt] integer lanes of "lanes": how many the consumer has
 
 --- Who has not caught up.

@@ -110,6 +110,12 @@ describe("forgelog drain", function()
     end
     assert.equal("2", (drain([[--key '[1,"y \"z\""]']])))
     assert.equal("", (drain("--key '[1]'")))
+    for _, key in ipairs({ "5", "[1,2" }) do
+      local status, output, errors = command.run(db, ("drain --tables orders,lines --key '%s'")
+        :format(key))
+      assert.same({ 0, "", ("forgelog: --key: no row of lines has the key %s: it has 2 columns, "
+        .. "and is a JSON array of as many texts\n"):format(key) }, { status, output, errors })
+    end
   end)
 
   it("ends quietly when nobody reads on", function()

@@ -21,6 +21,16 @@ describe("forgelog forget", function()
     assert.is_nil(command.saved(log, "a"))
   end)
 
+  it("is of a name that there is; the other commands say which one may be meant", function()
+    assert(log:query("INSERT INTO forge_change_log_consumers (name, position) VALUES"
+      .. " ('search#1/2', '1:2'), ('search#2/2', '1:2'), ('search', NULL)"))
+    for _, words in ipairs({ "pause serch", "resume serch", "rewind serch 0", "lanes serch",
+      "lanes serch 2", "parked serch", "retry serch", "backfill serch --table orders" }) do
+      command.fails(db, 1, "^forgelog: there is no consumer serch here: it has never run, or keeps "
+        .. "its position elsewhere; is search meant%?\n$", words)
+    end
+  end)
+
   it("fails while the consumer runs", function()
     command.start(db, "follow --name a")
     support.wait_until(function() return command.saved(log, "a") == "5" end, "it to follow")

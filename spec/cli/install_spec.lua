@@ -27,12 +27,13 @@ describe("forgelog install", function()
     local app = logs.as(db, role)
     assert(app:install({ schema = "feed" }))
     command.fails(db, 1, ("^forgelog: role %s has objects of forgelog's in schema feed already; "
-      .. "install as role %s, or drop what is not forgelog's %%(function [%%a_]+, function [%%a_]+, "
-      .. "and %%d+ more%%)\n$"):format(role, role), "install -s feed")
+      .. "install as role %s, or drop what is not forgelog's %%(function [%%a_]+, "
+      .. "function [%%a_]+, and %%d+ more%%)\n$"):format(role, role), "install -s feed")
     command.says(db, "", "install")
     command.fails(db, 1, "^forgelog: role forgelog has objects of forgelog's in schema public "
       .. "already; install with forgelog as %-%-owner, or drop ", "install --owner " .. role)
-    assert(log:query("GRANT CREATE ON SCHEMA public TO PUBLIC; DROP TABLE forge_change_log CASCADE"))
+    assert(log:query("GRANT CREATE ON SCHEMA public TO PUBLIC;"
+      .. "DROP TABLE forge_change_log CASCADE"))
     command.fails(db, 1, "REVOKE CREATE ON SCHEMA public FROM PUBLIC, or install into a schema of "
       .. "its own %(CREATE SCHEMA feed, and %-%-schema%)\n$", "install")
     app:close()

@@ -28,7 +28,7 @@ describe("forgelog lanes", function()
     command.fails(at.db, 1, "consumer one is running %(pid %d+, consumer1, ",
       "lanes one 2")
     alone:close()
-    says("one has 2 lanes in place of no lanes, and goes on after %d+:20%S*", "lanes one 2")
+    says("one has 2 lanes now %(it had none%), and goes on after %d+:20%S*", "lanes one 2")
     says("one has 2 lanes", "lanes one")
     says("one has 2 lanes", "lanes one 2")
     at:add(20)
@@ -39,7 +39,7 @@ describe("forgelog lanes", function()
       command.fails(at.db, 1, "consumer one has 2 lanes, and not 1; stop all its programs, then: "
         .. "forgelog lanes one 1\n$", which .. " --name one --limit 1")
     end
-    says("one has no lanes in place of 2 lanes, and goes on after %d+:40%S*", "lanes one 1")
+    says("one has no lanes now %(it had 2%), and goes on after %d+:40%S*", "lanes one 1")
     at:add(1)
     run(1)
     assert.same({ 41, 41 }, { seen, at:effects().different })

@@ -80,8 +80,8 @@ describe("forgelog alone", function()
     must("INSERT INTO forge_change_log_consumers (name, position) VALUES ('lost', '1:2')")
     assert(log:trim(logs.server_time(log) + 60, { min_rows = 10 }))
     local shown = says()
-    assert.matches("\ntables orders is watched\nconsumers lost must resync %(trimmed%), "
-      .. "mail is up to date, search is 5 changes %([%d.]+ s%) behind, not running\ndoctor ", shown)
+    assert.matches("\ntables orders is watched\nconsumers lost must resync %(trimmed%); "
+      .. "mail is up to date; search is 5 changes %([%d.]+ s%) behind, not running\ndoctor ", shown)
     assert.is_nil(shown:find("\ntrim", 1, true))
     assert.matches("\n forgelog status # how they stand: lost has work to do, and does not run; "
       .. "start it\n", shown)
@@ -125,7 +125,7 @@ describe("forgelog alone", function()
       .. "forgelog doctor %%-%%-quiet #"):format(warnings), shown)
   end)
 
-  it("names first what an install takes: a schema, and that nobody else may create there", function()
+  it("names first what an install takes: a schema in which nobody else may create", function()
     assert.matches("\nNext:\n psql %-c 'CREATE SCHEMA \"x\"' # [^\n]+\n forgelog %-s x install # ",
       says("-s x"))
     follow_it(says("-s x"))

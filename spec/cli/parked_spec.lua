@@ -82,7 +82,7 @@ describe("forgelog", function()
     command.says(db, "^4 changes to be tried again by mailer\n$", "retry mailer")
     command.fails(db, 1, "consumer mailer has no parked change 13", "retry mailer 13")
     for _, words in ipairs { "retry", "parked" } do
-      command.fails(db, 1, "no consumer named nobody keeps its position here", words .. " nobody")
+      command.fails(db, 1, "there is no consumer nobody here", words .. " nobody")
     end
     command.fails(db, 1, "consumer mailer has no parked change r4711\n$", "retry mailer r4711")
     command.fails(db, 2, "'soon' is no seq such as 4711 or r17", "retry mailer soon")
@@ -94,6 +94,8 @@ describe("forgelog", function()
     assert.same({ 11, "7", "a" }, { skipped.seq, skipped.row_id, skipped.old.note })
     command.says(db, '"op":"READ"', "skip mailer r" .. id)
     command.fails(db, 1, "consumer mailer has no parked change 11", "skip mailer 11")
+    command.fails(db, 2, "'%-3': a change without a seq is given as parked prints it, such as "
+      .. "r17; ", "skip mailer -3")
     command.fails(db, 2, "missing argument 'seq'", "skip mailer")
     command.says(db, "^12\t[^\n]+\n9007199254740992\t[^\n]+\n$", "parked mailer --format tsv")
   end)

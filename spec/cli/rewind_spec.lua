@@ -72,8 +72,13 @@ describe("forgelog rewind", function()
       one:close()
     end
     assert.same({ n = 70, different = 30 }, at:effects())
-    command.fails(at.db, 2, "'2999%-01%-01': that is in the future; `now` skips all",
-      "rewind one 2999-01-01")
+    for words, what in pairs { ["rewind one "] = "position", ["drain --since "] = "%-%-since",
+      ["follow --since "] = "%-%-since" } do
+      command.fails(at.db, 2, "^forgelog: " .. what .. ": '2999%-01%-01' is in the future; "
+        .. "`now` skips all\n$", words .. "2999-01-01")
+      fails("; hint: where 10:00 is a time of day, give its date too: %d+%-%d+%-%d+T10:00\n$",
+        words .. "10:00")
+    end
   end)
 
   it("is refused, and so are lanes, for one that keeps its position elsewhere", function()

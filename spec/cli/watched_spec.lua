@@ -35,6 +35,8 @@ describe("forgelog watched", function()
     assert.equal("[]\n", command.says(db, "", "watched --json"))
     local status, output, errors = command.run(db, "watched")
     assert.same({ 0, "" }, { status, output })
+    command.fails(support.conninfo(), 1, "; run forgelog install first, or name the schema ",
+      "watched")
     assert.matches("^forgelog: no table is watched; forgelog watch [^\n]+\n$", errors)
   end)
 end)

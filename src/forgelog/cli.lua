@@ -17,11 +17,14 @@ local function version()
   os.exit(0)
 end
 
+local NEGATIVE = ": a value that begins with a hyphen follows an equals sign, as in --key=-1"
+local UNNUMBERED = ": a change without a seq is given as parked prints it, such as r17"
+
 -- Says what is wrong with a command line, and which --help to read.
 local function refuse(words, wrong)
   local negative = wrong:match("^unknown option '%-%d'")
   if negative then
-    wrong = negative .. ": a value that begins with a hyphen follows an equals sign, as in --key=-1"
+    wrong = negative .. ((words[1] == "retry" or words[1] == "skip") and UNNUMBERED or NEGATIVE)
   end
   local command = not wrong:find("^unknown command") and words[1] and words[1]:match("^%a+$")
   errors.refuse(wrong, ("forgelog%s --help"):format(command and " " .. command or ""))
@@ -64,7 +67,7 @@ local function conclude(context, err)
     return SIGNAL + (core.caught() or SIGINT)
   end
   context:report(err)
-  return FAILED
+  return type(err) == "table" and err.code == "usage" and USAGE or FAILED
 end
 
 --- Runs a command line.

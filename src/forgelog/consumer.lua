@@ -55,8 +55,8 @@ function consumer.forget(log, name) return claim.forget(log.connection, name) en
 -- @tparam forgelog.Position position where; 0: where what the log still holds begins
 -- @treturn true
 -- @treturn string|nil the position that it had; nil: none
--- @fails SQLSTATE 55P03, code "name_taken" while it runs; code "no_consumer" where none of that name
--- has a position here; kind "gap" where changes after that position are gone
+-- @fails SQLSTATE 55P03, code "name_taken" while it runs; code "no_consumer" where none of that
+-- name has a position here; kind "gap" where changes after that position are gone
 function consumer.rewind(log, name, position)
   position = check.position("consumer.rewind", position)
   if position == BEGINNING then return group.rewind_to_beginning(log.connection, name) end

@@ -61,12 +61,13 @@ function tables.watched(conn) return inspect.watched(conn) end
 -- @tparam forgelog.connection.Connection conn the connection
 -- @string name the table, as for `watch`
 -- @treturn integer the seq of the change
--- @fails code "missing_right", and others
+-- @fails code "not_a_table" (a view), "catalog", "missing_right", and others
 function tables.touch(conn, name)
   check.argument("touch", "table", name, "string")
   local found, err = find.table(conn, "touch", name)
-  local rows
-  if found then rows, err = conn:run("tables.touch", found.oid) end
+  local ok, rows
+  if found then ok, err = find.admit_touch(found) end
+  if ok then rows, err = conn:run("tables.touch", found.oid) end
   if rows then return rows[1].seq end
   if err.sqlstate ~= "42501" then return nil, err end
   local message = "%s; touch needs INSERT on the log, and USAGE on its sequence"

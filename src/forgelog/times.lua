@@ -71,6 +71,9 @@ end
 --- Whether a text begins as a date does, so that it is meant as a time.
 function times.resembles(text) return text:find("^%d+%-%d+%-%d") ~= nil end
 
+--- Whether a text is a time of day, such as 10:00.
+function times.is_clock(text) return parse_clock(text) ~= nil end
+
 --- Unix seconds from "2026-11-24", "2026-11-24T10:00", "2026-11-24 10:00:05.5", each time of day
 -- with "Z", "+02:00" or another offset behind it, or else by the local clock of this program. An
 -- hour that this clock shows twice is the earlier one.

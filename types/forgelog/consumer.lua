@@ -232,7 +232,7 @@ function consumer.forget(log, name) end
 ---@param name string of the consumer
 ---@param position forgelog.Position where; 0: where what the log still holds begins
 ---@return true?
----@return string|forgelog.Error|nil # the position that it had; nil: none; or an error: SQLSTATE 55P03, code "name_taken" while it runs; kind "gap" where changes after that position are gone
+---@return string|forgelog.Error|nil # the position that it had; nil: none; or an error: SQLSTATE 55P03, code "name_taken" while it runs; code "no_consumer" where none of that name has a position here; kind "gap" where changes after that position are gone
 function consumer.rewind(log, name, position) end
 
 ---Gives a consumer of the table store another number of lanes (see the option `share`), without
@@ -241,7 +241,7 @@ function consumer.rewind(log, name, position) end
 ---@param name string of the consumer
 ---@param count? integer how many, at most 1024; 1: it has none; nil: only tells how many it has
 ---@return integer? # how many it had
----@return string|forgelog.Error|nil # the position from which all go on; nil: they begin anew; or an error: SQLSTATE 55P03, code "name_taken" while one of them runs
+---@return string|forgelog.Error|nil # the position from which all go on; nil: they begin anew; or an error: SQLSTATE 55P03, code "name_taken" while one of them runs; code "no_consumer" where none of that name has a position here
 function consumer.lanes(log, name, count) end
 
 ---Has a consumer pause, with all its lanes, until `resume`: within about a second, where it runs,

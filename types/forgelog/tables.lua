@@ -63,7 +63,8 @@ local tables = {}
 ---changes are logged under its own name, wherever the statement was aimed. TRUNCATE of a partition
 ---is logged as TRUNCATE of the watched table: read it again. For TRUNCATE of a partition that came
 ---later, and for a table that joined a partitioned or parent table later, call watch again. Of
----tables linked by inheritance each logs its own rows alone: watch each. Changes applied by
+---tables linked by inheritance each logs its own rows alone: watch each. A partition of a watched
+---table is covered by that: it is watched already, and takes no options. Changes applied by
 ---logical replication, and those under session_replication_role = replica, fire no triggers and
 ---are not logged.
 ---@param conn forgelog.connection.Connection the connection
@@ -93,7 +94,7 @@ function tables.watched(conn) end
 ---@param conn forgelog.connection.Connection the connection
 ---@param name string the table, as for `watch`
 ---@return integer? # the seq of the change
----@return forgelog.Error # code "missing_right", and others
+---@return forgelog.Error # code "not_a_table" (a view), "catalog", "missing_right", and others
 function tables.touch(conn, name) end
 
 return tables

@@ -111,7 +111,7 @@ describe("parked changes", function()
     fails("consumer one has no parked change 7", consumer.retry(log, "one", 7))
     fails("consumer one has no parked change 7", consumer.skip(log, "one", 7))
     fails("consumer one has no parked change r7", consumer.skip(log, "one", -7))
-    fails("no consumer named who keeps its position here, and none has parked changes",
+    fails("there is no consumer who here: it has never run, or keeps its position elsewhere",
       consumer.retry(log, "who"))
     assert.error_matches(function() consumer.skip(log, "one") end, "forgelog: skip: seq must be")
     assert.error_matches(function() consumer.retry(log, 1) end, "forgelog: retry: name must be")

@@ -18,6 +18,7 @@ describe("the parser", function()
       ["follow --since '2026-11-24 10:00 MEZ'"] = " MEZ is no offset such as Z or %+02:00;",
       ["drain --since 1h30"] = "'1h30' is no position.*nor is it a time such as 2026%-11%-24T10:00"
         .. ", or an age such as 2h",
+      ["drain --since Now"] = ", nor `beginning` or `now`; hint:",
       ["drain --since 1.5"] = "'1.5' is no position",
       ["rewind one soon"] = "^forgelog: position: 'soon' is no position: .*; nor is it a time ",
       ["rewind one"] = "missing argument 'position'",
@@ -28,6 +29,8 @@ describe("the parser", function()
       ["drain --name a --position-file b"] = "can not be used together",
       ["status --lag 60s"] = "%-%-lag goes with %-%-check; hint: forgelog status %-%-help\n$",
       ["status --name a"] = "%-%-name goes with %-%-check",
+      ["status --interval 5s"] = "%-%-interval goes with %-%-watch",
+      ["install --owner x --no-owner"] = "can not be used together",
       ["status --check --watch"] = "can not be used together",
       ["status --check --lag soon"] = "'soon' is no duration",
       ["status --watch --prometheus"] = "can not be used together",
@@ -68,6 +71,7 @@ describe("the parser", function()
       command.says(db, "^Usage: forgelog " .. name, name .. " --help")
     end
     assert.equal("forgelog " .. forgelog._VERSION .. "\n", command.says(db, "", "--version"))
+    assert.equal("forgelog " .. forgelog._VERSION .. "\n", command.says(db, "", "-V"))
   end)
 
   it("has help and version as commands, too", function()

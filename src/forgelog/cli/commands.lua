@@ -92,9 +92,15 @@ return {
     { "--verbose", "with an error also its kind and SQLSTATE" },
   },
   { "install", "create the log and its functions, or bring them up to date", {
+<<<<<<< HEAD
     { "--owner", "role that writes the log; it is made if there is none of that name; default, for "
       .. "a superuser: forgelog", arg = "<role>" },
     { "--no-owner", "the role that installs writes the log itself" },
+=======
+    { "--owner", "role that writes the log; default, for a superuser: forgelog",
+      arg = "<role>", alone = true },
+    { "--no-owner", "the role that installs writes the log itself", alone = true },
+>>>>>>> wt-e
     { "--no-hstore", "without effect; forgelog needs no extension any more" },
   }, examples = { "forgelog install" },
     json = "an object: schema, changed, parts (a list of code, name, there and created), owner, "
@@ -150,8 +156,8 @@ return {
   { "status", "show what the log holds, who writes and reads it, and who blocks whom", {
     { "--prometheus", "in Prometheus' text format", alone = true, no_json = true },
     { "--watch", "again and again, until Ctrl-C", alone = true },
-    { "--interval", "with --watch: time between two looks", arg = "<duration>", type = "interval",
-      default = "2s" },
+    { "--interval", "with --watch: time between two looks; default: 2s", arg = "<duration>",
+      type = "interval", with = "watch" },
     { "--check", "for monitoring: print ok, or a line for each thing that is wrong with the log "
       .. "and its consumers, and end with 1", alone = true },
     { "--lag", "with --check: how long the oldest change of a consumer may wait",

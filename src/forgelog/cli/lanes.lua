@@ -19,5 +19,6 @@ return function(context, options)
     return context.out(("%s has %s\n"):format(name, lanes(was)))
   end
   local begin = position and "goes on after " .. units.position(position) or "begins anew"
-  context.out(("%s has %s in place of %s, and %s\n"):format(name, lanes(number), lanes(was), begin))
+  context.out(("%s has %s now (it had %s), and %s\n"):format(name, lanes(number),
+    was == 1 and "none" or was, begin))
 end

@@ -98,10 +98,10 @@ end
 -- ---- as text ----
 
 -- The first names of a list, and how many there are beside them.
-local function listed(names)
+local function listed(names, between)
   local words = {}
   for i = 1, math.min(#names, LISTED) do words[i] = terminal.safe(names[i]) end
-  local text, more = table.concat(words, ", "), #names - #words
+  local text, more = table.concat(words, between or ", "), #names - #words
   return more > 0 and ("%s and %s more"):format(text, units.count(more)) or text
 end
 
@@ -119,7 +119,7 @@ local function of_consumers(at)
   for _, one in ipairs(at.consumers) do
     if one.position then words[#words + 1] = of_consumer(one) end
   end
-  return words[1] and listed(words) or "none keeps its position in this database"
+  return words[1] and listed(words, "; ") or "none keeps its position in this database"
 end
 
 local function of_log(at)

@@ -3,19 +3,11 @@
 local consumer = require "forgelog.consumer"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
-local status = require "forgelog.status"
 local stream = require "forgelog.cli.lib.stream"
 local times = require "forgelog.times"
 local units = require "forgelog.units"
 
 local BEGINNING = "0"
-local USAGE = 2 -- exit status
-
--- Whether a place is a time that has not come yet, by the server's clock.
-local function is_to_come(log, place)
-  local at = type(place) == "table" and place.at
-  return at and at > errors.must(status.clock(log.connection))
-end
 
 -- The position that a place means: see the parser. Raises where it cannot be had.
 local function find(log, place, settle, again)
@@ -26,8 +18,10 @@ local function find(log, place, settle, again)
 end
 
 -- An error, to which a gap adds from when on there are changes.
-local function advise(err, log, settle, again)
+local function advise(err, log, place, settle, again)
   if err.kind ~= "gap" then return err end
+  local clock = stream.of_clock(place)
+  if clock then return errors.advise(err, clock) end
   local held = ""
   if err.reason == "trimmed" then
     local _, _, _, first_at = log:position({ at = 0, settle = settle })
@@ -39,17 +33,13 @@ end
 --- Moves the consumer.
 -- @param context of `forgelog.cli.lib.context`
 -- @param options `name`, `position` (a place, as the parser has it), `settle`
--- @return the exit status
 return function(context, options)
   local log, name, settle = context:connect(), options.name, options.settle
-  if is_to_come(log, options.position) then
-    errors.say(("'%s': that is in the future; `now` skips all"):format(options.position.text))
-    return USAGE
-  end
+  stream.refuse_future(log, options.position, "position")
   local again = ("forgelog rewind %s "):format(units.word(name))
   local position = find(log, options.position, settle, again)
   local ok, was = consumer.rewind(log, name, position)
-  if not ok then error(advise(was, log, settle, again), 0) end
+  if not ok then error(advise(was, log, options.position, settle, again), 0) end
   if context:tell({ consumer = name, position = position, was = was or nil }) then return end
   local from = position == BEGINNING and "from the beginning" or "after " .. position
   context.out(("%s goes on %s; it %s\n"):format(name, from,

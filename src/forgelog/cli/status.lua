@@ -9,6 +9,7 @@ local metrics = require "forgelog.metrics"
 local units = require "forgelog.units"
 
 local KEPT = 60 -- looks that a sparkline is made of
+local INTERVAL = 2 -- seconds between two looks, where --interval does not say
 
 -- What earlier looks have found: `rates` of writes, `lags` of each consumer, and the newest
 -- `max_seq`.
@@ -81,6 +82,7 @@ end
 
 local function watch(context)
   local past = no_past()
+  context.options.interval = context.options.interval or INTERVAL
   context:connect()
   if core.terminal(1) and not context.options.json then context.out("\27[2J") end
   while true do

@@ -14,7 +14,9 @@ end
 --- Lists them.
 -- @param context of `forgelog.cli.lib.context`
 return function(context)
-  local list = errors.must(inspect.list(context:connect().connection))
+  local conn = context:connect().connection
+  local list = errors.must(inspect.list(conn))
+  if #list == 0 then errors.must(conn:locate()) end -- there may be no log
   if context:tell(list) then return end
   for _, one in ipairs(list) do context.out(describe(context, one)) end
   if #list == 0 then context.note("no table is watched; forgelog watch TABLE begins it") end

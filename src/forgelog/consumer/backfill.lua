@@ -44,7 +44,7 @@ local function ask(conn, name, table, from)
   asked, err = conn:run("backfills.ask", name, ("%.0f"):format(s.oid), arrays.write(key),
     key and rows.order(s))
   if not asked then return nil, err end
-  if not asked[1].known then return nil, group.unknown(name) end
+  if not asked[1].known then return nil, group.unknown(conn, name) end
   return true, { table = asked[1].name, estimate = asked[1].estimate, whole = s.key == nil }
 end
 
@@ -54,7 +54,7 @@ local function change(conn, name, table, statement, ...)
   if not oid and err.code ~= "no_table" then return nil, err end
   local found, why = conn:run(statement, name, oid, table, ...)
   if not found then return nil, why end
-  if not found[1].known then return nil, group.unknown(name) end
+  if not found[1].known then return nil, group.unknown(conn, name) end
   if found[1].count > 0 then return true, { table = table } end
   if not oid then return nil, err end
   local message = "consumer %s is not reading %s"

@@ -19,14 +19,14 @@ local PAUSES = { 0.005, 0.1 } -- seconds between two looks: at first, at most
 -- The rows that a consumer has: its own, or one for each lane, without a position where that lane
 -- has saved none; or nil and an error. How many lanes there are its own row says; where that is
 -- missing, the names of the lanes.
-local function all_rows(name, found)
+local function all_rows(conn, name, found)
   local by_name, count, of = {}, found[1] and found[1].lanes or 1, nil
   for _, row in ipairs(found) do
     local consumer, _, lanes_there = row_names.split(row.name)
     if consumer == name or row.name == name then by_name[row.name] = row end
     if consumer == name then of = lanes_there or of end
   end
-  if not next(by_name) then return nil, group.unknown(name) end
+  if not next(by_name) then return nil, group.unknown(conn, name) end
   if count == 1 and by_name[name] then return { by_name[name] } end
   if count == 1 then count = of end
   local list = {}
@@ -58,7 +58,7 @@ local function look(conn, name)
   local found, err = conn:run("consumer.standing", name)
   if not found then return nil, err end
   local rows, ok
-  rows, err = all_rows(name, found)
+  rows, err = all_rows(conn, name, found)
   if rows then ok, err = add_reading(conn, name, rows) end
   if not ok then return nil, err end
   local words = { found[1].trimmed_to or "" }

@@ -1,22 +1,40 @@
 --- A consumer with all its lanes, from outside. To change where it is takes that it does not run;
 -- to ask something of it does not.
 -- @module forgelog.consumer.group
+local closest = require "forgelog.tables.closest"
 local core = require "forgelog.core"
 local hidden = require "forgelog.connection.hidden"
 local lease = require "forgelog.consumer.lease"
 local primary = require "forgelog.connection.primary"
+local row_names = require "forgelog.consumer.rows"
 local standing = require "forgelog.consumer.standing"
 
 local MISSING_RIGHT, READ_ONLY = "42501", "25006" -- SQLSTATEs
+local MANY = 1000 -- consumers among which a close name is looked for
 
 local group = {}
 
---- The error where there is no such consumer.
+-- The name of a consumer that is close to one that there is not; nil: none is.
+local function near(conn, name)
+  local others = {}
+  for _, row in ipairs(conn:run("group.names", MANY) or {}) do
+    local other = row_names.split(row.name)
+    if other ~= name then others[#others + 1] = { name = other } end
+  end
+  return closest(name, others)
+end
+
+--- The error where there is no such consumer, which names the closest one.
+-- @param conn the connection
 -- @string name of the consumer
--- @return an error, code "no_consumer"
-function group.unknown(name)
-  local message = "there is no consumer %s here: it has never run, or keeps its position elsewhere"
-  return core.error("schema", message:format(name), nil, { code = "no_consumer" })
+-- @string[opt="no_consumer"] code
+-- @return an error
+function group.unknown(conn, name, code)
+  local meant = near(conn, name)
+  local message = ("there is no consumer %s here: it has never run, or keeps its position "
+    .. "elsewhere"):format(name)
+  if meant then message = ("%s; is %s meant?"):format(message, meant) end
+  return core.error("schema", message, nil, { code = code or "no_consumer", closest = meant })
 end
 
 --- The error where there can be no lease.
@@ -82,7 +100,7 @@ end
 local function change(conn, name, f, ...)
   local rows, err = conn:run("group.rows", name)
   if not rows then return nil, err end
-  if not rows[1] then return nil, group.unknown(name) end
+  if not rows[1] then return nil, group.unknown(conn, name) end
   local ok
   ok, err = take(conn, name, rows)
   if not ok then return nil, err end
@@ -188,7 +206,7 @@ function group.lanes(conn, name, count)
   local ok, err = find(conn)
   if ok then rows, err = conn:run("lanes.count", name) end
   if not rows then return nil, err end
-  if not rows[1] then return nil, group.unknown(name) end
+  if not rows[1] then return nil, group.unknown(conn, name) end
   return rows[1].lanes
 end
 
@@ -202,7 +220,7 @@ function group.pause(conn, name, whether)
   local ok, err = find(conn)
   if ok then rows, err = conn:run("group.pause", name, whether) end
   if not rows then return nil, err end
-  if not rows[1] then return nil, group.unknown(name) end
+  if not rows[1] then return nil, group.unknown(conn, name) end
   return true, rows[1].was
 end
 

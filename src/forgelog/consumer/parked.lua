@@ -4,6 +4,7 @@
 -- @module forgelog.consumer.parked
 local check = require "forgelog.connection.options"
 local core = require "forgelog.core"
+local group = require "forgelog.consumer.group"
 local hidden = require "forgelog.connection.hidden"
 local row_names = require "forgelog.consumer.rows"
 local rows = require "forgelog.consumer.parking.rows"
@@ -37,11 +38,6 @@ function parked.label(seq)
   return (text:gsub("^%-", "r"))
 end
 
-local function no_consumer(name)
-  local message = "no consumer named %s keeps its position here, and none has parked changes"
-  return nil, core.error("query", message:format(name), nil, { code = "no_parked" })
-end
-
 local function no_change(name, seq)
   local message = ("consumer %s has no parked change %s"):format(name, parked.label(seq))
   return nil, core.error("query", message, nil, { code = "no_parked" })
@@ -62,7 +58,7 @@ end
 -- @return true; or nil and an error, code "no_parked"
 function parked.known(log, name)
   local found, err = log.connection:run("lanes.count", name)
-  if found and not found[1] then return no_consumer(name) end
+  if found and not found[1] then return nil, group.unknown(log.connection, name, "no_parked") end
   if not found and err.sqlstate ~= NO_RIGHT then return nil, err end
   return true
 end
@@ -81,7 +77,7 @@ function parked.retry(log, name, seq)
   else
     found, err = rows.run(conn, "retry_all", name)
     if found and found[1].parked == 0 and not found[1].known then
-      return no_consumer(name)
+      return nil, group.unknown(conn, name, "no_parked")
     end
   end
   if not found then return nil, err end

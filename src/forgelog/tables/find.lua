@@ -71,14 +71,22 @@ local function has_options(wanted)
     and (#wanted.ignore > 0 or #wanted.keep > 0 or wanted.unlogged or not wanted.notify)
 end
 
--- Why a table cannot be watched: a code and the rest of a sentence; nil where it can.
-local function unwatchable(found, wanted)
+-- Why a relation is no table of a user's: a code and the rest of a sentence; nil where it is one.
+local function not_a_table(found, where)
   if KINDS[found.kind] then
-    return "not_a_table", ("is %s; watch the tables behind it"):format(KINDS[found.kind])
+    return "not_a_table", ("is %s; %s the tables behind it"):format(KINDS[found.kind], where)
   elseif found.catalog then
     return "catalog", "is a system catalog"
   elseif found.own then
     return "own_table", "is part of the log itself"
+  end
+end
+
+-- Why a table cannot be watched, likewise.
+local function unwatchable(found, wanted)
+  local code, reason = not_a_table(found, "watch")
+  if code then
+    return code, reason
   elseif found.temporary then
     return "temporary", "is a temporary table"
   elseif found.ancestor and has_options(wanted) then
@@ -120,10 +128,20 @@ local function is_virtual(found, column)
   return ("\1" .. (found.virtual or "") .. "\1"):find("\1" .. column .. "\1", 1, true)
 end
 
+--- Whether a table can be touched. One that no trigger can watch can be, where it has rows of its
+-- own.
+-- @tparam table found of `table`
+-- @return true; or nil and an error
+function find.admit_touch(found)
+  local code, reason = not_a_table(found, "touch")
+  if not code or found.kind == "f" then return true end
+  return nil, refusal(code, ("touch: %s %s"):format(found.name, reason))
+end
+
 --- Whether a table can be watched with these options.
 -- @tparam table found of `table`
--- @tparam table wanted `ignore`, `keep` (lists of columns), `notify`, `unlogged`, `as_before` (true:
--- columns that are gone are no matter)
+-- @tparam table wanted `ignore`, `keep` (lists of columns), `notify`, `unlogged`, `as_before`
+-- (true: columns that are gone are no matter)
 -- @return true; or nil and an error
 function find.admit(found, wanted)
   local code, reason = unwatchable(found, wanted)

@@ -75,7 +75,7 @@ local function place(text)
   local ago = text:find("%a") and units.seconds(text)
   if ago then return { text = text, ago = ago } end
   return nil, ("'%s' is no position: %s; nor is it a time such as 2026-11-24T10:00, "
-    .. "or an age such as 2h"):format(text, wrong)
+    .. "or an age such as 2h, nor `beginning` or `now`"):format(text, wrong)
 end
 
 -- The seq of a parked change, as text; r17 of one that a backfill has read, which has none: what
@@ -220,7 +220,7 @@ return function(version, completes)
     :require_command(false):help_max_width(100):epilog(EPILOG)
   local everywhere = {}
   for i, entry in ipairs(commands.options) do everywhere[i] = add(parser, entry, completes) end
-  everywhere[#everywhere + 1] = parser:flag("--version", "print the version"):action(version)
+  everywhere[#everywhere + 1] = parser:flag("-V --version", "print the version"):action(version)
   parser:group("Options, before or after the command", unpack(everywhere))
   for _, entry in ipairs(commands) do add_command(parser, entry, completes) end
   return parser

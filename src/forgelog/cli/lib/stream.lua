@@ -4,6 +4,7 @@
 local consumer = require "forgelog.consumer"
 local core = require "forgelog.core"
 local errors = require "forgelog.cli.lib.errors"
+local find = require "forgelog.tables.find"
 local json = require "forgelog.cli.lib.json"
 local key_of = require "forgelog.key"
 local table_names = require "forgelog.tables.names"
@@ -64,6 +65,21 @@ end
 
 local OPTION_OF = { no_table = "--tables", not_watched = "--tables", no_column = "--column" }
 
+-- Says which keys can be those of no row, by how many columns the tables' keys have now. Not an
+-- error: these may have had another key.
+local function note_keys(log, options)
+  for _, name in ipairs(options.key[1] and stream.table_names(options.tables) or {}) do
+    local found = find.table(log.connection, "drain", name)
+    local _, columns = (found and found.key or "\1"):gsub("[^\1]+", "")
+    for _, key in ipairs(columns > 1 and options.key or {}) do
+      if #key_of({ row_id = key }) ~= columns then
+        errors.say(("--key: no row of %s has the key %s: it has %d columns, and is a JSON array "
+          .. "of as many texts"):format(name, key, columns))
+      end
+    end
+  end
+end
+
 --- Refuses names of tables and columns that mean nothing, and keys and channels that are no text
 -- in the connection's encoding, before anything is read or saved.
 -- @param log a log
@@ -78,7 +94,7 @@ function stream.check_names(log, command, options)
   end
   local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}),
     {}, true)
-  if filter then return end
+  if filter then return note_keys(log, options) end
   error(OPTION_OF[err.code] and errors.of_option(err, OPTION_OF[err.code]) or err, 0)
 end
 
@@ -146,6 +162,27 @@ function stream.store(options, note)
   return beginning_at(store, since, note)
 end
 
+--- Raises where a place is a time that has not come yet, by the server's clock.
+-- @param log a log
+-- @param place as the parser has it
+-- @string what it is of, such as "--since"
+function stream.refuse_future(log, place, what)
+  local at = type(place) == "table" and place.at
+  if not at or at <= errors.must(status.clock(log.connection)) then return end
+  local message = "%s: '%s' is in the future; `now` skips all"
+  error(core.error("query", message:format(what, place.text), nil, { code = "usage" }), 0)
+end
+
+--- What to do about a gap after a place that may not be meant as the position that it is; nil where
+-- nothing is.
+-- @param place as the parser has it
+-- @treturn ?string
+function stream.of_clock(place)
+  if type(place) ~= "string" or not times.is_clock(place) then return nil end
+  return ("where %s is a time of day, give its date too: %sT%s"):format(place, os.date("%Y-%m-%d"),
+    place)
+end
+
 -- The error that changes since a time may be gone; `again` is what a place to begin from is written
 -- behind.
 local function gone_since(since, upto, first_at, again)
@@ -182,6 +219,7 @@ end
 function stream.find_time(context, log, options, settle)
   local since = options.since
   if type(since) ~= "table" then return true end
+  stream.refuse_future(log, since, "--since")
   local position, err = errors.must(kept_by(options).load(log, options.name)), nil
   if position then
     context.note(NOT_SINCE, core.place(position))
@@ -204,6 +242,8 @@ function stream.advise(err, options)
     return errors.advise(err, errors.of_holder(err, "end that one, or give another --name"))
   end
   if err.kind ~= "gap" then return err end
+  local clock = stream.of_clock(options.since)
+  if clock then return errors.advise(err, clock) end
   local steps = { "take the new position (forgelog position)", "read the tables anew" }
   if options.name then steps[#steps + 1] = "forgelog forget " .. options.name end
   if options.position_file then steps[#steps + 1] = "rm " .. options.position_file end

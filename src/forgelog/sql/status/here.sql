@@ -3,8 +3,8 @@
 -- Columns: database text, role text, server_version text, may_create boolean (this role may make
 -- objects in the schema of the log, or that schema), schema_exists boolean (the schema of the log
 -- does), may_trim, may_save boolean (this role may delete changes, and save positions, in this
--- session), standby boolean, logs text (other schemas of this database that have a log and that this
--- role may use, separated by \001; NULL: none).
+-- session), standby boolean, logs text (other schemas of this database that have a log and that
+-- this role may use, separated by \001; NULL: none).
 WITH may AS (
        SELECT c.relname AS name, pg_catalog.current_setting('transaction_read_only') = 'off'
               AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS read,
