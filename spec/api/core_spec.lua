@@ -63,9 +63,11 @@ describe("core.common", function()
     assert.equal("0:5", core.common({ "3:5", "6", "4:7" }))
   end)
 
-  it("rests on something only where it is the only one", function()
+  it("rests on what all rest on, and names what all name", function()
     assert.equal("1:15:17@0/30", core.common({ "1:15:17@0/30" }))
-    assert.equal("1:15", core.common({ "1:15@0/30", "1:15@0/30" }))
+    assert.equal("1:15@0/40", core.common({ "1:15@0/30", "1:16@0/40", "1:15@0/20" }))
+    assert.equal("1:15", core.common({ "1:15@0/30", "1:15", "1:15@0/30" }))
+    assert.equal("1:15~3+1/9.9", core.common({ "1:15~3+1/9.9", "1:15@0/30~3+1/9.9" }))
   end)
 
   it("says what is wrong with one, wherever it stands", function()

@@ -51,6 +51,36 @@ describe("where a primary hands over to a standby,", function()
     its.one:close()
   end
 
+  -- As if the program of a consumer that has ended had been killed while it rested.
+  local function kill(name)
+    logs.must(at.log, "UPDATE forge_change_log_consumers SET holder = 'another/1', "
+      .. "lease_until = now() WHERE name = $1", name)
+  end
+
+  -- Begins two lanes of a consumer, which end in order.
+  local function begin_lanes(name)
+    local both = {}
+    for i = 1, 2 do both[i] = at:make(name, { share = i .. "/2" }) end
+    for _ = 1, 4 do
+      at:add(40)
+      settle(both[1])
+      settle(both[2])
+    end
+    for i = 1, 2 do both[i]:close() end
+  end
+
+  -- What the lanes of a consumer are told, once there are three.
+  local function told(name)
+    local reasons = {}
+    for i = 1, 3 do
+      local lane, seen = at:make(name, { share = i .. "/3" })
+      settle(lane)
+      lane:close()
+      reasons[i] = seen.resyncs[1] or false
+    end
+    return reasons
+  end
+
   -- What the status says of the gap of a consumer.
   local function gap(name)
     for _, each in ipairs(at.log:status().consumers) do
@@ -67,8 +97,11 @@ describe("where a primary hands over to a standby,", function()
     if beside.possible then loops.cqueues(function() pause("several", SEVERAL):close() end) end
     begin("left"):close()
     begin("killed"):close()
-    logs.must(at.log, [[UPDATE forge_change_log_consumers
-      SET holder = 'another/1', lease_until = now() WHERE name = 'killed']]) -- as if it was
+    kill("killed")
+    begin_lanes("lanes")
+    begin_lanes("doubtful")
+    kill("doubtful#2/2")
+    for _, name in ipairs { "lanes", "doubtful" } do consumer.lanes(at.log, name, 3) end
     begin("runs")
     at:catch_up()
     at:switch("stop")
@@ -93,6 +126,11 @@ describe("where a primary hands over to a standby,", function()
     local killed, seen = at:make("killed")
     settle(killed)
     assert.same({ "failover" }, seen.resyncs)
+  end)
+
+  it("lanes whose number was changed go on, unless one of them was killed", function()
+    assert.same({ false, false, false }, told("lanes"))
+    assert.same({ "failover", "failover", "failover" }, told("doubtful"))
   end)
 
   it("a paused consumer goes on", function() goes_on("paused") end)

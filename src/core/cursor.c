@@ -233,8 +233,30 @@ bool fl_cursor_take_out(struct fl_cursor *cursor, int64_t *seqs, size_t count) {
   return replace_or_free(cursor, &left, complete);
 }
 
+/* A server that has the WAL on which each of two rests has all that the work behind either can have
+   seen. Where only one rests on some, nothing is known of the other's work. */
+static uint64_t common_lsn(const struct fl_cursor *cursor, const struct fl_cursor *other) {
+  uint64_t mine = cursor->lsn, its = other->lsn;
+  if (cursor->timeline != other->timeline || mine == 0 || its == 0) return 0;
+  return mine > its ? mine : its;
+}
+
+/* Rows that prove what each of two was delivered, and the work behind it, prove that of both. What
+   they prove up to a seq, they prove up to the lower one. */
+static void name_common(struct fl_cursor *cursor, const struct fl_cursor *other) {
+  struct fl_named *mine = cursor->named;
+  const struct fl_named *its = other->named;
+  if (cursor->timeline == other->timeline && mine && its && fl_named_same(mine, its)) {
+    mine->low = smaller(mine->low, its->low);
+    mine->elder = mine->elder || its->elder;
+  } else {
+    fl_cursor_bare(cursor);
+  }
+}
+
 bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other) {
   struct fl_ranges both = {NULL, 0, 0};
+  uint64_t lsn = common_lsn(cursor, other);
   size_t mine = 0, its = 0;
   bool complete = true;
   while (complete && mine <= cursor->count && its <= other->count) {
@@ -243,9 +265,11 @@ bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other
     if (a.last <= b.last) mine++;
     if (b.last <= a.last) its++;
   }
-  if (complete && other->timeline < cursor->timeline) cursor->timeline = other->timeline;
-  if (complete) fl_cursor_bare(cursor);
-  return replace_or_free(cursor, &both, complete);
+  if (!replace_or_free(cursor, &both, complete)) return false;
+  name_common(cursor, other);
+  if (other->timeline < cursor->timeline) cursor->timeline = other->timeline;
+  cursor->lsn = lsn;
+  return true;
 }
 
 /* ---- as text ---- */

@@ -79,8 +79,8 @@ bool fl_cursor_lacks(const struct fl_cursor *cursor, const struct fl_ranges *seq
    False: out of memory, and nothing has changed. */
 bool fl_cursor_take_out(struct fl_cursor *cursor, int64_t *seqs, size_t count);
 
-/* Leaves what the other one has too, on the lower timeline of the two, with the same effects. It
-   names no rows then. */
+/* Leaves what the other one has too, on the lower timeline of the two, with the same effects. Where
+   both are of one timeline, it rests on what both rest on, and names the rows that both name. */
 bool fl_cursor_intersect(struct fl_cursor *cursor, const struct fl_cursor *other);
 
 /* Lifts the base up to where everything is settled and delivered, and forgets the ranges below. */

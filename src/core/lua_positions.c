@@ -171,8 +171,8 @@ static const char *list_text(lua_State *L, int i) {
 }
 
 /* core.common(positions): the position that has behind it what each one of the list has, at least
-   one; on the lowest of their timelines, 0 where one names none. It rests on nothing, unless it is
-   the only one. Or nil and what is wrong with one of them. */
+   one; on the lowest of their timelines, 0 where one names none. It rests on what all of them rest
+   on, and names the rows that all of them name. Or nil and what is wrong with one of them. */
 int fl_core_common(lua_State *L) {
   struct fl_cursor *common, *other;
   int i, count;

@@ -83,6 +83,12 @@ void fl_named_join(struct fl_named *named, const struct fl_named *other) {
   count_rows(named, other->rows, other->sum);
 }
 
+bool fl_named_same(const struct fl_named *named, const struct fl_named *other) {
+  return named->proves == other->proves && named->rows == other->rows &&
+         named->sum == other->sum && named->top == other->top && named->count == other->count &&
+         memcmp(named->ranges, other->ranges, named->count * sizeof *named->ranges) == 0;
+}
+
 /* ---- as text ---- */
 
 /* Digits to a number below 2^62, so that two of them can be added. */

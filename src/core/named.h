@@ -47,6 +47,9 @@ uint64_t fl_named_row(int64_t seq, int64_t created_at);
 int64_t fl_named_highest(const struct fl_named *named);
 bool fl_named_has(const struct fl_named *named, int64_t seq);
 
+/* Whether both name the same rows, which prove the same. */
+bool fl_named_same(const struct fl_named *named, const struct fl_named *other);
+
 /* Names one more row. One that is named already changes nothing. */
 void fl_named_add(struct fl_named *named, int64_t seq, int64_t created_at);
 

@@ -4,6 +4,7 @@
 local core = require "forgelog.core"
 local lease = require "forgelog.consumer.lease"
 local primary = require "forgelog.connection.primary"
+local standing = require "forgelog.consumer.standing"
 
 local group = {}
 
@@ -45,13 +46,15 @@ function group.running(name, err)
     { code = err.code, pid = err.pid, who = err.who })
 end
 
--- Takes the leases of all rows of a consumer.
+-- Takes the leases of all rows of a consumer. Whoever has them next takes them for given back, so the
+-- positions say what they say now.
 local function take(conn, name, rows)
   for _, row in ipairs(rows) do
     local own = lease.new(row.name, nil, false)
     if row.lanes > 1 then own:of(name, row.lanes) end
     local ok, err = own:take(conn)
     if not ok then return nil, group.running(name, err) end
+    row.position = row.position and standing.vouched(row.position, own:was_free())
   end
   return true
 end
