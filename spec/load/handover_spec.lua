@@ -57,23 +57,25 @@ describe("where a primary hands over to a standby,", function()
       .. "lease_until = now() WHERE name = $1", name)
   end
 
-  -- Begins two lanes of a consumer, which end in order.
-  local function begin_lanes(name)
-    local both = {}
-    for i = 1, 2 do both[i] = at:make(name, { share = i .. "/2" }) end
+  -- Begins some lanes of a consumer that has two, which end in order.
+  local function begin_lanes(name, count, from)
+    local lanes = {}
+    for i = 1, count do lanes[i] = at:make(name, { share = i .. "/2", start = from }) end
     for _ = 1, 4 do
+      for _, lane in ipairs(lanes) do settle(lane) end
       at:add(40)
-      settle(both[1])
-      settle(both[2])
     end
-    for i = 1, 2 do both[i]:close() end
+    for _, lane in ipairs(lanes) do
+      settle(lane)
+      lane:close()
+    end
   end
 
-  -- What the lanes of a consumer are told, once there are three.
-  local function told(name)
+  -- What the lanes of a consumer are told.
+  local function told(name, count)
     local reasons = {}
-    for i = 1, 3 do
-      local lane, seen = at:make(name, { share = i .. "/3" })
+    for i = 1, count do
+      local lane, seen = at:make(name, { share = ("%d/%d"):format(i, count) })
       settle(lane)
       lane:close()
       reasons[i] = seen.resyncs[1] or false
@@ -98,10 +100,12 @@ describe("where a primary hands over to a standby,", function()
     begin("left"):close()
     begin("killed"):close()
     kill("killed")
-    begin_lanes("lanes")
-    begin_lanes("doubtful")
+    begin_lanes("lanes", 2)
+    begin_lanes("doubtful", 2)
     kill("doubtful#2/2")
     for _, name in ipairs { "lanes", "doubtful" } do consumer.lanes(at.log, name, 3) end
+    begin_lanes("first", 1)
+    begin_lanes("later", 1, "now")
     begin("runs")
     at:catch_up()
     at:switch("stop")
@@ -129,8 +133,13 @@ describe("where a primary hands over to a standby,", function()
   end)
 
   it("lanes whose number was changed go on, unless one of them was killed", function()
-    assert.same({ false, false, false }, told("lanes"))
-    assert.same({ "failover", "failover", "failover" }, told("doubtful"))
+    assert.same({ false, false, false }, told("lanes", 3))
+    assert.same({ "failover", "failover", "failover" }, told("doubtful", 3))
+  end)
+
+  it("so do lanes of which one was never started", function()
+    assert.same({ false, false }, told("first", 2))
+    assert.same({ false, false }, told("later", 2))
   end)
 
   it("a paused consumer goes on", function() goes_on("paused") end)

@@ -122,14 +122,13 @@ function states.resync(self, timeout)
   local ok, err = connected(self, timeout)
   if not ok then return nil, err end
   if checkpoint:superseded() then return "open" end
-  local position, raised
+  local log, position, raised = self._log:limited(opening.silence(options)), nil, nil
   if not checkpoint:unsaved() then
-    position, err = self._log:limited(opening.silence(options))
-      :position({ settle = options.settle })
+    position, err = log:position({ settle = options.settle })
     if not position then return nil, err end
   end
   if self._lane and not self._reason and not checkpoint:saved() then
-    ok, err = opening.lanes(self, position)
+    ok, err = opening.lanes(self, log.connection, position)
     if not ok then return nil, err end
   end
   self._resyncing = self._resyncing or os.time()

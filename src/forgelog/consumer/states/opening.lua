@@ -205,11 +205,17 @@ function opening.own_stands(self, timeout)
   return opening.connected(self, timeout)
 end
 
---- Has all lanes begin from a position, of which this one is the first to be started.
+--- Has all lanes begin from a position, of which this one is the first to be started. None has done
+-- anything yet, so a server that takes over before a later one is started need only have what was
+-- written by now.
 -- @param self the consumer
+-- @param conn the connection that the position is of
 -- @string position text
 -- @return true; or nil and an error
-function opening.lanes(self, position)
+function opening.lanes(self, conn, position)
+  local rows = core.parse_position(position) > 0 and conn:run("drain.written")
+  local lsn = rows and rows[1].lsn
+  if lsn then position = position .. "@" .. lsn end
   local ok, err = self._lane:begin(opening.own(self), position)
   if ok then self._checkpoint:adopt(position) end
   return ok, err
@@ -225,7 +231,8 @@ function opening.beginning(self)
   local ok, err = conn:locate()
   if ok then ok, err = conn:seqs() end
   if not ok then return nil, err end
-  ok, err = opening.lanes(self, core.position_text(conn:fact("timeline"), conn:fact("empty_to")))
+  ok, err = opening.lanes(self, conn,
+    core.position_text(conn:fact("timeline"), conn:fact("empty_to")))
   if not ok then return nil, err end
   return "0"
 end
