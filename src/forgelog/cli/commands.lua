@@ -92,15 +92,9 @@ return {
     { "--verbose", "with an error also its kind and SQLSTATE" },
   },
   { "install", "create the log and its functions, or bring them up to date", {
-<<<<<<< HEAD
     { "--owner", "role that writes the log; it is made if there is none of that name; default, for "
-      .. "a superuser: forgelog", arg = "<role>" },
-    { "--no-owner", "the role that installs writes the log itself" },
-=======
-    { "--owner", "role that writes the log; default, for a superuser: forgelog",
-      arg = "<role>", alone = true },
+      .. "a superuser: forgelog", arg = "<role>", alone = true },
     { "--no-owner", "the role that installs writes the log itself", alone = true },
->>>>>>> wt-e
     { "--no-hstore", "without effect; forgelog needs no extension any more" },
   }, examples = { "forgelog install" },
     json = "an object: schema, changed, parts (a list of code, name, there and created), owner, "
