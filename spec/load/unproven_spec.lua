@@ -136,4 +136,48 @@ describe("where a standby has what was handed out, but not what the work on that
     assert.equal(n, copy[tostring(id)])
     assert.same({}, told)
   end)
+
+  it("has read, since its primary recovered from a crash what was to wait for it", function()
+    at:wait_for_standby()
+    local path = support.path("recovered")
+    local options = { position = consumer.file(path) }
+    local one, seen = at:copier(nil, options)
+    logs.add_items(at.log, 1)
+    for n = 1, 4 do
+      must(at.log, "UPDATE item SET n = $1 WHERE id = 1", n)
+      settle(one)
+    end
+    assert.matches("=", support.read(path), 1, true) -- all that is read is on the standby
+    must(at.log, "UPDATE item SET n = 6 WHERE id = 1")
+    at:catch_up()
+    at.standby:stop()
+    local writer = support.lua([[
+      local log = assert(require("forgelog").connect((...)))
+      log:query("UPDATE item SET n = 7 WHERE id = 1")]], at.db)
+    support.wait_until(function()
+      return must(at.log, "SELECT count(*) AS n FROM pg_stat_activity "
+        .. "WHERE wait_event = 'SyncRep'")[1].n > 0
+    end, "the writer to wait")
+    at.log:close()
+    at.primary:kill()
+    writer:wait()
+    at.primary:start()
+    support.wait_until(function()
+      one:step(0.1, 1)
+      return seen.copy["1"] == 7
+    end, "the row")
+    local left = support.read(path)
+    one:close()
+    support.write(path, left) -- as if the program had been killed
+    at.primary:kill()
+    at.standby:start()
+    at.standby:promote()
+    at.log = logs.connect(at.both)
+    must(at.log, "ALTER SYSTEM SET synchronous_standby_names = ''")
+    must(at.log, "SELECT pg_reload_conf()")
+    one, seen = at:copier(nil, options, seen)
+    settle(one)
+    assert.same({ "failover" }, seen.resyncs)
+    assert.equal(0, at:wrong(seen.copy))
+  end)
 end)

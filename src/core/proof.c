@@ -24,6 +24,7 @@ void fl_proof_begin(struct fl_proof *proof, int64_t floor, const struct fl_named
 /* What was read before the look whose mark was passed is proven, also where it comes later. */
 void fl_proof_add(struct fl_proof *proof, uint64_t looks, int64_t seq, int64_t created_at) {
   proof->any = true;
+  if (!proof->waited) proof->early = true;
   if (proof->proven > looks || fl_named_has(&proof->older, seq)) return;
   fl_named_add(&proof->younger, seq, created_at);
 }
@@ -53,6 +54,7 @@ static void prove_older(struct fl_proof *proof, const struct fl_sight *sight) {
   proof->elder = false; /* the mark was read on this timeline */
   proof->waiting = false;
   proof->proven = proof->marked;
+  if (proof->waits && sight->synchronous) proof->waited = true;
 }
 
 /* What was handed out by now waits for a row above this mark. */
@@ -61,6 +63,7 @@ static void wait_for(struct fl_proof *proof, const struct fl_sight *sight) {
   proof->older_alone = proof->younger_alone;
   forget(&proof->younger);
   proof->younger_alone = !sight->synchronous;
+  proof->waits = sight->synchronous;
   proof->mark = sight->given;
   proof->marked = proof->looks;
   proof->base = larger(sight->base, proof->floor);
@@ -68,7 +71,10 @@ static void wait_for(struct fl_proof *proof, const struct fl_sight *sight) {
 }
 
 void fl_proof_look(struct fl_proof *proof, const struct fl_sight *sight) {
-  if (!sight->synchronous) proof->younger_alone = true;
+  if (!sight->synchronous) {
+    proof->younger_alone = true;
+    proof->waited = false;
+  }
   proof->alone = !sight->synchronous;
   proof->looks++;
   proof->blind = sight->given < 0;
@@ -76,6 +82,7 @@ void fl_proof_look(struct fl_proof *proof, const struct fl_sight *sight) {
   if (proof->waiting && sight->newest > proof->mark && sight->newest_at != FL_NO_TIME)
     prove_older(proof, sight);
   if (!proof->waiting) wait_for(proof, sight);
+  proof->early = !proof->waited;
 }
 
 /* The newest row is handed out too, where it is wanted. */
@@ -85,6 +92,8 @@ static bool has_newest(const struct fl_proof *proof) {
 }
 
 void fl_proof_leave(struct fl_proof *proof) {
+  if (proof->early) proof->younger_alone = true;
+  proof->waited = false;
   if (!proof->waiting) return;
   fl_named_join(&proof->younger, &proof->older);
   if (proof->older_alone) proof->younger_alone = true;
@@ -112,7 +121,8 @@ bool fl_proof_name(const struct fl_proof *proof, struct fl_named *named) {
   if (!has_newest(proof)) fl_named_join(named, &proof->newest);
   named->low = proof->low;
   named->elder = proof->elder;
-  named->proves = proof->alone || proof->older_alone || proof->younger_alone ? FL_PROVES_AT_REST
-                                                                            : FL_PROVES_ALL;
+  named->proves = proof->alone || proof->older_alone || proof->younger_alone || proof->early
+                      ? FL_PROVES_AT_REST
+                      : FL_PROVES_ALL;
   return !named->too_many && named->rows > 0 && fl_named_highest(named) < INT64_MAX / 2;
 }

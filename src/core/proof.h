@@ -10,7 +10,12 @@
 
    The base is proven with them. It lies below the horizon that the look before knew, so every
    writer of a seq up to it had ended, and let its locks go, before the mark was read: in a history
-   that has the row above the mark, no prepared transaction can still bring one. */
+   that has the row above the mark, no prepared transaction can still bring one.
+
+   Where whoever commits waits for a standby, what can be read is there, too: but for what a server
+   had recovered when it started, or was promoted, whose commits need not have waited. A row above a
+   mark of this server shows that a commit has waited since, and so that the standby has all that
+   was written before. */
 #ifndef FORGELOG_PROOF_H
 #define FORGELOG_PROOF_H
 
@@ -40,6 +45,9 @@ struct fl_proof {
   struct fl_named older, younger;
   /* Something of it may have been read before a standby had it. */
   bool older_alone, younger_alone, alone;
+  bool waits;  /* the row above the mark shows that a commit has waited, since this server is asked */
+  bool waited; /* one has */
+  bool early;  /* something was read before it was known that one has, and since then none has */
 };
 
 /* Begins at a position whose base is `floor`, and which names these rows; NULL: none, so that the
