@@ -45,7 +45,7 @@ struct fl_proof {
   struct fl_named older, younger;
   /* Something of it may have been read before a standby had it. */
   bool older_alone, younger_alone, alone;
-  bool waits;  /* the row above the mark shows that a commit has waited, since this server is asked */
+  bool waits;  /* the row above the mark shows that a commit has waited since the connection */
   bool waited; /* one has */
   bool early;  /* something was read before it was known that one has, and since then none has */
 };
