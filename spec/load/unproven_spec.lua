@@ -151,7 +151,7 @@ describe("where a standby has what was handed out, but not what the work on that
     must(at.log, "UPDATE item SET n = 6 WHERE id = 1")
     at:catch_up()
     at.standby:stop()
-    local writer = support.lua([[
+    local waiting = support.lua([[
       local log = assert(require("forgelog").connect((...)))
       log:query("UPDATE item SET n = 7 WHERE id = 1")]], at.db)
     support.wait_until(function()
@@ -160,7 +160,7 @@ describe("where a standby has what was handed out, but not what the work on that
     end, "the writer to wait")
     at.log:close()
     at.primary:kill()
-    writer:wait()
+    waiting:wait()
     at.primary:start()
     support.wait_until(function()
       one:step(0.1, 1)

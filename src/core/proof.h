@@ -45,9 +45,9 @@ struct fl_proof {
   struct fl_named older, younger;
   /* Something of it may have been read before a standby had it. */
   bool older_alone, younger_alone, alone;
-  bool waits;  /* the row above the mark shows that a commit has waited, since this server is asked */
-  bool waited; /* one has */
-  bool early;  /* something was read before it was known that one has, and since then none has */
+  /* Since this server is asked, a commit has waited for a standby, as is known; whether a row above
+     the mark shows that. What was read early may be nowhere else. */
+  bool waited, waits, early;
 };
 
 /* Begins at a position whose base is `floor`, and which names these rows; NULL: none, so that the

@@ -46,8 +46,8 @@ function group.running(name, err)
     { code = err.code, pid = err.pid, who = err.who })
 end
 
--- Takes the leases of all rows of a consumer. Whoever has them next takes them for given back, so the
--- positions say what they say now.
+-- Takes the leases of all rows of a consumer. Whoever has them next takes them for given back, so
+-- the positions say what they say now.
 local function take(conn, name, rows)
   for _, row in ipairs(rows) do
     local own = lease.new(row.name, nil, false)
