@@ -2,6 +2,7 @@
 -- new server lacks what the handler has seen, the table begins anew.
 local chunks = require "forgelog.consumer.filling.chunks"
 local consumer = require "forgelog.consumer"
+local entries = require "forgelog.consumer.filling.entries"
 local consumers = require "support.consumers"
 local logs = require "support.logs"
 local start = require "support.pair"
@@ -91,7 +92,9 @@ describe("a backfill beside a failover,", function()
     assert.is_true((ends_equal("kill", one, copy, counts)) > 0)
   end)
 
-  it("begins anew where its last rows are lost, whose changes nobody had looked for", function()
+  -- The last rows are read when the standby has parted already, and nobody has looked for their
+  -- changes.
+  local function reads_what_is_lost()
     local parted
     function chunks.read(conn, entry, most)
       local chunk, err = read(conn, entry, most)
@@ -102,7 +105,29 @@ describe("a backfill beside a failover,", function()
     end
     local one, copy, counts = copier({}, function() end)
     support.wait_until(function() one:step(0.02, 1000) return copy["9999"] end, "the backfill", 20)
+    return one, copy, counts
+  end
+
+  it("begins anew where its last rows are lost", function()
+    local one, copy, counts = reads_what_is_lost()
     assert.equal(1, (ends_equal("kill", one, copy, counts)))
+    assert.equal(0, one:stats().resyncs) -- the feed knows of nothing
+  end)
+
+  it("begins anew also where the first connections to the new server break", function()
+    local one, copy, counts = reads_what_is_lost()
+    local breaks, may, enter = 0, entries.may, entries.enter
+    local function broken(f)
+      return function(conn, ...)
+        breaks = breaks + 1
+        must(at.log, "SELECT pg_terminate_backend($1::int)", conn:fact("backend"))
+        entries.may, entries.enter = may, breaks == 1 and broken(enter) or enter
+        return f(conn, ...)
+      end
+    end
+    assert.equal(1, (ends_equal("kill", one, copy, counts,
+      function() entries.may = broken(may) end)))
+    assert.same({ 2, 0 }, { breaks, one:stats().resyncs })
   end)
 
   it("goes on where it was, and tells nothing, in a switchover in order", function()

@@ -128,6 +128,10 @@ function Held:put(key, value, since, holds)
     return true
   end
   self._target:replace(name, value, 0, flags_of(since))
+  if not may_stay(self, key, since, holds) then -- another may have stored a newer one meanwhile
+    self._target:delete(name)
+    return true
+  end
   if self._near then self._near:set(key, value) end
   return true
 end

@@ -7,6 +7,7 @@
 local core = require "forgelog.core"
 
 local DROPPED = 1 -- seconds after which a timer that has not begun counts as dropped by nginx
+local LINGERS = 5 -- seconds that a worker which exits waits for the work to end
 local FOREVER = 1e8 -- seconds until a timer that is there for the worker's exit
 
 local Timer = {}
@@ -31,9 +32,10 @@ local function run(premature, self, turn)
 end
 
 -- A worker exits once its last timer is done. This one lets the work end in order first (a thread's
--- answer counts as none).
+-- answer counts as none), unless that has ended without a word, as by ngx.exit in a callback.
 local function linger(premature, self)
-  while premature and self._at_work do ngx.sleep(0.01) end
+  local deadline = core.now() + LINGERS
+  while premature and self._at_work and core.now() < deadline do ngx.sleep(0.01) end
 end
 
 --- Whether the work has begun, and has not ended.

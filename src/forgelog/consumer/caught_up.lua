@@ -63,8 +63,8 @@ local function look(conn, name)
   if not ok then return nil, err end
   local words = { found[1].trimmed_to or "" }
   for _, row in ipairs(rows) do
-    words[#words + 1] = ("%s %s %s %s"):format(row.name, row.position or "", row.reading or "",
-      tostring(lease.is_free(row)))
+    words[#words + 1] = ("%s %s %s %s %s"):format(row.name, row.position or "", row.reading or "",
+      tostring(lease.is_free(row)), tostring(row.running))
   end
   return rows, table.concat(words, "\n")
 end

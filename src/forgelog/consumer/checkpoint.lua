@@ -17,7 +17,11 @@ local RELEASE = 0.5
 -- Who must not wait for a name at the start still waits for it after a loss of the connection.
 local function take_claim(self, refuse)
   local ok, err = self._claim:take(self._conn)
-  if ok then return true end
+  if ok then
+    local _, ended = self._claim:ends()
+    if self._bound and self._ended == nil then self._ended = ended or false end
+    return true
+  end
   if err.code == "name_taken" then err.retryable = not refuse end
   return nil, err
 end
@@ -70,6 +74,7 @@ function Checkpoint:adopt(position) self._saved = position end
 -- @return true; or nil and an error. See also `superseded`
 function Checkpoint:resume()
   self._resumed = self._resumed + 1
+  self._bound = self._bound or self._claim:ends()
   local ok, stored = load(self, false)
   if not ok and stored.code == "lanes_changed" then
     self._superseded = true
@@ -144,8 +149,17 @@ function Checkpoint:asked() return ("%.0f/%d"):format(self._claim:asked(), self.
 --- How often the connection was another one than before.
 function Checkpoint:resumed() return self._resumed end
 
---- What the claim's times tell of what was written: see `ends` of `forgelog.consumer.lease`.
-function Checkpoint:claim_ends() return self._claim:ends() end
+--- The latest end that the claim was given: see `ends` of `forgelog.consumer.lease`.
+function Checkpoint:claim_ends() return (self._claim:ends()) end
+
+--- Which end the claim still had on the first connection since `attended`, of those that it was
+-- given before; nil: not known. What was written before that one was given is there.
+function Checkpoint:kept()
+  return self._ended and self._ended <= self._bound and self._ended or nil
+end
+
+--- All that this tells was found out.
+function Checkpoint:attended() self._bound, self._ended = nil, nil end
 
 --- Whether the consumer was paused from outside, as far as it knows.
 function Checkpoint:paused() return self._claim:paused() end
@@ -225,6 +239,7 @@ return function(settings)
     _saved = nil, -- the position as it is in the store
     _saved_at = 0,
     _resumed = 0, -- how often the connection was replaced
+    _bound = nil, _ended = nil, -- see `kept`
     _work = nil, -- the work at hand: its `position`, and whether it is `done` and `saved`
     _beat = nil, -- the position of a heartbeat of which it is not known whether it was saved
     _stop_at = nil, -- until when the present step waits

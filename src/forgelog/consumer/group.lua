@@ -48,8 +48,11 @@ function group.no_leases(may)
   elseif may.lacks then
     local message = "this role lacks %s on forge_change_log_consumers; ask its owner: %s"
     return core.error("schema", message:format(may.lacks, may.grant), MISSING_RIGHT, fields)
+  elseif may.read_only then
+    return core.error("query", "this session may only read", READ_ONLY)
   end
-  return core.error("query", "this session may only read", READ_ONLY)
+  local message = "row level security keeps rows of forge_change_log_consumers from this role"
+  return core.error("schema", message, MISSING_RIGHT, fields)
 end
 
 -- Refuses a consumer without a position here: one that it were given would move nothing, where the
@@ -108,15 +111,17 @@ local function change(conn, name, f, ...)
 end
 
 -- Calls f(conn, name, rows, ...) in a transaction in which the consumer does not run: rows are of
--- group/rows.sql. Returns what it returns; or nil and an error, code "name_taken" while it runs.
+-- group/rows.sql. Returns what it returns (a third value: nothing was changed, so that the leases
+-- are as they were); or nil and an error, code "name_taken" while it runs.
 local function held(conn, name, f, ...)
   local ok, err = find(conn)
   if not ok then return nil, err end
   if conn:in_transaction() then return change(conn, name, f, ...) end
   ok, err = conn:run("group.begin")
   if not ok then return nil, err end
-  local first, second = change(conn, name, f, ...)
-  ok, err = conn:run(first ~= nil and "consumer.commit" or "consumer.rollback")
+  local first, second, unchanged = change(conn, name, f, ...)
+  local done = first ~= nil and not unchanged
+  ok, err = conn:run(done and "consumer.commit" or "consumer.rollback")
   if first ~= nil and not ok then return nil, err end
   return first, second
 end
@@ -186,7 +191,7 @@ function group.rewind_to_beginning(conn, name)
 end
 
 local function lanes(conn, name, rows, count)
-  if rows[1].lanes == count then return count, common(rows) end
+  if rows[1].lanes == count then return count, common(rows), true end
   local position = common(rows)
   local done, err = placed(name, rows)
   if done then done, err = conn:run("lanes.replace", name, count, position) end

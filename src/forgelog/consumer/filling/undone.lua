@@ -24,8 +24,10 @@ end
 -- @tparam table entry of `forgelog.consumer.filling.entries`
 function undone.begun(self, entry)
   if self._options.transaction then return end
+  local checkpoint = self._checkpoint
   self._read = self._read or {}
-  self._read[entry.table_name] = { timeline = self._read_on, resumed = self._checkpoint:resumed() }
+  self._read[entry.table_name] = { timeline = self._read_on, resumed = checkpoint:resumed(),
+    least = checkpoint:claim_ends() }
 end
 
 --- That is done, and saved. What the server says of its WAL says nothing of work that was done on
@@ -37,22 +39,41 @@ function undone.saved(self, entry)
   if not read then return end
   local same = read.resumed == self._checkpoint:resumed() or read.timeline == timeline_of(conn)
   if not same then return end
-  read.ends = self._checkpoint:claim_ends()
+  read.least = self._checkpoint:claim_ends()
+  read.saved = true
   local written = conn:run("drain.written") -- a server that does not say it is no error
   read.lsn = written and written[1].lsn
 end
 
--- Whether the server has all that the work can have seen: true; false; or nil and an error. It has,
--- if it has what was written later, such as a renewal of the lease, or if its history parts from
--- the one before behind that.
+-- What the renewals of the lease tell of it: true, if the server has one of later; false, if it
+-- lacks one of before; nil: nothing.
+local function by_lease(self, read)
+  local kept = self._checkpoint:kept()
+  if kept and kept < read.least then return false end
+  return kept and read.saved and kept > read.least or nil
+end
+
+-- Whether the server has all that the work can have seen: true; false; or nil and an error. Without
+-- renewals that tell it, that is so if its history parts from the one before behind that.
 local function is_here(self, conn, read)
-  local _, had = self._checkpoint:claim_ends()
-  if read.ends and had and had > read.ends then return true end
+  local here = by_lease(self, read)
+  if here ~= nil then return here end
   local _, base = core.parse_position(opening.place(self))
-  local position = core.position_text(read.timeline, base) .. (read.lsn and "@" .. read.lsn or "")
+  local position = core.position_text(read.timeline, base)
+  if read.lsn and read.timeline > 0 then position = position .. "@" .. read.lsn end
   local reason, err = seqs.compare(conn, position)
-  if reason == nil then return nil, err end
+  if reason == nil then return nil, type(err) == "table" and err or core.error("query", err) end
   return reason ~= "failover" and reason ~= "reset"
+end
+
+-- Has a table begin anew. Until that is handed out, it is to do so on each further server.
+local function begin_anew(self, conn, name, logged, read)
+  read.lsn, read.saved = nil, nil
+  local oid, err = names.table(conn, "consumer", logged)
+  if not oid and err.code ~= "no_table" then return nil, err end
+  local done, why = entries.enter(conn, name, { oid or logged }, true)
+  if done and not oid then self._read[logged] = nil end
+  return done, why
 end
 
 --- On each connection: has tables begin anew of which that is not so.
@@ -66,16 +87,12 @@ function undone.attend(self, conn, name)
   if not known then return nil, timeline end
   for logged, read in pairs(self._read or {}) do
     local here, err = is_here(self, conn, read)
-    if here == nil then return nil, err end
-    read.timeline = timeline
-    if not here then
-      local oid = names.table(conn, "consumer", logged)
-      local done, why = entries.enter(conn, name, { oid or logged }, true)
-      if not done then return nil, why end
-      self._read[logged] = nil
-    end
+    if here == false then here, err = begin_anew(self, conn, name, logged, read)
+    elseif here then read.timeline = timeline end
+    if not here then return nil, err end
   end
   self._read_on = timeline
+  self._checkpoint:attended()
   return true
 end
 

@@ -3,7 +3,7 @@
 -- installs).
 -- Columns: strangers bigint (how many objects of forgelog's names belong to somebody whom this role
 -- should not trust), strange text (the first two), stranger text (quoted: the owner of the first),
--- strange_functions boolean (all are functions that run with the rights of their owner), creators
+-- strange_functions boolean (all are one role's functions that run with its rights), creators
 -- text (quoted: who else may create objects in the schema; NULL: nobody), role_unsafe boolean
 -- (of $1: it could do more than write the log, or somebody could act as it), settled
 -- boolean (all trigger functions belong to $1, or $1 is NULL), wanted text ($1, quoted).
@@ -42,7 +42,8 @@ SELECT (SELECT count(*) FROM strange) AS strangers,
           FROM (SELECT s.name FROM strange s ORDER BY s.name LIMIT 2) s) AS strange,
        (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(s.owner))
           FROM strange s ORDER BY s.name LIMIT 1) AS stranger,
-       (SELECT pg_catalog.bool_and(s.definer) FROM strange s) AS strange_functions,
+       (SELECT pg_catalog.bool_and(s.definer) AND count(DISTINCT s.owner) = 1 FROM strange s)
+         AS strange_functions,
        (SELECT pg_catalog.string_agg(CASE a.grantee WHEN 0::oid THEN 'PUBLIC'
                  ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, ', ')
           FROM home, pg_catalog.aclexplode(home.nspacl) a
