@@ -11,6 +11,7 @@ local support = require "support"
 local must = logs.must
 
 local CHANGES, SAVES, TRIMS, ROUNDS, WORSE = 60000, 20000, 25000, 15, 2
+local TRIES = 5 -- of so many rounds: others use this machine too, and their time only ever adds
 
 -- What is done on a side: a database, a log of it, a store, a lease, and the position saved there.
 local OPERATIONS = {
@@ -94,10 +95,13 @@ describe("beside a snapshot that is held", function()
     live(held)
     local slow = {}
     for name, run in pairs(OPERATIONS) do
-      local without, with = math.huge, math.huge
-      for _ = 1, ROUNDS do
-        without, with = math.min(without, timed(run, free)), math.min(with, timed(run, held))
-      end
+      local without, with, tries = math.huge, math.huge, 0
+      repeat
+        for _ = 1, ROUNDS do
+          without, with = math.min(without, timed(run, free)), math.min(with, timed(run, held))
+        end
+        tries = tries + 1
+      until with <= WORSE * without or tries == TRIES
       support.note("%-8s %.2f ms, with %d dead changes %.2f ms", name, without * 1000, CHANGES,
         with * 1000)
       if with > WORSE * without then slow[#slow + 1] = name end

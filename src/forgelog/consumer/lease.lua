@@ -69,6 +69,7 @@ local function try(self, conn, gone)
   if not rows[1] then return false end
   self._epoch, self._was_free, self._ended = rows[1].epoch, rows[1].free, rows[1].ended
   self._session = rows[1].pid and { pid = rows[1].pid, started = rows[1].started }
+  self._ends = 0 -- another server's clock may be behind
   note(self, rows[1], sent)
   self._renewed_at = self._seen_at
   return true
@@ -220,9 +221,9 @@ function Lease:look(conn) return self:prove(conn) end
 --- Whether whoever had it before, if anybody did, had given it back when it was taken last.
 function Lease:was_free() return self._was_free end
 
---- The latest end that the lease was given, and the one that it had when it was taken last (nil: it
--- was not ours): after a failover these tell whether what was written before a renewal is
--- on the new server.
+--- The latest end that the lease was given since it was taken, and the one that it had when it was
+-- taken last (nil: it was not ours): after a failover these tell whether what was written before a
+-- renewal is on the new server.
 -- @treturn number
 -- @treturn ?number
 function Lease:ends() return self._ends, self._ended end
