@@ -65,7 +65,7 @@ describe("workers with near", function()
     support.wait_until(function()
       found = { (server:get("/state", 0.3) or ""):match(pattern) }
       return found[1]
-    end, pattern, 5)
+    end, pattern, 20)
     return (table.unpack or unpack)(found)
   end
 
@@ -82,12 +82,13 @@ describe("workers with near", function()
 
   it("keep what they share where one of them falls behind", function()
     start("32k", 50) -- for a ring of 16 events
+    await("fresh leader %d")
+    hold()
     local leader, behind = await("leader (%d+)"), nil
     for _, pid in ipairs(server:workers()) do
       if pid ~= leader then behind = pid end
     end
     local purges = await("^" .. behind .. " fresh .* purges (%d+)")
-    hold()
     assert(os.execute("kill -STOP " .. behind))
     logs.must(log, TOUCH:format(101, 1100))
     await("invalidated %d%d%d%d")
