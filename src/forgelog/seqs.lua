@@ -49,6 +49,15 @@ function seqs.largest(conn)
   return conn:fact("largest")
 end
 
+--- How much the server has written by now, when work is done that may have read all of it: a server
+-- that takes over and has as much lacks nothing of that.
+-- @param conn the connection
+-- @return a place in the WAL, as text; nil on a standby, and where the server does not say it
+function seqs.written(conn)
+  local rows = conn:run("seqs.written")
+  return rows and rows[1].lsn
+end
+
 --- Whether there is a gap after a position, by what was asked last; the rows that it names are
 -- looked for.
 -- @param conn the connection

@@ -7,6 +7,7 @@ local errors = require "forgelog.cli.lib.errors"
 local lanes = require "forgelog.consumer.lanes"
 local make_sink = require "forgelog.cli.lib.sink"
 local primary = require "forgelog.connection.primary"
+local seqs = require "forgelog.seqs"
 local stream = require "forgelog.cli.lib.stream"
 local terminal = require "forgelog.cli.lib.terminal"
 local units = require "forgelog.units"
@@ -111,8 +112,7 @@ end
 local function rest(context, run)
   local options = context.options
   if not (options.name or options.position_file) or parse(run.position) == 0 then return end
-  local rows = patient(context, run):run("drain.written")
-  local lsn = rows and rows[1].lsn
+  local lsn = seqs.written(patient(context, run))
   if lsn then run.position = core.place(run.position) .. "@" .. lsn end
 end
 

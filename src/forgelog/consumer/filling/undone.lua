@@ -41,8 +41,7 @@ function undone.saved(self, entry)
   if not same then return end
   read.least = self._checkpoint:claim_ends()
   read.saved = true
-  local written = conn:run("drain.written") -- a server that does not say it is no error
-  read.lsn = written and written[1].lsn
+  read.lsn = seqs.written(conn)
 end
 
 -- What the renewals of the lease tell of it: true, if the server has one of later; false, if it

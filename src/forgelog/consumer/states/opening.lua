@@ -7,6 +7,7 @@ local lanes = require "forgelog.consumer.lanes"
 local make_checkpoint = require "forgelog.consumer.checkpoint"
 local names = require "forgelog.tables.names"
 local primary = require "forgelog.connection.primary"
+local seqs = require "forgelog.seqs"
 
 local SILENCE = 15 -- seconds after which a server that does not answer counts as gone
 
@@ -213,8 +214,7 @@ end
 -- @string position text
 -- @return true; or nil and an error
 function opening.lanes(self, conn, position)
-  local rows = core.parse_position(position) > 0 and conn:run("drain.written")
-  local lsn = rows and rows[1].lsn
+  local lsn = core.parse_position(position) > 0 and seqs.written(conn)
   if lsn then position = position .. "@" .. lsn end
   local ok, err = self._lane:begin(opening.own(self), position)
   if ok then self._checkpoint:adopt(position) end
