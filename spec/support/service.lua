@@ -85,11 +85,12 @@ end
 --- Waits for an answer; returns how long that took.
 function service.ask_until(server, path, wanted, seconds)
   local started, answer = logs.now(), nil
-  support.wait_until(function()
+  local came = pcall(support.wait_until, function()
     answer = server:get(path)
     return answer == wanted
-  end, ("%s to say %s"):format(path, wanted), seconds or 10)
-  return logs.now() - started
+  end, path, seconds or 10)
+  if came then return logs.now() - started end
+  error(("%s says %s; waited for %s"):format(path, tostring(answer), wanted), 2)
 end
 
 -- The number of changes after `first`, how many of them some worker was not handed (with `anyone`:

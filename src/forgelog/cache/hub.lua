@@ -82,7 +82,7 @@ local function must(ok, err) return ok or error(err or "the ring of the cache is
 
 -- False where there is no ring.
 local function write(self, changes)
-  for _, text in ipairs(packed.write(changes, ring.EVENT)) do
+  for _, text in ipairs(packed.write(changes, self._ring.full)) do
     local number, err = self._ring:append(text)
     if err then self._about.report(err, 1) end
     if not number then return false end
@@ -100,7 +100,7 @@ end
 
 -- False where some of it may stand in a ring that is gone.
 local function tell(self, changes)
-  must(self._reading:take(true) or not self._ring:head())
+  if self._ring:head() then must(self._reading:take(true)) end
   local lost, written = self._reading:lost(), write(self, changes)
   if not written then begin(self) end
   must(self._reading:take(true))

@@ -70,7 +70,10 @@ local function take(self, head, id, leads)
     local number = self._taken + 1
     if head - number >= self._ring.size then return fell_behind(self, head, id) end
     local text, at = self._ring:read(number, id)
-    if not text then return not is_lost(self, number, id, leads) or fell_behind(self, head, id) end
+    if not text then
+      if is_lost(self, number, id, leads) then return fell_behind(self, head, id) end
+      return true
+    end
     local ok, err = handle(self, self._about.handle, packed.read(text, at))
     if not ok then return nil, err end
     -- Else all was purged in between, or another one was faster.

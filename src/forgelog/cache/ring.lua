@@ -12,16 +12,18 @@
 -- @module forgelog.cache.ring
 local core = require "forgelog.core"
 
-local EVENT = 900 -- bytes of an event that holds more than one change
+local SLOT = 1024 -- bytes of memory that nginx hands out, of which a full event takes one piece
+local BESIDE = 100 -- bytes of it for what nginx keeps of a key, and for an event's number and ring
+local LEAST = 256 -- bytes of a full event, however long the key
 local MOST = 16384 -- bytes of any event
 local SHARE = 4 -- the part of its dictionary that a ring of full events takes
-local FEWEST, LARGEST = 16, 4096 -- events that a ring holds
+local FEWEST, LARGEST = 8, 4096 -- events that a ring holds
 local UNKNOWN_CAPACITY = 2 ^ 20 -- bytes, where a dictionary does not tell
 
 local Ring = {}
 Ring.__index = Ring
 
-local ring = { EVENT = EVENT }
+local ring = {}
 
 --- The error that there is no room.
 -- @string why as the dictionary says
@@ -31,7 +33,8 @@ end
 
 local made = 0
 
---- Names a ring; it need not be there yet.
+--- Names a ring; it need not be there yet. It tells its `size` in events, and how many bytes make
+-- an event `full`: one that holds more than one change is not longer.
 -- @param dict a lua_shared_dict
 -- @string name
 -- @bool evicts whether what was used least recently is dropped where there is no room: in a
@@ -39,9 +42,10 @@ local made = 0
 function ring.new(dict, name, evicts)
   local prefix = "forgelog:ring:" .. name .. ":"
   local capacity = dict.capacity and dict:capacity() or UNKNOWN_CAPACITY
-  local size = math.floor(capacity / SHARE / (EVENT + 124))
+  local size = math.floor(capacity / SHARE / SLOT)
   return setmetatable({
     size = math.max(FEWEST, math.min(LARGEST, size)),
+    full = math.max(LEAST, SLOT - BESIDE - #(prefix .. LARGEST)),
     _dict = dict, _prefix = prefix, _set = evicts and dict.set or dict.safe_set,
     _head = prefix .. "head", _proof = prefix .. "proof", _why = prefix .. "why",
   }, Ring)
