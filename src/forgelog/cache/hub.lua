@@ -80,13 +80,15 @@ end
 
 local function must(ok, err) return ok or error(err or "the ring of the cache is in use", 0) end
 
--- False where there is no ring.
+-- False where there is no ring. This worker takes each half a ring that it has written, so that it
+-- misses none of a batch which the ring does not hold.
 local function write(self, changes)
-  for _, text in ipairs(packed.write(changes, self._ring.full)) do
+  for count, text in ipairs(packed.write(changes, self._ring.full)) do
     local number, err = self._ring:append(text)
     if err then self._about.report(err, 1) end
     if not number then return false end
     self._reading:told(number)
+    if count % (self._ring.size / 2) < 1 then must(self._reading:take(true)) end
   end
   return true
 end
