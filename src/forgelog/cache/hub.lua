@@ -80,15 +80,15 @@ end
 
 local function must(ok, err) return ok or error(err or "the ring of the cache is in use", 0) end
 
--- False where there is no ring. This worker takes each half a ring that it has written, so that it
--- misses none of a batch which the ring does not hold.
+-- False where there is no ring. This worker takes each event before it writes the next one, for
+-- which an older one may have to go: so it misses none of a batch that the ring does not hold.
 local function write(self, changes)
-  for count, text in ipairs(packed.write(changes, self._ring.full)) do
+  for _, text in ipairs(packed.write(changes, self._ring.full)) do
     local number, err = self._ring:append(text)
     if err then self._about.report(err, 1) end
     if not number then return false end
     self._reading:told(number)
-    if count % (self._ring.size / 2) < 1 then must(self._reading:take(true)) end
+    must(self._reading:take(true))
   end
   return true
 end
@@ -105,7 +105,6 @@ local function tell(self, changes)
   if self._ring:head() then must(self._reading:take(true)) end
   local lost, written = self._reading:lost(), write(self, changes)
   if not written then begin(self) end
-  must(self._reading:take(true))
   return written and lost == self._reading:lost()
 end
 

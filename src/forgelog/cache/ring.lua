@@ -16,7 +16,7 @@ local SLOT = 1024 -- bytes of memory that nginx hands out, of which a full event
 local BESIDE = 100 -- bytes of it for what nginx keeps of a key, and for an event's number and ring
 local LEAST = 256 -- bytes of a full event, however long the key
 local MOST = 16384 -- bytes of any event
-local SHARE = 4 -- the part of its dictionary that a ring of full events takes
+local SHARE = 4 -- the part of its dictionary that a ring takes
 local FEWEST, LARGEST = 8, 4096 -- events that a ring holds
 local UNKNOWN_CAPACITY = 2 ^ 20 -- bytes, where a dictionary does not tell
 
@@ -47,6 +47,7 @@ function ring.new(dict, name, evicts)
     size = math.max(FEWEST, math.min(LARGEST, size)),
     full = math.max(LEAST, SLOT - BESIDE - #(prefix .. LARGEST)),
     _dict = dict, _prefix = prefix, _set = evicts and dict.set or dict.safe_set,
+    _oldest = 0, _bytes = 0, _sizes = {}, _share = capacity / SHARE,
     _head = prefix .. "head", _proof = prefix .. "proof", _why = prefix .. "why",
   }, Ring)
 end
@@ -77,14 +78,38 @@ function Ring:why() return self._dict:get(self._why) or "behind" end
 
 local function place(self, number) return self._prefix .. number % self.size end
 
--- Writes what is not too large, where there is room.
+-- Drops the oldest event that may be there: who does not find it fell behind. False where none is.
+local function drop(self, number)
+  local oldest = math.max(self._oldest, number - self.size + 1)
+  if oldest >= number then return false end
+  self._dict:delete(place(self, oldest))
+  self:_count(oldest, 0)
+  self._oldest = oldest + 1
+  return true
+end
+
+-- Counts the bytes of what this worker has written, of which an event takes the place of the one
+-- that is a whole ring older.
+function Ring:_count(number, bytes)
+  local at = number % self.size
+  self._bytes = self._bytes + bytes - (self._sizes[at] or 0)
+  self._sizes[at] = bytes
+end
+
+-- Writes what is not too large. Where it is more than the ring's share, or there is no room, older
+-- events make it: the rest of the dictionary is for others.
 local function put(self, number, event)
   if #event > MOST then
     return nil, core.error("query", ("%d bytes of a change are more than the ring of a cache takes "
       .. "(%d), so all is purged; keep fewer or shorter columns"):format(#event, MOST))
   end
-  local ok, why = self._set(self._dict, place(self, number), event)
-  if ok then return true end
+  self:_count(number, #event)
+  while self._bytes > self._share and drop(self, number) do end
+  local ok, why
+  repeat
+    ok, why = self._set(self._dict, place(self, number), event)
+    if ok then return true end
+  until not drop(self, number)
   return nil, ring.no_room(why)
 end
 
