@@ -146,6 +146,19 @@ describe("a cache with near", function()
       return tostring(freed)]]))
   end)
 
+  -- Another one empties what all share, perhaps a moment later.
+  it("takes nothing from before it has forgotten what it held, in the moment after that", function()
+    assert.equal("old, new", run([[
+      local LONG_AGO = 70000
+      one:get("aged", function() return "old" end)
+      local value, flags = far:get("aged")
+      far:set("aged", value, 0, (flags - LONG_AGO) % (2 ^ 31 - 2))
+      other._held:forget()
+      local seen = other:get("aged", error)
+      one:invalidate("aged")
+      return seen .. ", " .. other:get("aged", function() return "new" end)]]))
+  end)
+
   it("needs a lua_shared_dict behind it", function()
     assert.matches("near must be a lua-resty-lrucache, and cache a lua_shared_dict", run([[
       local lrucache = require "resty.lrucache"

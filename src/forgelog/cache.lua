@@ -194,7 +194,7 @@ end
 
 local function keep(self, key, value, since, is_valid)
   local feed = self._source
-  local function holds() return feed:catch_up() and feed:proven() and is_valid() end
+  local function holds() return feed:current() and is_valid() end
   if value == nil or self._held:refuses(value) or not feed:proven() then return end
   local count = self._count
   if not self._held:put(key, value, since, holds) then count.refused = count.refused + 1 end

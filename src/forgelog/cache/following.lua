@@ -93,6 +93,7 @@ end
 
 -- What differs in a hub: see forgelog.cache.hub.
 function Following.catch_up() return true end
+function Following:current() return self:proven() end
 function Following.spares() return false end
 function Following.flush(_, flush) flush() end
 

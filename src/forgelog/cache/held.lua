@@ -57,6 +57,7 @@ function held.new(target, near)
     _target = target, _purge = purge, _shared = shared, _near = near,
     _found_stale = {}, -- with near: by bucket, when this worker found one of its keys stale
     _purged = core.now(), -- the same for all keys; what a worker before it found is not known
+    _forgot = -math.huge,
   }, Held)
 end
 
@@ -71,11 +72,16 @@ local function name_of(key)
 end
 
 -- Whether what was loaded at the time that flags tell is not older than what this worker knows.
+-- Where it has forgotten what it held, because another one empties what all share, that may take
+-- that one a moment: what was there before is not taken until then.
 local function may_be_near(self, key, flags)
   if not flags then return false end
-  local age = (flags_of(core.now()) - flags) % ROUND / 1000
-  if age > TOMBSTONE_TTL then return self._target:ttl(name_of(key)) == 0 end
-  local since = core.now() - age - PRECISION
+  local now = core.now()
+  local age = (flags_of(now) - flags) % ROUND / 1000
+  if age > TOMBSTONE_TTL then
+    return now - self._forgot > TOMBSTONE_TTL and self._target:ttl(name_of(key)) == 0
+  end
+  local since = now - age - PRECISION
   return since > self._purged and since > (self._found_stale[bucket_of(key)] or -math.huge)
 end
 
@@ -160,6 +166,7 @@ function Held:forget()
   if not self._shared then return self._purge(self._target) end
   if not self._near then return end
   self._purged = core.now()
+  self._forgot = self._purged
   self._near:flush_all()
 end
 

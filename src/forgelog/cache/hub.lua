@@ -62,6 +62,11 @@ function Hub:catch_up() return self._reading:catch_up() end
 --- Whether what this worker took last makes it fresh; it does not look into the ring.
 function Hub:proven() return self._begun and self._reading:proven() or false end
 
+--- Whether it is fresh, and has taken all that any worker has written.
+function Hub:current()
+  return self:catch_up() and self._reading:is_at_end() and self:proven()
+end
+
 --- Whether this worker knows of every change up to now. Who asks has it take part again, where it
 -- does not.
 function Hub:fresh()

@@ -34,11 +34,12 @@ local function handle(self, call, ...)
 end
 
 -- Whether something is being handled. Who does may wait in it, and nothing tells that its request
--- ended there: so after a while another one handles the same, which does no harm. (Not who does it
--- itself, and asks the cache.)
-local function is_handling(self)
+-- ended there: so after a while another one handles the same, which does no harm, and whoever leads
+-- does so at once. (Not who does it itself, and asks the cache.)
+local function is_handling(self, leads)
   local handling = self._handling
-  return handling and (handling.by == me() or core.now() - handling.since < HELD_UP) or false
+  if not handling then return false end
+  return handling.by == me() or not leads and core.now() - handling.since < HELD_UP
 end
 
 -- What was in the ring before is not known any more. What is stored from now on is newer than it.
@@ -58,11 +59,11 @@ local function fell_behind(self, head, id)
   return ok, err
 end
 
--- An event that is not there yet is waited for, unless it is proven to have been there; whoever
--- leads waits for nobody.
+-- An event that is not there yet is waited for, unless it was dropped, or is proven to have been
+-- there; whoever leads waits for nobody.
 local function is_lost(self, number, id, leads)
   local _, upto = self._ring:proof(id)
-  return leads or upto and upto >= number
+  return leads or number < self._ring:least() or upto and upto >= number
 end
 
 local function take(self, head, id, leads)
@@ -88,7 +89,7 @@ end
 function Reading:take(leads)
   local head, id = self._ring:head()
   if head and head == self._taken and id == self._id then return true end
-  if not head or is_handling(self) then return false end
+  if not head or is_handling(self, leads) then return false end
   if id ~= self._id then return forget(self, head, id) end
   return take(self, head, id, leads)
 end
@@ -105,6 +106,12 @@ function Reading:catch_up()
     self._about.report(err, self._attempt)
   end
   return ok or false
+end
+
+--- Whether it has taken all that stands in the ring, and waits for no event.
+function Reading:is_at_end()
+  local head, id = self._ring:head()
+  return head ~= nil and head == self._taken and id == self._id
 end
 
 --- This worker has written an event.

@@ -12,12 +12,15 @@
 -- @module forgelog.cache.ring
 local core = require "forgelog.core"
 
-local SLOT = 1024 -- bytes of memory that nginx hands out, of which a full event takes one piece
-local BESIDE = 100 -- bytes of it for what nginx keeps of a key, and for an event's number and ring
+local PAGE = 4096 -- bytes: nginx hands out whole ones, and pieces of half of one and less
+local SLOT = 1024 -- the piece that a full event takes
+local NODE = 68 -- bytes of it for what nginx keeps beside a key and its value
+local MARKS = 32 -- bytes of it for the number of an event, and its ring
 local LEAST = 256 -- bytes of a full event, however long the key
 local MOST = 16384 -- bytes of any event
 local SHARE = 4 -- the part of its dictionary that a ring takes
 local FEWEST, LARGEST = 8, 4096 -- events that a ring holds
+local KEPT = 60 -- seconds, so that nothing stays of rings that nobody writes any more
 local UNKNOWN_CAPACITY = 2 ^ 20 -- bytes, where a dictionary does not tell
 
 local Ring = {}
@@ -43,12 +46,14 @@ function ring.new(dict, name, evicts)
   local prefix = "forgelog:ring:" .. name .. ":"
   local capacity = dict.capacity and dict:capacity() or UNKNOWN_CAPACITY
   local size = math.floor(capacity / SHARE / SLOT)
+  if not evicts then dict:flush_expired() end
   return setmetatable({
     size = math.max(FEWEST, math.min(LARGEST, size)),
-    full = math.max(LEAST, SLOT - BESIDE - #(prefix .. LARGEST)),
+    full = math.max(LEAST, SLOT - NODE - MARKS - #(prefix .. LARGEST)),
     _dict = dict, _prefix = prefix, _set = evicts and dict.set or dict.safe_set,
     _oldest = 0, _bytes = 0, _sizes = {}, _share = capacity / SHARE,
     _head = prefix .. "head", _proof = prefix .. "proof", _why = prefix .. "why",
+    _least = prefix .. "least",
   }, Ring)
 end
 
@@ -68,32 +73,45 @@ function Ring:restart(why)
   local number = math.floor(core.now() * 1e6)
   local id = identity(number)
   self._set(self._dict, self._why, why)
+  self._set(self._dict, self._least, number)
   local ok, err = self._set(self._dict, self._head, number, 0, id)
   if ok then return number, id end
   return nil, ring.no_room(err)
 end
+
+--- The number of an event before which all were dropped, to make room for later ones.
+function Ring:least() return self._dict:get(self._least) or 0 end
 
 --- Why the present ring was begun.
 function Ring:why() return self._dict:get(self._why) or "behind" end
 
 local function place(self, number) return self._prefix .. number % self.size end
 
--- Drops the oldest event that may be there: who does not find it fell behind. False where none is.
-local function drop(self, number)
-  local oldest = math.max(self._oldest, number - self.size + 1)
-  if oldest >= number then return false end
-  self._dict:delete(place(self, oldest))
-  self:_count(oldest, 0)
-  self._oldest = oldest + 1
-  return true
+-- The bytes that nginx hands out for an event.
+local function bytes_for(self, event)
+  local bytes, piece = NODE + #self._prefix + 4 + #event, SLOT
+  if bytes > PAGE / 2 then return math.ceil(bytes / PAGE) * PAGE end
+  while piece < bytes do piece = piece * 2 end
+  return piece
 end
 
--- Counts the bytes of what this worker has written, of which an event takes the place of the one
--- that is a whole ring older.
-function Ring:_count(number, bytes)
+-- Counts what this worker has written: an event takes the place of the one that is a whole ring
+-- older.
+local function count(self, number, bytes)
   local at = number % self.size
   self._bytes = self._bytes + bytes - (self._sizes[at] or 0)
   self._sizes[at] = bytes
+end
+
+-- Drops the oldest event that may be there: who has not taken it fell behind. False where none is.
+local function drop(self, number)
+  local oldest = math.max(self._oldest, number - self.size + 1)
+  if oldest >= number then return false end
+  self._oldest = oldest + 1
+  self._set(self._dict, self._least, self._oldest)
+  self._dict:delete(place(self, oldest))
+  count(self, oldest, 0)
+  return true
 end
 
 -- Writes what is not too large. Where it is more than the ring's share, or there is no room, older
@@ -103,11 +121,11 @@ local function put(self, number, event)
     return nil, core.error("query", ("%d bytes of a change are more than the ring of a cache takes "
       .. "(%d), so all is purged; keep fewer or shorter columns"):format(#event, MOST))
   end
-  self:_count(number, #event)
+  count(self, number, bytes_for(self, event))
   while self._bytes > self._share and drop(self, number) do end
   local ok, why
   repeat
-    ok, why = self._set(self._dict, place(self, number), event)
+    ok, why = self._set(self._dict, place(self, number), event, KEPT)
     if ok then return true end
   until not drop(self, number)
   return nil, ring.no_room(why)
