@@ -78,6 +78,23 @@ describe("a consumer's position", function()
     assert.same({ n = 30, different = 30 }, at:effects())
   end)
 
+  it("is not saved where the handler has ended the transaction of its work", function()
+    at:add(30)
+    local tries, seen = 0, {}
+    local function work(changes, own)
+      tries = tries + 1
+      consumers.write(changes, own)
+      if tries == 1 then own:query("ROLLBACK") end
+      if tries == 2 then own:query("COMMIT") end
+    end
+    local one = at:writer { position = consumer.table(), transaction = true, on_changes = work,
+      on_error = function(err) seen[#seen + 1] = err end }
+    handle(one, 30)
+    assert.equal(30, at:effects().different)
+    assert.same({ "handler_failed", "handler_failed" }, { seen[1].code, seen[2].code })
+    assert.matches("ended the transaction", seen[1].message)
+  end)
+
   it("is right when the connection breaks at its COMMIT, whether that took place or not", function()
     for _, committed in ipairs { true, false } do
       must(at.log, "TRUNCATE effect")

@@ -126,6 +126,11 @@ describe("on_change", function()
     end
     misuse("concurrency and transaction exclude each other", { on_change = nothing, name = "one",
       concurrency = 2, wait = "cqueues", transaction = true, position = consumer.table() })
+    for name, value in pairs({ attempts = 2, resync = "backfill" }) do
+      misuse("concurrency with consumer.table{conninfo} excludes attempts and resync",
+        { on_change = nothing, name = "one", concurrency = 2, wait = "cqueues", [name] = value,
+          position = consumer.table { conninfo = "" } })
+    end
   end)
 end)
 

@@ -67,6 +67,38 @@ describe("a backfill", function()
     end)
   end
 
+  -- Closes a consumer, makes a gap behind it, and starts it anew.
+  local function after_gap(one, options)
+    one:close()
+    at:fill(1001, 1010)
+    must(log, "DELETE FROM forge_change_log")
+    return at:copier(options)
+  end
+
+  it("after a gap tells of channels, which no table stands for", function()
+    local options = { resync = "backfill", start = "now", channels = { "news" } }
+    local one = at:copier(options)
+    settle(one)
+    local again, seen = after_gap(one, options)
+    settle(again)
+    assert.same({ 1, 1 }, { seen.RELOAD, again:stats().resyncs })
+    assert.is_nil(again:stats().backfill)
+  end)
+
+  it("ends its pause at a gap, which it has to tell", function()
+    at:fill(1, 100)
+    local one = at:copier { start = "now", resync = "backfill" }
+    settle(one)
+    at:ask("item")
+    at:ask("item", { pause = true })
+    settle(one)
+    local again, seen = after_gap(one, { start = "now", resync = "backfill" })
+    settle(again)
+    at:finish(again)
+    assert.equal(1, seen.RELOAD)
+    assert.same({ 110, 0, 0 }, at:compare())
+  end)
+
   it("does not hold up the feed where the handler fails with it", function()
     at:fill(1, 120)
     local one, seen = at:copier { start = "now" }

@@ -47,6 +47,22 @@ function calls.work(conn, work, ...)
   return nil, raised, true
 end
 
+--- Does the work inside a transaction that is not its own. What it does to end that may take back
+-- what it has done, of which nobody knows any more.
+-- @param conn the connection
+-- @func work it raises when it fails
+-- @param ... its arguments
+-- @return true; or false and what it has raised
+function calls.in_transaction(conn, work, ...)
+  local done, raised = pcall(work, ...)
+  local stands = not conn:lost() and not conn:closed()
+  if done and stands and not conn:in_transaction() then
+    return false, core.error("query", "it ended the transaction that its work shares with the "
+      .. "position; leave COMMIT and ROLLBACK to the consumer, and raise to have it rolled back")
+  end
+  return done, raised
+end
+
 --- Calls a function of the user's, to which it is told when that closes the consumer: see
 -- `Consumer:close`.
 -- @param self the consumer

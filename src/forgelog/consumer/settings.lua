@@ -105,6 +105,11 @@ return function(options)
   local own = { _options = options, _store = checked_store(options),
     _waiter = find_waiter(WHERE, options.wait) }
   own._concurrent = crew.is_wanted(options, own._waiter)
+  -- A handler has a connection to the log alone, and these write beside the position.
+  if own._concurrent and own._store.conninfo and (options.attempts or options.resync) then
+    check.misuse(WHERE, "concurrency with consumer.table{conninfo} excludes attempts and resync; "
+      .. "share the work by lanes, or read the primary")
+  end
   own._start = checked_start(options)
   own._refuse = one_of(options, "exclusive", { "wait", "refuse" }) == "refuse"
   own._lane = lanes.parse(options.share, options.name)

@@ -62,7 +62,7 @@ local function together(self, position, do_it, ...)
   local ok, err = begin(self)
   if not ok then return nil, err end
   local began = self._conn:now()
-  local done, raised = pcall(do_it, ...)
+  local done, raised = calls.in_transaction(self._conn, do_it, ...)
   self._claim:note_work(self._conn:now() - began)
   if done then ok, err = save(self, position) end
   if done and ok then

@@ -18,13 +18,15 @@ local function must(value, err)
 end
 
 -- Each table that the consumer follows: its oid; or its name, where there is none of it any more.
-local function followed(self, conn)
+-- At a gap also its channels, of which there is nothing to be read: the handler is told of them.
+local function followed(self, conn, gap)
   local options, list = self._options, {}
   for _, name in ipairs(options.tables or {}) do
     local oid, err = names.table(conn, "consumer", name)
     if not oid and err.code ~= "no_table" then error(err, 0) end
     list[#list + 1] = oid or name
   end
+  for _, name in ipairs(gap and options.channels or {}) do list[#list + 1] = name end
   if options.tables or options.channels then return list end
   local seen = {}
   for _, row in ipairs(must(uncompiled(conn):run("tables.triggers", nil))) do
@@ -43,9 +45,10 @@ function start.all(self, reason)
   local conn = opening.own(self)
   local may, why = entries.may(conn)
   if not may then error(why, 0) end
-  local tables = followed(self, conn)
+  local gap = reason ~= "start"
+  local tables = followed(self, conn, gap)
   if tables[1] then
-    must(entries.enter(conn, opening.row_name(self), tables, reason ~= "start"))
+    must(entries.enter(conn, opening.row_name(self), tables, gap))
   end
   self._attended = nil
 end

@@ -2,7 +2,7 @@
 -- partition the watched table above it is read.
 -- Parameters: $1 text (the name of the consumer's row), $2 bigint[] (oids of the tables; NULL: not
 -- known), $3 text[] (their names, where the oid is not known), $4 boolean (the consumer is to be
--- told first that what it has of them may be stale).
+-- told first that what it has of them may be stale; then no pause keeps it from that).
 -- Columns: none.
 WITH wanted AS (
        SELECT DISTINCT ON (name) coalesce(@logged_as@, w.name) AS name, w.relation
@@ -19,4 +19,5 @@ INSERT INTO @schema@.forge_change_log_backfills AS b (consumer, table_name, rela
 SELECT $1, w.name, w.relation, $4::boolean FROM wanted w
     ON CONFLICT (consumer, table_name) DO UPDATE
    SET relation = excluded.relation, reload = b.reload OR excluded.reload, after = NULL, key = NULL,
-       rows = 0, asked_at = pg_catalog.clock_timestamp(), started_at = NULL, updated_at = NULL;
+       rows = 0, paused = b.paused AND NOT excluded.reload,
+       asked_at = pg_catalog.clock_timestamp(), started_at = NULL, updated_at = NULL;
