@@ -93,7 +93,8 @@
 -- @tfield integer id in the order of parking
 -- @tfield string key the key that it is in order by
 -- @tfield integer seq of the change; negative for one that was read by a backfill
--- @tfield boolean waits nobody has tried to handle it: it waits behind another one of its key
+-- @tfield boolean waits it waits behind another one of its key, and nobody has tried to handle it,
+-- unless an older one has come again and was parked before it
 -- @tfield boolean retry it is to be tried again
 -- @tfield integer attempts how often it was tried
 -- @tfield[opt] string error the message of the last one

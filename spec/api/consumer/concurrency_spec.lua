@@ -517,6 +517,28 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       assert.is_true(most > 10)
     end)
 
+    it("are not parked behind a newer one where they come again", function()
+      local seqs, fails = {}, true
+      local options = { attempts = 1, on_change = function(change)
+        if change.seq == 2 and fails then error("bad", 0) end
+        seqs[#seqs + 1] = change.seq
+      end }
+      write({ "a", "a", "b" })
+      run(make(options), function() saves("3") end)
+      assert(consumer.rewind(at.log, "one", 0))
+      fails, seqs = false, {}
+      run(make(options), function()
+        saves("3")
+        assert.equal(1, consumer.retry(at.log, "one"))
+        wait_until(function() return #assert(consumer.parked(at.log, "one")) == 0 end, "the retry")
+      end)
+      local of_row = {}
+      for _, seq in ipairs(seqs) do
+        if seq ~= 3 then of_row[#of_row + 1] = seq end
+      end
+      assert.same({ 1, 2 }, of_row)
+    end)
+
     it("are another consumer's once the lease was over", function()
       local seqs = {}
       local one = make { lease = 1, on_change = function(change) seqs[#seqs + 1] = change.seq end }

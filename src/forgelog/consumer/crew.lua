@@ -48,16 +48,15 @@ end
 -- Parks a change; without an error it waits behind another one of its key. Raises where it cannot.
 local function park(self, slot, change, key, err, failures)
   ask(self, slot, change, parking.park, self._options.name, key, change,
-    err and failure.text(err.raised), failures)
+    err and failure.text(err.raised), failures, self._options.park == "change")
 end
 
 -- Whether a change of a key that was blocked waits behind another one, which is parked still: it is
 -- parked then.
 local function waits(self, slot, change, key)
-  if not ask(self, slot, change, parking.keys, self._options.name, { key })[key] then
-    self._blocked[key] = nil
-    return false
-  end
+  local low = ask(self, slot, change, parking.keys, self._options.name, { key })[key]
+  if not low then self._blocked[key] = nil end
+  if not parking.waits(change, low) then return false end
   park(self, slot, change, key)
   return true
 end

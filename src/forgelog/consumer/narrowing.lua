@@ -34,7 +34,7 @@ end
 -- these.
 -- @param self the consumer
 -- @tparam table changes
--- @return a set; or nil and an error
+-- @return as of `parking.keys`
 function narrowing.blocked(self, changes)
   if not self._parked or self._options.park == "change" then return {} end
   local keys, known = {}, {}
@@ -55,7 +55,7 @@ function narrowing.divide(self, changes)
   if not next(blocked) then return changes, {} end
   local free, waiting = {}, {}
   for _, change in ipairs(changes) do
-    local list = blocked[key_of(self, change)] and waiting or free
+    local list = parking.waits(change, blocked[key_of(self, change)]) and waiting or free
     list[#list + 1] = change
   end
   return free, waiting
@@ -101,11 +101,12 @@ end
 -- @int[opt] failures how often
 function narrowing.park(self, changes, behind, err, failures)
   local conn, name = opening.own(self), self._options.name
+  local passes = self._options.park == "change"
   local function park(change, ...)
     local ok, why = parking.park(conn, name, key_of(self, change), change, ...)
     if not ok then error(why, 0) end
   end
-  for _, change in ipairs(changes) do park(change, failure.text(err.raised), failures) end
+  for _, change in ipairs(changes) do park(change, failure.text(err.raised), failures, passes) end
   for _, change in ipairs(behind or {}) do park(change) end
 end
 
