@@ -539,6 +539,34 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       assert.same({ 1, 2 }, of_row)
     end)
 
+    it("are not parked by a program that is late, whose name is another's by then", function()
+      local seqs, late, one, other = {}, true, nil, nil
+      local theirs
+      other, theirs = at:make { name = "one", position = consumer.table(), attempts = 1 }
+      local seen
+      one, seen = make { lease = 1, attempts = 1, on_change = function(change)
+        if not late then
+          seqs[#seqs + 1] = change.seq
+          return
+        end
+        late = false
+        logs.pause(1.2) -- the loop stands, and with it this consumer
+        assert.equal(1, settle(other))
+        error("too late", 0)
+      end }
+      write({ "a" })
+      run(one, function()
+        wait_until(function() return #seen.errors > 0 end, "the handler's end")
+        write({ "a" })
+        assert.equal(1, settle(other))
+        other:close()
+        write({ "a" })
+        saves("3")
+      end)
+      assert.same({}, consumer.parked(at.log, "one"))
+      assert.same({ { 1, 2 }, { 3 } }, { theirs.seqs, seqs })
+    end)
+
     it("are another consumer's once the lease was over", function()
       local seqs = {}
       local one = make { lease = 1, on_change = function(change) seqs[#seqs + 1] = change.seq end }

@@ -75,9 +75,11 @@ local function handle(self, change, slot)
   end
 end
 
--- Parks a change that has failed too often. Returns whether it could.
+-- Parks a change that has failed too often. Returns whether it could. While its handler kept all
+-- else from running, the name may have become another program's, whose change it is then.
 local function give_up(self, change, slot, err, failures)
   local options, key = self._options, self._key_of(change)
+  if not self.keeper:vouch(self._is_over) then return false end
   -- Before it is tried: where its answer is lost, the table says whether it took place.
   self._blocked[key] = self._blocked[key] or options.park ~= "change" or nil
   local ok, raised = pcall(park, self, slot, change, key, err, failures)
