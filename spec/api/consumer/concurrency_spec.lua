@@ -539,6 +539,29 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       assert.same({ 1, 2 }, of_row)
     end)
 
+    it("hold back their keys where the option attempts is not given any more", function()
+      local seqs, fails = {}, true
+      local function options(attempts)
+        return { attempts = attempts, on_change = function(change)
+          if change.seq == 1 and fails then error("bad", 0) end
+          seqs[#seqs + 1] = change.seq
+        end }
+      end
+      write({ "a" })
+      run(make(options(1)), function() saves("1") end)
+      write({ "a", "b" })
+      fails = false
+      run(make(options()), function()
+        saves("3")
+        assert.same({ 3 }, seqs)
+        assert.equal(2, consumer.retry(at.log, "one"))
+        wait_until(function() return #seqs == 3 end, "the retry")
+        write({ "a" })
+        saves("4")
+      end)
+      assert.same({ 3, 1, 2, 4 }, seqs)
+    end)
+
     it("are not parked by a program that is late, whose name is another's by then", function()
       local seqs, late, one, other = {}, true, nil, nil
       local theirs

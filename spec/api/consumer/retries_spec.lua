@@ -237,6 +237,63 @@ describe("a consumer's parked changes", function()
     assert.same({}, rows())
   end)
 
+  it("hold back their keys, and are tried again, where the option is not given any more", function()
+    bad[1] = "bad"
+    of_row("a", 1)
+    local one = make()
+    assert.equal(1, settle(one))
+    one:close()
+    of_row("a", 1)
+    of_row("b", 1)
+    bad = {}
+    one = make { attempts = false }
+    assert.equal(2, settle(one))
+    assert.equal("3", effects())
+    assert.equal(2, consumer.retry(at.log, "one"))
+    handle_all(one, 2)
+    assert.equal("3 1 2", effects())
+    of_row("a", 1)
+    assert.equal(1, settle(one))
+    assert.equal("3 1 2 4", effects())
+    assert.same({}, rows())
+  end)
+
+  it("are the last ones where the option is not given any more", function()
+    bad[1] = "bad"
+    of_row("a", 1)
+    local one = make()
+    assert.equal(1, settle(one))
+    one:close()
+    local tries = 0
+    bad = setmetatable({}, { __index = function(_, seq)
+      tries = tries + (seq == 3 and 1 or 0)
+      return seq == 3 and tries < 5 and "bad" or nil
+    end })
+    of_row("a", 1)
+    of_row("b", 2)
+    one = make { attempts = false }
+    handle_all(one, 3)
+    assert.same({ 5, 2 }, { tries, #rows() })
+    assert.equal("3 4", effects())
+    one:close()
+    must(at.log, "DELETE FROM forge_change_log_parked")
+    local role, drop_role = logs.role(at.log, [[GRANT SELECT ON forge_change_log,
+      forge_change_log_state TO %s;
+      GRANT SELECT, INSERT, UPDATE ON forge_change_log_consumers TO %s;
+      GRANT SELECT ON forge_change_log_parked TO %s; GRANT INSERT ON effect TO %s;
+      GRANT USAGE ON SEQUENCE effect_at_seq TO %s]])
+    local conninfo = at.db:gsub("user=%S+", "user=" .. role)
+    of_row("b", 1)
+    one = make { attempts = false, conninfo = conninfo }
+    assert.equal(1, settle(one)) -- who parks nothing needs no right to
+    one:close()
+    assert(parking.park(at.log.connection, "one", "k", { op = "UPDATE", seq = 4,
+      table_name = "item", row_id = "b" }, "bad", 1))
+    local ok, err = make({ attempts = false, conninfo = conninfo }):run()
+    assert.same({ "42501", false }, { not ok and err.sqlstate, err.retryable })
+    drop_role()
+  end)
+
   it("come with what a backfill has read", function()
     assert(parking.park(at.log.connection, "one", "k", { op = "READ", table_name = "item",
       row_id = "7" }, "bad", 1))

@@ -66,7 +66,7 @@ local function handle(self, change, slot)
   if not self.keeper:vouch(self._is_over) then error(OVER, 0) end
   slot.log = slot.log or make_slot(options.conninfo,
     { schema = options.schema, wait = self._waiter, timeout = options.timeout }, self._silence)
-  local key = options.attempts and self._key_of(change)
+  local key = next(self._blocked) ~= nil and self._key_of(change)
   if key and self._blocked[key] and waits(self, slot, change, key) then return end
   local ok, raised = call(self, slot.log.work, slot.log, options.on_change, change)
   if not ok then error(raised, 0) end

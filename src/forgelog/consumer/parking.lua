@@ -47,6 +47,20 @@ function parking.any(conn, consumer)
   return nil, core.error("query", message:format(rows.TABLE), "42501")
 end
 
+--- Whether a consumer that is to park nothing has parked changes, which it may have to park others
+-- behind. It need not have any right of those who park.
+-- @param conn the connection
+-- @string consumer its name
+-- @return a boolean; or nil and an error, also where there are some and it could not park others
+function parking.left(conn, consumer)
+  local found, err = rows.run(conn, "may_read")
+  if found and not (found[1] and found[1].may_read) then return false end
+  if found then found, err = rows.run(conn, "any", consumer) end
+  if not found then return nil, err end
+  if not found[1].any then return false end
+  return parking.any(conn, consumer)
+end
+
 --- Those of some keys that are blocked: the consumer has parked changes of them.
 -- @param conn the connection
 -- @string consumer its name
