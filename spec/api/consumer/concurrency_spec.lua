@@ -563,11 +563,9 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
     end)
 
     it("are not parked by a program that is late, whose name is another's by then", function()
-      local seqs, late, one, other = {}, true, nil, nil
-      local theirs
-      other, theirs = at:make { name = "one", position = consumer.table(), attempts = 1 }
-      local seen
-      one, seen = make { lease = 1, attempts = 1, on_change = function(change)
+      local seqs, late = {}, true
+      local other, theirs = at:make { name = "one", position = consumer.table(), attempts = 1 }
+      local one, seen = make { lease = 1, attempts = 1, on_change = function(change)
         if not late then
           seqs[#seqs + 1] = change.seq
           return
