@@ -38,7 +38,8 @@
 -- @tfield[opt] string share such as "2/4": this program does lane 2 of 4; needs the table store
 -- @tfield[opt=5] number settle seconds that a new position waits for writers that are open
 -- @tfield[opt] integer attempts so often a change may fail before it is parked, and the consumer
--- goes on without it; needs a name
+-- goes on without it; needs a name. Without it, later changes of a key still wait behind those that
+-- were parked before
 -- @tfield[opt=key] forgelog.consumer.Park park what waits behind a parked change; needs attempts
 -- @tfield[opt] fun(change:forgelog.AnyChange,err:forgelog.Error) on_park called when a change was
 -- parked; needs attempts
@@ -93,7 +94,8 @@
 -- @tfield integer id in the order of parking
 -- @tfield string key the key that it is in order by
 -- @tfield integer seq of the change; negative for one that was read by a backfill
--- @tfield boolean waits nobody has tried to handle it: it waits behind another one of its key
+-- @tfield boolean waits it waits behind another one of its key, and nobody has tried to handle it,
+-- unless an older one has come again and was parked before it
 -- @tfield boolean retry it is to be tried again
 -- @tfield integer attempts how often it was tried
 -- @tfield[opt] string error the message of the last one

@@ -65,7 +65,8 @@ local Consumer = {}
 ---@field share? string
 ---seconds that a new position waits for writers that are open (default: 5)
 ---@field settle? number
----so often a change may fail before it is parked, and the consumer goes on without it; needs a name
+---so often a change may fail before it is parked, and the consumer goes on without it; needs a name.
+---Without it, later changes of a key still wait behind those that were parked before
 ---@field attempts? integer
 ---what waits behind a parked change; needs attempts (default: key)
 ---@field park? forgelog.consumer.Park
@@ -115,7 +116,8 @@ local Consumer = {}
 ---@field key string
 ---of the change; negative for one that was read by a backfill
 ---@field seq integer
----nobody has tried to handle it: it waits behind another one of its key
+---it waits behind another one of its key, and nobody has tried to handle it, unless an older one has
+---come again and was parked before it
 ---@field waits boolean
 ---it is to be tried again
 ---@field retry boolean

@@ -522,6 +522,77 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       assert.is_true(most > 10)
     end)
 
+    it("are not parked behind a newer one where they come again", function()
+      local seqs, fails = {}, true
+      local options = { attempts = 1, on_change = function(change)
+        if change.seq == 2 and fails then error("bad", 0) end
+        seqs[#seqs + 1] = change.seq
+      end }
+      write({ "a", "a", "b" })
+      run(make(options), function() saves("3") end)
+      assert(consumer.rewind(at.log, "one", 0))
+      fails, seqs = false, {}
+      run(make(options), function()
+        saves("3")
+        assert.equal(1, consumer.retry(at.log, "one"))
+        wait_until(function() return #assert(consumer.parked(at.log, "one")) == 0 end, "the retry")
+      end)
+      local of_row = {}
+      for _, seq in ipairs(seqs) do
+        if seq ~= 3 then of_row[#of_row + 1] = seq end
+      end
+      assert.same({ 1, 2 }, of_row)
+    end)
+
+    it("hold back their keys where the option attempts is not given any more", function()
+      local seqs, fails = {}, true
+      local function options(attempts)
+        return { attempts = attempts, on_change = function(change)
+          if change.seq == 1 and fails then error("bad", 0) end
+          seqs[#seqs + 1] = change.seq
+        end }
+      end
+      write({ "a" })
+      run(make(options(1)), function() saves("1") end)
+      write({ "a", "b" })
+      fails = false
+      run(make(options()), function()
+        saves("3")
+        assert.same({ 3 }, seqs)
+        assert.equal(2, consumer.retry(at.log, "one"))
+        wait_until(function() return #seqs == 3 end, "the retry")
+        write({ "a" })
+        saves("4")
+      end)
+      assert.same({ 3, 1, 2, 4 }, seqs)
+    end)
+
+    it("are not parked by a program that is late, whose name is another's by then", function()
+      local seqs, late = {}, true
+      local other, theirs = at:make { name = "one", position = consumer.table(), attempts = 1 }
+      local one, seen = make { lease = 1, attempts = 1, on_change = function(change)
+        if not late then
+          seqs[#seqs + 1] = change.seq
+          return
+        end
+        late = false
+        logs.pause(1.2) -- the loop stands, and with it this consumer
+        assert.equal(1, settle(other))
+        error("too late", 0)
+      end }
+      write({ "a" })
+      run(one, function()
+        wait_until(function() return #seen.errors > 0 end, "the handler's end")
+        write({ "a" })
+        assert.equal(1, settle(other))
+        other:close()
+        write({ "a" })
+        saves("3")
+      end)
+      assert.same({}, consumer.parked(at.log, "one"))
+      assert.same({ { 1, 2 }, { 3 } }, { theirs.seqs, seqs })
+    end)
+
     it("are another consumer's once the lease was over", function()
       local seqs = {}
       local one = make { lease = 1, on_change = function(change) seqs[#seqs + 1] = change.seq end }

@@ -160,6 +160,35 @@ describe("a backfill", function()
     end)
   end
 
+  it("parks a row once that waits behind another, however often its chunk comes again", function()
+    at:fill(1, 20)
+    local bad = { ["5"] = "change", ["3"] = "read" }
+    local done = {}
+    local one, seen = at:copier { start = "now", attempts = 3, on_changes = false,
+      on_change = function(change)
+        local fails = bad[change.row_id]
+        if fails then error("bad " .. change.row_id, 0) end
+        done[#done + 1] = change.row_id
+      end }
+    settle(one)
+    must(log, "UPDATE item SET n = 0 WHERE id = 5")
+    settle(one)
+    assert.equal(1, #assert(consumer.parked(log, "one")))
+    at:ask("item")
+    at:finish(one)
+    local parked, labels = assert(consumer.parked(log, "one")), {}
+    for i, entry in ipairs(parked) do
+      labels[i] = entry.change.op .. " " .. entry.change.row_id
+    end
+    table.sort(labels)
+    assert.same({ "READ 3", "READ 5", "UPDATE 5" }, labels)
+    assert.equal(18, #done)
+    assert.is_true(#seen.errors >= 6)
+    at:ask("item") -- and where it is read once more
+    at:finish(one)
+    assert.equal(3, #assert(consumer.parked(log, "one")))
+  end)
+
   local function run(work, loop)
     if not loop then return work() end
     loops[loop](work)

@@ -75,17 +75,25 @@ describe("parking", function()
     assert.equal(#drained, at)
   end)
 
-  it("numbers what a backfill has read by itself, and parks it each time", function()
+  it("numbers what a backfill has read by itself, and keeps it once, as read last", function()
     local read = { op = "READ", table_name = "item", row_id = "7", key_cols = 1, new = { n = "1" },
       created_at = 1.5 }
+    local later = { op = "READ", table_name = "item", row_id = "7", key_cols = 1,
+      new = { n = "2", m = "3" }, created_at = 2.5 }
+    local other = { op = "READ", table_name = "item", row_id = "8", created_at = 2.5 }
     assert(parking.park(conn, "one", "item\0007", read, "bad", 1))
-    assert(parking.park(conn, "one", "item\0007", read))
+    assert(parking.park(conn, "one", "item\0007", other))
+    assert(parking.park(conn, "two", "item\0007", read))
     must(log, "UPDATE forge_change_log_parked SET retry = true WHERE NOT waits")
     local entries = assert(parking.due(conn, "one", 100))
     assert.equal(1, #entries)
     assert.equal(-entries[1].id, entries[1].seq)
     assert.same(read, entries[1].change)
-    assert.equal(2, must(log, "SELECT count(*) AS n FROM forge_change_log_parked")[1].n)
+    assert(parking.park(conn, "one", "item\0007", later))
+    local again = assert(parking.due(conn, "one", 100))
+    assert.same({ later, "bad", 1 }, { again[1].change, again[1].error, again[1].attempts })
+    assert.equal(entries[1].id, again[1].id)
+    assert.equal(3, must(log, "SELECT count(*) AS n FROM forge_change_log_parked")[1].n)
   end)
 
   it("keeps the older one of a change that comes again", function()
@@ -111,7 +119,7 @@ describe("parking", function()
       assert(parking.park(own.connection, "one", "k", change(9), { message = "ö€\0" }, 1))
       local blocked = assert(parking.keys(own.connection, "one",
         { "\0", "other", all, "\\x00", "", ("long"):rep(4999) }))
-      assert.same({ ["\0"] = true, [all] = true, ["\\x00"] = true, [""] = true }, blocked)
+      assert.same({ ["\0"] = 4, [all] = 1, ["\\x00"] = 3, [""] = 6 }, blocked)
       local told = must(own, "SELECT error FROM forge_change_log_parked WHERE key = 'k'")[1].error
       assert.equal(i == 1 and "ö€\\x00" or "\\xC3\\xB6\\xE2\\x82\\xAC\\x00", told)
     end
@@ -125,7 +133,11 @@ describe("parking", function()
     park(2, "b")
     assert.is_true(parking.any(conn, "one"))
     assert.is_false(parking.any(conn, "two"))
-    assert.same({ a = true, b = true }, parking.keys(conn, "one", { "a", "b", "c" }))
+    assert.same({ a = 1, b = 2 }, parking.keys(conn, "one", { "a", "b", "c" }))
+    park(3, "a")
+    assert(parking.park(conn, "one", "b", { op = "READ", table_name = "item", row_id = "7" }))
+    assert(parking.park(conn, "one", "c", { op = "READ", table_name = "item", row_id = "8" }))
+    assert.same({ a = 1, b = 2, c = 0 }, parking.keys(conn, "one", { "a", "b", "c" }))
     assert.same({}, parking.keys(conn, "two", { "a", "b", "c" }))
     assert.same({}, parking.keys(conn, "one", {}))
   end)

@@ -164,6 +164,136 @@ describe("a consumer's parked changes", function()
     assert.is_true(steps < 400, steps .. " steps")
   end)
 
+  -- Makes the consumer begin anew, at the first change.
+  local function replayed(one, options)
+    one:close()
+    assert(consumer.rewind(at.log, "one", 0))
+    return make(options)
+  end
+
+  for name, options in pairs({
+    ["one transaction"] = { transaction = true },
+    ["on_change"] = { transaction = false, on_changes = false,
+      on_change = function(change, log) handle({ change }, log) end },
+  }) do
+    it("are not passed by an older change that comes again: " .. name, function()
+      bad[2] = "bad"
+      of_row("a", 2)
+      local one = make(options)
+      assert.equal(2, settle(one))
+      assert.equal("1", effects())
+      bad = {}
+      one = replayed(one, options)
+      settle(one)
+      assert.equal("1 1", effects())
+      assert.equal(1, consumer.retry(at.log, "one"))
+      handle_all(one, 1)
+      assert.equal("1 1 2", effects())
+      assert.same({}, rows())
+    end)
+
+    it("come behind an older one that fails when it comes again: " .. name, function()
+      bad[3] = "bad"
+      of_row("a", 4)
+      local one = make(options)
+      assert.equal(4, settle(one))
+      assert.equal("1 2", effects())
+      bad[1] = "bad"
+      one = replayed(one, options)
+      settle(one)
+      assert.equal("1 2", effects())
+      bad = {}
+      local of_key = {}
+      for _, entry in ipairs(assert(consumer.parked(at.log, "one"))) do
+        of_key[entry.seq] = entry.waits
+      end
+      assert.same({ false, true, true, true }, of_key)
+      assert.equal(3, consumer.retry(at.log, "one", 3))
+      handle_all(one, 4)
+      assert.equal("1 2 1 2 3 4", effects())
+      assert.same({}, rows())
+    end)
+  end
+
+  it("have a row that was read come before the changes behind it, whatever comes again", function()
+    bad[3] = "bad"
+    of_row("a", 3)
+    local one = make()
+    assert.equal(3, settle(one))
+    local key = assert(consumer.parked(at.log, "one"))[1].key
+    assert(parking.park(at.log.connection, "one", key, { op = "READ", table_name = "item",
+      row_id = "a" }))
+    of_row("a", 1)
+    assert.equal(1, settle(one))
+    one = replayed(one)
+    settle(one)
+    assert.equal("1 2 1 2", effects())
+    assert.equal(3, #rows())
+    assert.is_true(rows()[2].waits) -- behind the one that has failed, which nobody has asked for
+    bad = {}
+    assert.equal(3, consumer.retry(at.log, "one"))
+    handle_all(one, 3)
+    assert.equal("1 2 1 2 3 -1 4", effects())
+    assert.same({}, rows())
+  end)
+
+  it("hold back their keys, and are tried again, where the option is not given any more", function()
+    bad[1] = "bad"
+    of_row("a", 1)
+    local one = make()
+    assert.equal(1, settle(one))
+    one:close()
+    of_row("a", 1)
+    of_row("b", 1)
+    bad = {}
+    one = make { attempts = false }
+    assert.equal(2, settle(one))
+    assert.equal("3", effects())
+    assert.equal(2, consumer.retry(at.log, "one"))
+    handle_all(one, 2)
+    assert.equal("3 1 2", effects())
+    of_row("a", 1)
+    assert.equal(1, settle(one))
+    assert.equal("3 1 2 4", effects())
+    assert.same({}, rows())
+  end)
+
+  it("are the last ones where the option is not given any more", function()
+    bad[1] = "bad"
+    of_row("a", 1)
+    local one = make()
+    assert.equal(1, settle(one))
+    one:close()
+    local tries = 0
+    bad = setmetatable({}, { __index = function(_, seq)
+      tries = tries + (seq == 3 and 1 or 0)
+      return seq == 3 and tries < 5 and "bad" or nil
+    end })
+    of_row("a", 1)
+    of_row("b", 2)
+    one = make { attempts = false }
+    handle_all(one, 3)
+    assert.same({ 5, 2 }, { tries, #rows() })
+    assert.equal("3 4", effects())
+    one:close()
+    must(at.log, "DELETE FROM forge_change_log_parked")
+    local role, drop_role = logs.role(at.log, [[GRANT SELECT ON forge_change_log,
+      forge_change_log_state TO %s;
+      GRANT SELECT, INSERT, UPDATE ON forge_change_log_consumers TO %s;
+      GRANT SELECT ON forge_change_log_parked TO %s; GRANT INSERT ON effect TO %s;
+      GRANT USAGE ON SEQUENCE effect_at_seq TO %s]])
+    local conninfo = at.db:gsub("user=%S+", "user=" .. role)
+    of_row("b", 1)
+    one = make { attempts = false, conninfo = conninfo }
+    assert.equal(1, settle(one)) -- who parks nothing needs no right to
+    one:close()
+    assert(parking.park(at.log.connection, "one", "k", { op = "UPDATE", seq = 4,
+      table_name = "item", row_id = "b" }, "bad", 1))
+    local ok, err = make({ attempts = false, conninfo = conninfo }):run()
+    assert.same({ "42501", false }, { not ok and err.sqlstate, err.retryable })
+    drop_role()
+  end)
+
   it("come with what a backfill has read", function()
     assert(parking.park(at.log.connection, "one", "k", { op = "READ", table_name = "item",
       row_id = "7" }, "bad", 1))

@@ -48,16 +48,15 @@ end
 -- Parks a change; without an error it waits behind another one of its key. Raises where it cannot.
 local function park(self, slot, change, key, err, failures)
   ask(self, slot, change, parking.park, self._options.name, key, change,
-    err and failure.text(err.raised), failures)
+    err and failure.text(err.raised), failures, self._options.park == "change")
 end
 
 -- Whether a change of a key that was blocked waits behind another one, which is parked still: it is
 -- parked then.
 local function waits(self, slot, change, key)
-  if not ask(self, slot, change, parking.keys, self._options.name, { key })[key] then
-    self._blocked[key] = nil
-    return false
-  end
+  local low = ask(self, slot, change, parking.keys, self._options.name, { key })[key]
+  if not low then self._blocked[key] = nil end
+  if not parking.waits(change, low) then return false end
   park(self, slot, change, key)
   return true
 end
@@ -67,7 +66,7 @@ local function handle(self, change, slot)
   if not self.keeper:vouch(self._is_over) then error(OVER, 0) end
   slot.log = slot.log or make_slot(options.conninfo,
     { schema = options.schema, wait = self._waiter, timeout = options.timeout }, self._silence)
-  local key = options.attempts and self._key_of(change)
+  local key = next(self._blocked) ~= nil and self._key_of(change)
   if key and self._blocked[key] and waits(self, slot, change, key) then return end
   local ok, raised = call(self, slot.log.work, slot.log, options.on_change, change)
   if not ok then error(raised, 0) end
@@ -76,9 +75,11 @@ local function handle(self, change, slot)
   end
 end
 
--- Parks a change that has failed too often. Returns whether it could.
+-- Parks a change that has failed too often. Returns whether it could. While its handler kept all
+-- else from running, the name may have become another program's, whose change it is then.
 local function give_up(self, change, slot, err, failures)
   local options, key = self._options, self._key_of(change)
+  if not self.keeper:vouch(self._is_over) then return false end
   -- Before it is tried: where its answer is lost, the table says whether it took place.
   self._blocked[key] = self._blocked[key] or options.park ~= "change" or nil
   local ok, raised = pcall(park, self, slot, change, key, err, failures)

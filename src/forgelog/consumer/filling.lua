@@ -92,14 +92,18 @@ local function save(self, chunk)
   undone.saved(self, chunk.entry)
 end
 
--- Where `on_change` has failed with one of the rows, the chunk ends before it.
+-- Where `on_change` has failed with one of the rows, the chunk ends before it; what would wait
+-- behind that comes again.
 local function cut(chunk, rest)
   if not rest then return end
-  local last = chunk.own[#chunk.own - #rest]
+  local last, places, waiting = chunk.own[#chunk.own - #rest], {}, {}
   for _ = 1, #rest do table.remove(chunk.own) end
-  for i, change in ipairs(chunk.changes) do
-    if change == last then chunk.count = i end
+  for i, change in ipairs(chunk.changes) do places[change] = i end
+  chunk.count = places[last]
+  for _, change in ipairs(chunk.waiting) do
+    if places[change] < chunk.count then waiting[#waiting + 1] = change end
   end
+  chunk.waiting = waiting
   chunk.after, chunk.over = key_of(last), nil
 end
 

@@ -1,6 +1,7 @@
 --- Handles a batch with the option `attempts`: one that fails is narrowed down to the change that
 -- fails, which is parked in the end, while all others are handled and saved. What is not the
--- change's fault, such as a connection that is lost, is tried again for as long as it takes.
+-- change's fault, such as a connection that is lost, is tried again for as long as it takes. So is
+-- every change where the option is not given any more, while changes of earlier are parked.
 -- @module forgelog.consumer.narrowing
 local backoff = require "forgelog.connection.backoff"
 local calls = require "forgelog.consumer.calls"
@@ -34,7 +35,7 @@ end
 -- these.
 -- @param self the consumer
 -- @tparam table changes
--- @return a set; or nil and an error
+-- @return as of `parking.keys`
 function narrowing.blocked(self, changes)
   if not self._parked or self._options.park == "change" then return {} end
   local keys, known = {}, {}
@@ -55,7 +56,7 @@ function narrowing.divide(self, changes)
   if not next(blocked) then return changes, {} end
   local free, waiting = {}, {}
   for _, change in ipairs(changes) do
-    local list = blocked[key_of(self, change)] and waiting or free
+    local list = parking.waits(change, blocked[key_of(self, change)]) and waiting or free
     list[#list + 1] = change
   end
   return free, waiting
@@ -101,11 +102,12 @@ end
 -- @int[opt] failures how often
 function narrowing.park(self, changes, behind, err, failures)
   local conn, name = opening.own(self), self._options.name
+  local passes = self._options.park == "change"
   local function park(change, ...)
     local ok, why = parking.park(conn, name, key_of(self, change), change, ...)
     if not ok then error(why, 0) end
   end
-  for _, change in ipairs(changes) do park(change, failure.text(err.raised), failures) end
+  for _, change in ipairs(changes) do park(change, failure.text(err.raised), failures, passes) end
   for _, change in ipairs(behind or {}) do park(change) end
 end
 
@@ -138,7 +140,7 @@ local function failed(self, batch, part, err)
   local options, parts = self._options, batch.parts
   part.failures, part.err = (part.failures or 0) + 1, err
   part.due = self._waiter.now() + backoff.delay(part.failures, options)
-  part.parks = part.failures >= options.attempts
+  part.parks = part.failures >= (options.attempts or math.huge)
   local key = options.park ~= "change" and key_of(self, part.changes[1])
   if key then
     parts:hold_back(batch.at, function(change) return key_of(self, change) == key end)
@@ -197,6 +199,14 @@ local function wait(self, due, timeout)
     return nil, failure.not_yet(self._last_error)
   end
   return "handle"
+end
+
+--- Whether the batch at hand is handled so.
+-- @param self the consumer
+-- @treturn bool
+function narrowing.is_wanted(self)
+  return self._options.attempts ~= nil or self._batch ~= nil
+    or self._parked == true and not self._checkpoint:unsaved()
 end
 
 --- Handles a part of the batch at hand: a state of the consumer.

@@ -1,5 +1,6 @@
 --- The chore of trying parked changes again: one at a time, those of one key in their order. One
--- that fails again stays parked until somebody asks for it once more.
+-- that fails again stays parked until somebody asks for it once more. A consumer whose option
+-- `attempts` is not given any more does that, too, for what was parked before.
 -- @module forgelog.consumer.retries
 local each = require "forgelog.consumer.each"
 local failure = require "forgelog.consumer.failure"
@@ -16,7 +17,8 @@ local PAGE = 20 -- entries that are looked through at once for one of this lane
 local function look(self, conn)
   local before = self._parked
   self._parked = false
-  local any, err = parking.any(conn, self._options.name)
+  local find = self._options.attempts and parking.any or parking.left
+  local any, err = find(conn, self._options.name)
   self._parked = self._parked or any or any == nil and before
   return any, err
 end
@@ -24,7 +26,7 @@ end
 --- See `forgelog.consumer.chores`.
 function retries.attend(self)
   self._retrying = false
-  if not self._options.attempts then return true end
+  if not self._options.name then return true end
   local any, err = look(self, opening.own(self))
   if any == nil then return nil, err end
   self._retrying = any

@@ -264,7 +264,7 @@ function states.handle(self, timeout)
   if not ok then return nil, err end
   local changes = self._changes
   if not changes[1] then return pass_over(self, timeout) end
-  if self._options.attempts then return narrowing.handle(self, timeout) end
+  if narrowing.is_wanted(self) then return narrowing.handle(self, timeout) end
   local raised
   ok, err, raised = checkpoint:commit(self._position, start.hand_out, self, changes)
   if raised then err = each.failure(self, err, changes) end

@@ -111,7 +111,8 @@ BEGIN
     CREATE UNIQUE INDEX forge_change_log_parked_seq
       ON @schema@.forge_change_log_parked (consumer, seq, pg_catalog.left(key, 200));
     CREATE INDEX forge_change_log_parked_key
-      ON @schema@.forge_change_log_parked (consumer, pg_catalog.left(key, 200), id);
+      ON @schema@.forge_change_log_parked
+        (consumer, pg_catalog.left(key, 200), coalesce(seq, 0), id);
     CREATE INDEX forge_change_log_parked_retry
       ON @schema@.forge_change_log_parked (consumer, id) WHERE retry;
     REVOKE ALL ON @schema@.forge_change_log_parked FROM PUBLIC;
