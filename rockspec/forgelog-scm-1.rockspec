@@ -397,6 +397,7 @@ build = {
       ["forgelog.sql.words.state_is_exact"] = "src/forgelog/sql/words/state_is_exact.sql",
       ["forgelog.sql.words.table_name"] = "src/forgelog/sql/words/table_name.sql",
       ["forgelog.sql.words.tell_consumer"] = "src/forgelog/sql/words/tell_consumer.sql",
+      ["forgelog.sql.words.text_fields"] = "src/forgelog/sql/words/text_fields.sql",
       ["forgelog.sql.words.trigger_arguments"] = "src/forgelog/sql/words/trigger_arguments.sql",
       ["forgelog.sql.words.trigger_state"] = "src/forgelog/sql/words/trigger_state.sql",
     },

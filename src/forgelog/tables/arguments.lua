@@ -49,8 +49,8 @@ end
 
 --- What the arguments of a trigger say.
 -- @tparam table list of `decode`
--- @treturn table `notify`; `keep` and `ignore` (lists of columns); `key` (the columns of the primary
--- key at that time, separated by \1; only for TRUNCATE)
+-- @treturn table `notify`; `keep` and `ignore` (lists of columns); `key` (the columns of the
+-- primary key at that time, separated by \1; only for TRUNCATE)
 function arguments.read(list)
   local notify = list[1] ~= "quiet"
   if list[2] == KEY then
@@ -62,7 +62,9 @@ function arguments.read(list)
     return { notify = notify, keep = {}, ignore = ignore }
   end
   local ignore = {}
-  for _, item in ipairs(from_array(list[4])) do ignore[#ignore + 1] = item:match("^%d+:(.*)$") end
+  for _, item in ipairs(from_array(list[4])) do
+    ignore[#ignore + 1] = item:match("^%d+:(.*)$")
+  end
   return { notify = notify, keep = from_array(list[3]), ignore = ignore }
 end
 
