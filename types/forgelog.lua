@@ -55,6 +55,7 @@
 ---| "covered" # it is a partition of a watched table, and takes no options of its own
 ---| "created_at_type" # a column of the log has another type than it has to have
 ---| "column_type" # columns of the log's names have other types
+---| "column_not_null" # the log has a column that must not be empty and that nothing fills
 ---| "may_not_create" # this role may not create objects in the schema
 ---| "not_owner" # this role does not own the log
 ---| "foreign_object" # objects of the log's names belong to another role

@@ -85,6 +85,7 @@
 -- @field covered it is a partition of a watched table, and takes no options of its own
 -- @field created_at_type a column of the log has another type than it has to have
 -- @field column_type columns of the log's names have other types
+-- @field column_not_null the log has a column that must not be empty and that nothing fills
 -- @field may_not_create this role may not create objects in the schema
 -- @field not_owner this role does not own the log
 -- @field foreign_object objects of the log's names belong to another role

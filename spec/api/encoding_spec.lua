@@ -106,6 +106,26 @@ for encoding, name in pairs(NAMES) do
   end)
 end
 
+describe("a database in which a letter of one byte has three in UTF-8", function()
+  it("has its log in a schema of any name that there can be", function()
+    local db = support.database(nil, nil, "WIN874")
+    local schema = ("\224\184\129"):rep(63) -- Thai: KO KAI
+    local log = logs.connect(db, { schema = schema })
+    must(log, ('CREATE SCHEMA "%s"; CREATE TABLE t (id int PRIMARY KEY)'):format(schema))
+    assert(log:install())
+    assert(log:watch("public.t"))
+    must(log, "INSERT INTO t VALUES (1); DELETE FROM t")
+    local ops = logs.drained(log, 0, nil, "op")
+    assert.same({ "INSERT", "DELETE" }, ops)
+    local feed = log:follow(0)
+    assert.equal("1", assert(feed:next(5)).row_id)
+    feed:close()
+    assert.equal(2, log:trim(logs.server_time(log) + 3600, { min_rows = 0 }))
+    log:close()
+    support.drop(db)
+  end)
+end)
+
 describe("an encoding that was chosen", function()
   local db, log
   setup(function()

@@ -41,6 +41,24 @@ describe("diagnose on a server of its own", function()
     set("autovacuum", "note", "track_counts=off", "track_counts is off", "track_counts=on")
   end)
 
+  it("finds settings of all roles, which only ALTER ROLE resets", function()
+    for setting, name in pairs({ synchronous_commit = "synchronous_commit",
+      session_replication_role = "replication_role" }) do
+      local value = setting == "synchronous_commit" and "off" or "REPLICA"
+      fine(log, name)
+      must(log, ("ALTER ROLE ALL SET %s = '%s'"):format(setting, value))
+      local later = connect(db)
+      local advice = finds(log, name, name == "replication_role" and "error" or "warning",
+        "for all roles").advice
+      assert.same({ 1, 1 }, { #wrong(log, name), #wrong(later, name) })
+      must(later, advice:match("^[^;]+"))
+      later:close()
+      later = connect(db)
+      fine(later, name)
+      later:close()
+    end
+  end)
+
   it("finds a lock table that is small or full, and tables of many partitions", function()
     finds(log, "locks", "warning", "max_locks_per_transaction is 10, below")
     assert.equal(1, #wrong(log, "locks"))

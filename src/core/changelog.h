@@ -10,7 +10,9 @@
 #include "standby.h"
 #include "statements.h"
 
-#define FL_NAME_SIZE 160 /* an identifier of 63 bytes, quoted and doubled */
+/* An identifier of 63 bytes, in quotes, of which each byte may be a quote that is doubled, or a
+   letter of three bytes in UTF-8: in a server's encoding such as WIN874 it has one. */
+#define FL_NAME_SIZE 256
 
 struct fl_changelog;
 

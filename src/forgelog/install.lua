@@ -44,6 +44,13 @@ local function obstacle(facts, name)
     local message = "%s has columns of these names, but of other types than forgelog writes: %s; "
       .. "rename them"
     return "column_type", message:format(log, facts.other_types)
+  elseif facts.short_types then
+    local message = "%s has columns that cannot take what forgelog writes: %s; ALTER them to text"
+    return "column_type", message:format(log, facts.short_types)
+  elseif facts.required then
+    local message = "%s has columns that are NOT NULL and that forgelog leaves empty: %s; DROP NOT "
+      .. "NULL there, or give a column of your own a DEFAULT"
+    return "column_not_null", message:format(log, facts.required)
   elseif not facts.sequence then
     return "no_sequence", ("no sequence gives %s.seq its values"):format(log)
   elseif facts.increment ~= 1 or facts.cache ~= 1 then

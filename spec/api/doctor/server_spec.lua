@@ -17,6 +17,10 @@ describe("diagnose", function()
       ("ALTER DATABASE %s SET synchronous_commit = off"):format(dbname), "database " .. dbname)
     breaks(log, "synchronous_commit", "warning",
       ("ALTER ROLE %s SET synchronous_commit = off"):format(name), "role " .. name)
+    breaks(log, "synchronous_commit", "warning",
+      ("ALTER ROLE %s SET synchronous_commit = 'OFF'"):format(name), "role " .. name)
+    must(log, ("ALTER ROLE %s SET session_replication_role = 'REPLICA'"):format(name))
+    must(log, finds(log, "replication_role", "error", "role " .. name).advice:match("^[^;]+"))
     local replica = ("ALTER ROLE %s IN DATABASE %s SET session_replication_role = replica"):format(
       name, dbname)
     fine(log, "replication_role")

@@ -138,9 +138,23 @@ local function grants(run)
   if #rows == 0 then run:ok("nobody but its owner may write to the log") end
 end
 
+-- Whether those who have partitioned tables may add to them.
+local function attaching(run)
+  local rows, err = run:ask("attaching")
+  if not rows then return err end
+  for _, row in ipairs(rows) do
+    local message = "role %s owns %s and may not create or attach partitions there: that takes "
+      .. "EXECUTE on the function of the trigger %s"
+    run:error("may_not_attach", message:format(row.owner, row.quoted, row.trigger),
+      ("GRANT EXECUTE ON FUNCTION %s TO %s"):format(row.called, row.owner))
+  end
+  if not rows[1] then run:ok("whoever owns a partitioned table may create its partitions") end
+end
+
 return {
   { "role", role, needs_log = true },
   { "visibility", visibility },
   { "owner", owners, needs_log = true },
   { "grants", grants, needs_log = true },
+  { "attaching", attaching, needs_log = true },
 }

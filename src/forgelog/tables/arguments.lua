@@ -10,10 +10,11 @@ local arguments = {}
 local FORMAT = "forgelog 2"
 local KEY = "key"
 
--- The texts of an array that `arrays.write` has written.
+-- The texts of an array that `arrays.write` has written. Of whatever else somebody has put there,
+-- what looks like that.
 local function from_array(text)
   local list = {}
-  for quoted in text:gsub("\\(.)", function(char) return ("\1%03d"):format(char:byte()) end)
+  for quoted in (text or ""):gsub("\\(.)", function(char) return ("\1%03d"):format(char:byte()) end)
     :gmatch('"([^"]*)"') do
     list[#list + 1] = quoted:gsub("\1(%d%d%d)", function(code)
       return string.char(tonumber(code))
@@ -48,18 +49,22 @@ end
 
 --- What the arguments of a trigger say.
 -- @tparam table list of `decode`
--- @treturn table `notify`; `keep` and `ignore` (lists of columns; nil for TRUNCATE); `key` (the
--- columns of the primary key at that time, separated by \1; only for TRUNCATE)
+-- @treturn table `notify`; `keep` and `ignore` (lists of columns); `key` (the columns of the
+-- primary key at that time, separated by \1; only for TRUNCATE)
 function arguments.read(list)
   local notify = list[1] ~= "quiet"
-  if list[2] == KEY then return { notify = notify, key = list[3] or "" } end
+  if list[2] == KEY then
+    return { notify = notify, key = list[3] or "", keep = {}, ignore = {} }
+  end
   if list[2] ~= FORMAT then
     local ignore = {}
     for i = 2, #list do ignore[i - 1] = list[i] end
     return { notify = notify, keep = {}, ignore = ignore }
   end
-  local ignore = from_array(list[4])
-  for i, item in ipairs(ignore) do ignore[i] = item:match("^%d+:(.*)$") end
+  local ignore = {}
+  for _, item in ipairs(from_array(list[4])) do
+    ignore[#ignore + 1] = item:match("^%d+:(.*)$")
+  end
   return { notify = notify, keep = from_array(list[3]), ignore = ignore }
 end
 

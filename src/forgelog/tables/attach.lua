@@ -37,6 +37,14 @@ local function add_record(statements, found)
   })
 end
 
+-- What lets the owners of a partitioned table and of those below it go on as before.
+local function add_rights(statements, found)
+  if found.kind ~= "p" then return end
+  statements[#statements + 1] = sql.fill("ddl.attachable", {
+    schema = sql.identifier(found.home), relation = ("%.0f"):format(found.oid),
+  })
+end
+
 -- What forgets it again.
 local function add_unrecord(statements, found)
   if not found.may_record then return end
@@ -78,6 +86,7 @@ local function add_all(conn, statements, wanted, found, there)
     if not partitions then return nil, err end
     triggers.add(statements, wanted, found, there, partitions)
   end
+  add_rights(statements, found)
   add_record(statements, found)
   return true
 end

@@ -4,6 +4,8 @@
 -- superuser, then of the log: exists, owned, owner text (quoted), not_a_table, missing_essential
 -- text and complete (which fields it has columns for), created_at_type text, other_types text
 -- (columns that capture writes and that have another type, with the type they should have),
+-- short_types text (those that any log has and that cannot take what is written there, with their
+-- types), required text (columns that are left empty and must not be),
 -- increment, cache and sequence (of the sequence that gives the seqs), oid bigint, locked (by
 -- another session), has_tables, guarded; then functions (all that install makes are there, of this
 -- version), newest_version int, capture_owner name, capture_super boolean (it is a superuser),
@@ -28,6 +30,30 @@ SELECT pg_catalog.quote_ident(w.name) AS schema,
           JOIN pg_catalog.pg_attribute x
             ON x.attrelid = c.oid AND x.attname = ours.name AND NOT x.attisdropped
          WHERE pg_catalog.format_type(x.atttypid, NULL) <> ours.type) AS other_types,
+       (SELECT pg_catalog.string_agg(x.attname::text || ' is '
+                 || pg_catalog.format_type(x.atttypid, x.atttypmod), ', ' ORDER BY x.attnum)
+          FROM (VALUES @text_fields@) AS ours(name, longest)
+          JOIN pg_catalog.pg_attribute x
+            ON x.attrelid = c.oid AND x.attname = ours.name AND NOT x.attisdropped
+         WHERE CASE x.atttypid
+               WHEN 'pg_catalog.text'::pg_catalog.regtype THEN false
+               -- A limit of n is written as n + 4.
+               WHEN 'pg_catalog.varchar'::pg_catalog.regtype
+               THEN x.atttypmod <> -1 AND coalesce(x.atttypmod - 4 < ours.longest, true)
+               -- This type takes spaces at the end away, which may be part of a key.
+               WHEN 'pg_catalog.bpchar'::pg_catalog.regtype
+               THEN ours.longest IS NULL OR x.atttypmod <> -1 AND x.atttypmod - 4 < ours.longest
+               ELSE true END) AS short_types,
+       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(x.attname) || ' '
+                 || pg_catalog.format_type(x.atttypid, x.atttypmod), ', ' ORDER BY x.attnum)
+          FROM pg_catalog.pg_attribute x JOIN pg_catalog.pg_type y ON y.oid = x.atttypid
+         WHERE x.attrelid = c.oid AND x.attnum > 0 AND NOT x.attisdropped
+           AND (x.attnotnull OR y.typnotnull)
+           AND x.attname NOT IN (@essential_fields@, 'created_at')
+           -- Of its own columns forgelog leaves this one out, and writes NULL into the others.
+           AND (x.attname <> 'txid' AND x.attname IN (
+                  SELECT own.name FROM pg_catalog.unnest(ARRAY[@fields@]) own(name))
+                OR NOT x.atthasdef AND x.attidentity = '' AND y.typdefault IS NULL)) AS required,
        q.seqincrement AS increment, q.seqcache AS cache,
        q.seqrelid::pg_catalog.regclass::text AS sequence,
        EXISTS (SELECT FROM pg_catalog.pg_locks l
