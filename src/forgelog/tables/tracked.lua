@@ -9,8 +9,8 @@ local tracked = {}
 
 local function key_of(relation) return ("%.0f"):format(relation) end
 
--- Has a table be among those that a name means. What is above it is looked at when it is asked for
--- the first time: until then it counts as no partition, and has but its own name.
+-- Has a table be among those that a name means. Until what is above it is asked for it counts as no
+-- partition. Once it is one, its triggers are asked for too, and found to be others than before.
 local function track(memory, relation, called, name)
   local key = key_of(relation)
   local meant = memory.tables[key] or { by = {}, above = "" }
@@ -65,13 +65,14 @@ end
 -- @tparam table memory of `forgelog.tables.names`
 -- @return a boolean; or nil and an error, after which the same is found again
 function tracked.changed(conn, memory)
-  local relations, called, above = {}, {}, {}
+  local relations, called, above, statement = {}, {}, {}, "tables.called"
   for key, meant in pairs(memory.tables or {}) do
     local i = #relations + 1
     relations[i], called[i], above[i] = key, meant.called, meant.above
+    if meant.above ~= "" then statement = "tables.called_below" end
   end
   if #relations == 0 then return false end
-  local rows, err = conn:run("tables.called", arrays.write(relations), arrays.write(called),
+  local rows, err = conn:run(statement, arrays.write(relations), arrays.write(called),
     arrays.write(above))
   if not rows then return nil, err end
   local moved = {}
