@@ -5,6 +5,7 @@ local consumers = require "support.consumers"
 local core = require "forgelog.core"
 local feeds = require "support.feeds"
 local logs = require "support.logs"
+local support = require "support"
 
 local must, settle = logs.must, consumers.settle
 
@@ -137,5 +138,30 @@ describe("a table that is followed", function()
     all(DETACH .. "INSERT INTO p2 VALUES (17), (18)")
     table.sort(seqs)
     assert.same(expected(), seqs)
+  end)
+
+  it("is read anew by a consumer under the name that it has got", function()
+    local seen = {}
+    local one = at:make { name = "one", position = consumer.table(), tables = { "p2", "item" },
+      resync = "backfill", start = "now", poll = 0.05, on_changes = function(changes)
+        for _, change in ipairs(changes) do
+          seen[#seen + 1] = change.op .. " " .. change.table_name .. " " .. (change.row_id or "-")
+        end
+      end }
+    local function all(sql)
+      seen = {}
+      must(at.log, sql)
+      support.wait_until(function()
+        settle(one)
+        return not must(at.log, "SELECT FROM forge_change_log_backfills")[1]
+      end, "the tables to be read")
+      return table.concat(seen, ", ")
+    end
+    all("INSERT INTO p2 VALUES (11), (12)")
+    assert.equal("RELOAD p2 -, READ p3 11, READ p3 12",
+      all([[INSERT INTO forge_change_log (table_name, op) VALUES ('p2', 'RELOAD');
+        ALTER TABLE p2 RENAME TO p3]]))
+    assert.equal("RELOAD p3 -, READ p3 11, READ p3 12, READ p3 13",
+      all("INSERT INTO p3 VALUES (13); DROP TABLE item; DELETE FROM forge_change_log"))
   end)
 end)

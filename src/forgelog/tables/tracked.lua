@@ -13,8 +13,9 @@ local function key_of(relation) return ("%.0f"):format(relation) end
 -- partition. Once it is one, its triggers are asked for too, and found to be others than before.
 local function track(memory, relation, called, name)
   local key = key_of(relation)
-  local meant = memory.tables[key] or { by = {}, above = "" }
-  memory.tables[key], meant.called, meant.by[name] = meant, called, true
+  local meant = memory.tables[key] or { by = {}, own = {}, names = {}, above = "" }
+  memory.tables[key], meant.called, meant.by[name], meant.names[called] = meant, called, true, true
+  return meant
 end
 
 --- Remembers what was found out about names: whether each was known, which tables it means, and
@@ -29,7 +30,7 @@ function tracked.remember(all, memory)
   for _, one in ipairs(all) do
     memory.known[one.name] = one.known or memory.known[one.name]
     memory.wanted[one.name] = one.has
-    if one.oid then track(memory, one.oid, one.own, one.name) end
+    if one.oid then track(memory, one.oid, one.own, one.name).own[one.name] = true end
     for relation, called in pairs(one.captured) do track(memory, relation, called, one.name) end
   end
 end
@@ -92,10 +93,32 @@ function tracked.changed(conn, memory)
         add_name(memory, name, meant.called)
         add_name(memory, name, row.name)
       end
-      meant.called = row.name
+      meant.called, meant.names[row.name] = row.name, true
     end
   end
   return differs
 end
+
+-- The tables of the memory that have a text in one of their sets, as a list of oids.
+local function having(memory, set, text)
+  local list = {}
+  for key, meant in pairs(memory.tables or {}) do
+    if meant[set][text] then list[#list + 1] = tonumber(key) end
+  end
+  return list
+end
+
+--- The tables that a name that was given has meant, whatever they are called now; also such as are
+-- gone.
+-- @tparam table memory of `forgelog.tables.names`
+-- @string name
+-- @return a list of their oids
+function tracked.meant_by(memory, name) return having(memory, "own", name) end
+
+--- The tables that the log has called so, likewise.
+-- @tparam table memory of `forgelog.tables.names`
+-- @string logged the name in the log
+-- @return a list of their oids
+function tracked.called(memory, logged) return having(memory, "names", logged) end
 
 return tracked
