@@ -9,7 +9,7 @@ require "forgelog.trim"
 require "forgelog.wait.poll"
 for name in ("connection.hidden seqs.empty_to trim.floor trim.lock trim.unlock "
   .. "trim.prefix trim.batch tables.names tables.called tables.renamed tables.logged "
-  .. "tables.known")
+  .. "tables.called_below tables.speakers tables.known")
   :gmatch("%S+") do
   sql.statement(name, sql.needs_schema(name) and "alloc_spec" or "")
 end

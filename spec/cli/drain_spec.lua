@@ -189,6 +189,26 @@ describe("forgelog drain", function()
     assert.equal("1 2", (drain()))
   end)
 
+  it("drains on a table whose name another one gets while it waits for open writers", function()
+    insert(1, 2)
+    local writer = assert(forgelog.connect(db))
+    assert(writer:query("BEGIN; INSERT INTO customers VALUES ('x')"))
+    local waiting = command.start(db, "drain --format json --name one --tables orders --settle 60s")
+    support.wait_until(function()
+      return log:query("SELECT FROM pg_stat_activity WHERE application_name = 'forgelog'"
+        .. " AND datname = current_database() AND query LIKE 'WITH newest AS %'")[1]
+    end, "it to wait")
+    assert(log:query([[ALTER TABLE orders RENAME TO past; INSERT INTO past VALUES (3, 3);
+      CREATE TABLE orders (id int PRIMARY KEY)]]))
+    assert(log:watch("orders"))
+    assert(log:query("INSERT INTO orders VALUES (4)"))
+    assert(writer:query("COMMIT"))
+    writer:close()
+    local ok, output, errors = waiting:wait()
+    assert.is_true(ok, errors)
+    assert.equal("1 2 4 5", command.seqs(output))
+  end)
+
   it("is one of its name", function()
     local other = command.start(db, "follow --name one")
     support.wait_until(function()

@@ -46,12 +46,26 @@ function drain.next_batch(conn, reader, most, into, ahead)
   end
 end
 
--- A reader behind the position, with a scan begun over all that is settled by now.
-local function open(conn, position, options)
+-- What the reader is to deliver, once there is something settled to read. A name that means nothing
+-- is told before that is waited for. A table that got another name meanwhile is read under that as
+-- well: the scan ends at what the last tick has shown, and the names are asked for after it.
+local function wanted(conn, options, memory)
+  local filter, err = names.resolve(conn, "drain", options, memory)
+  if not filter then return nil, err end
   local left
-  local filter, err = names.resolve(conn, "drain", options, {})
-  if filter then left, err = settle.wait(conn, options.settle) end
-  if not left then error(err, 0) end
+  left, err = settle.wait(conn, options.settle)
+  if not left then return nil, err end
+  local differs
+  differs, err = names.changed(conn, memory)
+  if differs == nil then return nil, err end
+  if differs then return names.resolve(conn, "drain", options, memory) end
+  return filter
+end
+
+-- A reader behind the position, with a scan begun over all that is settled by now.
+local function open(conn, position, options, memory)
+  local filter, err = wanted(conn, options, memory)
+  if not filter then error(err, 0) end
   local reader, wrong = conn:reader(position, filter)
   if not reader then error(wrong, 0) end
   local ok, why = conn:verify(reader)
@@ -65,8 +79,9 @@ end
 -- @string position as text
 -- @tparam table options `limit`, `settle`, and which changes: `tables`,
 -- `channels`, `ops`, `columns`, `keys`
+-- @tparam[opt] table memory of `forgelog.tables.names`, where the tables were looked up before
 -- @treturn function
-function drain.iterate(conn, position, options)
+function drain.iterate(conn, position, options, memory)
   local reader
   local life = conn.life
   local left, over = options.limit, options.limit == 0
@@ -78,7 +93,7 @@ function drain.iterate(conn, position, options)
   local function refill()
     at = BATCH -- so that nothing is handed out of a batch that memory did not suffice for
     if over then return nil end
-    reader = reader or open(conn, position, options)
+    reader = reader or open(conn, position, options, memory or {})
     local most = left and math.min(left, BATCH) or BATCH
     local ahead = taken > 2 and (not left or left > PREFETCH_LEAST)
     local changes, count = drain.next_batch(conn, reader, most, batch, ahead)

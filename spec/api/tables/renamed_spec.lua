@@ -2,6 +2,7 @@
 -- comes twice; and what a reader knows beside the names of tables outlives that they change.
 local consumer = require "forgelog.consumer"
 local consumers = require "support.consumers"
+local core = require "forgelog.core"
 local feeds = require "support.feeds"
 local logs = require "support.logs"
 local names = require "forgelog.tables.names"
@@ -138,6 +139,51 @@ describe("a table that is renamed while it is followed", function()
     assert.same(logs.drained(at.log), seqs)
     assert.equal(1, feed:stats().reconnects)
     other:close()
+  end)
+end)
+
+describe("a table that is renamed while a drain waits for open writers", function()
+  local at, writer
+  before_each(function()
+    at = consumers.start()
+    writer = logs.connect(at.db)
+    at:add(1)
+    must(at.log, "CREATE TABLE ledger (id int PRIMARY KEY)")
+    assert(at.log:watch("ledger"))
+    must(writer, "BEGIN; INSERT INTO ledger VALUES (1)")
+  end)
+  after_each(function()
+    writer:close()
+    at:close()
+  end)
+
+  -- What a drain of the table delivers to a role that connects for it. As soon as it waits, the
+  -- table is renamed and written to, and then the writer commits.
+  local function drained(role)
+    local waited = false
+    local log = logs.as(at.db, role, { wait = { now = core.now, wait = function(fd, events, seconds)
+      if fd == nil and not waited then
+        waited = true
+        must(at.log, "ALTER TABLE item RENAME TO article; INSERT INTO article (n) VALUES (1), (2)")
+        must(writer, "COMMIT")
+      end
+      return core.poll(fd, events, seconds)
+    end } })
+    local seqs = logs.drained(log, 0, { tables = { "item" } })
+    log:close()
+    assert.is_true(waited)
+    return seqs
+  end
+
+  it("is drained under its new name too", function()
+    assert.same({ 1, 3, 4 }, drained("postgres"))
+  end)
+
+  it("is so where nothing tells this role which tables are watched", function()
+    local role, drop = logs.role(at.log, "GRANT USAGE ON SCHEMA public TO %s; "
+      .. "GRANT SELECT ON forge_change_log, forge_change_log_state TO %s")
+    assert.same({ 1, 3, 4 }, drained(role))
+    drop()
   end)
 end)
 

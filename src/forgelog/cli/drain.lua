@@ -1,8 +1,10 @@
 --- forgelog drain: prints what is settled after a position, in ascending seq, and ends.
 -- @module forgelog.cli.drain
 local backoff = require "forgelog.connection.backoff"
+local check = require "forgelog.connection.options"
 local claim = require "forgelog.consumer.claim"
 local core = require "forgelog.core"
+local drain_log = require "forgelog.drain"
 local errors = require "forgelog.cli.lib.errors"
 local lanes = require "forgelog.consumer.lanes"
 local make_sink = require "forgelog.cli.lib.sink"
@@ -55,7 +57,7 @@ end
 -- behind which it goes on, and the one up to which it goes.
 local function begin(context, run, options)
   local log = run.log
-  stream.check_names(log, "drain", options)
+  stream.check_names(log, "drain", options, run.names)
   claim_name(run, options)
   settled(stream.find_time(context, log, options, options.settle))
   run.store = stream.store(options, context.note)
@@ -151,8 +153,9 @@ local function drain(context, run)
   local timeline, upto = parse(run.upto)
   local batch, position = {}, run.position
   local _, last = parse(position)
-  local changes = run.log:drain(position,
-    stream.filter(options, { limit = run.left, settle = options.settle }))
+  local wanted = stream.filter(options, { limit = run.left, settle = options.settle })
+  local changes = drain_log.iterate(run.log.connection, position, check.wanted("drain", wanted),
+    run.names)
   for change in changes do
     batch[#batch + 1], last = change, change.seq
     position = core.position_text(timeline, last)
@@ -229,7 +232,9 @@ end
 -- `position_file`, `exec`, `batch`, `settle`, `json`
 return function(context, options)
   stream.claim_file(options, context.note)
-  local run = { log = context:connect(), unsaved = false } -- unsaved: whether `position` is to be
+  -- unsaved: whether `position` is to be; names: what those of tables mean, which goes on to mean
+  -- that while open writers are waited for, and on another connection
+  local run = { log = context:connect(), unsaved = false, names = {} }
   local ok, err = pcall(begin, context, run, options)
   if ok then ok, err = pcall(drain_on, context, run) end
   give_back(context, run)

@@ -8,6 +8,7 @@ local closest = require "forgelog.tables.closest"
 local columns = require "forgelog.tables.columns"
 local core = require "forgelog.core"
 local find = require "forgelog.tables.find"
+local tracked = require "forgelog.tables.tracked"
 local uncompiled = require "forgelog.connection.uncompiled"
 
 local STRIDE = 1000000 -- seqs of the log that one statement looks through ...
@@ -38,7 +39,7 @@ local function look_up(conn, list)
   local all, remembers = {}, false
   for _, row in ipairs(rows) do
     local one = all[row.place] or { name = list[row.place], table = row.quoted, oid = row.oid,
-      logged = {}, has = {}, captured = {} }
+      own = row.spelled, logged = {}, has = {}, captured = {} }
     all[row.place], remembers = one, row.remembers
     add(one, one.name)
     add(one, row.spelled)
@@ -181,19 +182,6 @@ local function all_of(conn, list, memory)
   return all
 end
 
--- Remembers which names were known, and how the tables that they mean are called now, or were last.
-local function remember(all, memory)
-  memory.known, memory.tables = memory.known or {}, memory.tables or {}
-  for _, one in ipairs(all) do
-    memory.known[one.name] = one.known or memory.known[one.name]
-    for relation, called in pairs(one.captured) do
-      local key = ("%.0f"):format(relation)
-      local meant = memory.tables[key] or { by = {} }
-      memory.tables[key], meant.called, meant.by[one.name] = meant, called, true
-    end
-  end
-end
-
 local function first_unknown(all)
   for _, one in ipairs(all) do
     if not one.known then return one end
@@ -227,11 +215,14 @@ end
 -- means nothing
 function names.resolve(conn, where, filter, memory, strict)
   if not (filter.tables or filter.channels or filter.columns) then return filter end
+  -- What the tables are called now is told by what they were called, also where nothing else does.
+  local differs, err = tracked.changed(conn, memory)
+  if differs == nil then return nil, err end
   conn = uncompiled(conn)
-  local all, err = {}, nil
+  local all = {}
   if filter.tables and #filter.tables > 0 then all, err = all_of(conn, filter.tables, memory) end
   if not all then return nil, err end
-  remember(all, memory)
+  tracked.remember(all, memory)
   local one = first_unknown(all)
   if one then return nil, unknown(conn, where, one) end
   if strict then
@@ -247,30 +238,12 @@ function names.resolve(conn, where, filter, memory, strict)
 end
 
 --- Whether the log calls a table otherwise than when names were resolved, so that they have to be
--- again. Asked after a tick, and before what that tick has shown is read, nothing under the new
--- name is passed over.
+-- again: it was renamed, or another watched table speaks for it, as for a partition. Asked after a
+-- tick, and before what that tick has shown is read, nothing under the new name is passed over.
 -- @param conn the connection
 -- @tparam table memory of `names.resolve`
 -- @return a boolean; or nil and an error
-function names.changed(conn, memory)
-  local relations, called = {}, {}
-  for key, meant in pairs(memory.tables or {}) do
-    relations[#relations + 1], called[#called + 1] = key, meant.called
-  end
-  if #relations == 0 then return false end
-  local rows, err = conn:run("tables.called", arrays.write(relations), arrays.write(called))
-  if not rows then return nil, err end
-  memory.renamed = memory.renamed or {}
-  for _, row in ipairs(rows) do
-    local meant = memory.tables[("%.0f"):format(row.relation)]
-    for name in pairs(meant.by) do
-      local list = memory.renamed[name] or {}
-      memory.renamed[name], list[#list + 1], list[#list + 2] = list, meant.called, row.name
-    end
-    meant.called = row.name
-  end
-  return #rows > 0
-end
+function names.changed(conn, memory) return tracked.changed(conn, memory) end
 
 --- The table that a name means: of those that `tables` may have, what there is now.
 -- @param conn the connection

@@ -85,7 +85,8 @@ end
 -- @param log a log
 -- @string command "drain" or "follow"
 -- @param options of the command
-function stream.check_names(log, command, options)
+-- @tparam[opt] table memory of `forgelog.tables.names`, for who looks the same tables up again
+function stream.check_names(log, command, options, memory)
   for _, option in ipairs({ "key", "channel" }) do
     for _, text in ipairs(options[option]) do
       local ok, wrong = log:query("SELECT $1::text", text)
@@ -93,7 +94,7 @@ function stream.check_names(log, command, options)
     end
   end
   local filter, err = table_names.resolve(log.connection, command, stream.filter(options, {}),
-    {}, true)
+    memory or {}, true)
   if filter then return note_keys(log, options) end
   error(OPTION_OF[err.code] and errors.of_option(err, OPTION_OF[err.code]) or err, 0)
 end

@@ -8,6 +8,7 @@ local inspect = require "forgelog.tables.inspect"
 local names = require "forgelog.tables.names"
 local opening = require "forgelog.consumer.states.opening"
 local order = require "forgelog.consumer.order"
+local tracked = require "forgelog.tables.tracked"
 local uncompiled = require "forgelog.connection.uncompiled"
 
 local start = {}
@@ -17,14 +18,25 @@ local function must(value, err)
   return value
 end
 
--- Each table that the consumer follows: its oid; or its name, where there is none of it any more.
--- At a gap also its channels, of which there is nothing to be read: the handler is told of them.
+-- Adds the oid of the table that a name means now, where there is one, and of those that it has
+-- meant since the consumer runs: these are followed on under whatever name they have.
+local function add(list, conn, name, earlier)
+  local oid, err = names.table(conn, "consumer", name)
+  if not oid and err.code ~= "no_table" then error(err, 0) end
+  list[#list + 1] = oid
+  for _, each in ipairs(earlier) do
+    if each ~= oid then list[#list + 1] = each end
+  end
+end
+
+-- Each table that the consumer follows: its oid; or its name, where none of it is known. At a gap
+-- also its channels, of which there is nothing to be read: the handler is told of them.
 local function followed(self, conn, gap)
   local options, list = self._options, {}
   for _, name in ipairs(options.tables or {}) do
-    local oid, err = names.table(conn, "consumer", name)
-    if not oid and err.code ~= "no_table" then error(err, 0) end
-    list[#list + 1] = oid or name
+    local before = #list
+    add(list, conn, name, tracked.meant_by(self._names, name))
+    if #list == before then list[#list + 1] = name end
   end
   for _, name in ipairs(gap and options.channels or {}) do list[#list + 1] = name end
   if options.tables or options.channels then return list end
@@ -77,9 +89,7 @@ function start.reload(self, conn, changes, count)
   for i = 1, count do
     local change = changes[i]
     if order.is_whole(change) then
-      local oid, err = names.table(conn, "consumer", change.table_name)
-      if not oid and err.code ~= "no_table" then error(err, 0) end
-      tables[#tables + 1] = oid
+      add(tables, conn, change.table_name, tracked.called(self._names, change.table_name))
     end
   end
   if not tables[1] then return end

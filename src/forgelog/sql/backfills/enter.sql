@@ -1,5 +1,5 @@
 -- Has a consumer read tables from their beginning; also again, where it was doing so. Of a
--- partition the watched table above it is read.
+-- partition the watched table above it is read. A table that is gone is left out.
 -- Parameters: $1 text (the name of the consumer's row), $2 bigint[] (oids of the tables; NULL: not
 -- known), $3 text[] (their names, where the oid is not known), $4 boolean (the consumer is to be
 -- told first that what it has of them may be stale; then no pause keeps it from that).
@@ -16,7 +16,7 @@ WITH wanted AS (
        DELETE FROM @schema@.forge_change_log_backfills b USING wanted w
         WHERE b.consumer = $1 AND b.relation = w.relation AND b.table_name <> w.name)
 INSERT INTO @schema@.forge_change_log_backfills AS b (consumer, table_name, relation, reload)
-SELECT $1, w.name, w.relation, $4::boolean FROM wanted w
+SELECT $1, w.name, w.relation, $4::boolean FROM wanted w WHERE w.name IS NOT NULL
     ON CONFLICT (consumer, table_name) DO UPDATE
    SET relation = excluded.relation, reload = b.reload OR excluded.reload, after = NULL, key = NULL,
        rows = 0, paused = b.paused AND NOT excluded.reload,

@@ -1,12 +1,13 @@
--- Which tables the log calls otherwise by now. It is asked again and again, so functions look into
+-- Which tables the log may call otherwise by now, where none was a partition: those that have
+-- another name, and those that have become one. It is asked again and again, so functions look into
 -- the catalog caches: to plan a join of the catalogs takes several times as long.
--- Parameters: $1 bigint[] (the tables), $2 text[] (how it called each).
--- Columns: relation bigint, name text (how it calls it now).
-SELECT g.relation, m.name
-  FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), pg_catalog.unnest($2::text[]))
-         AS g(relation, called)
- CROSS JOIN LATERAL pg_catalog.pg_identify_object_as_address(1259, g.relation::oid, 0) p
+-- Parameters: as in sql/words/called.sql.
+-- Columns: relation bigint, name text (its own, as the log writes it), renamed boolean, above text
+-- (the tables that it is a partition of; empty where it is none).
+SELECT g.relation, m.name, m.name <> g.called AS renamed, u.above
+  FROM @called@
  CROSS JOIN LATERAL (
-         SELECT @table_name@ AS name
-           FROM (SELECT p.object_names[1] AS nspname) n, (SELECT p.object_names[2] AS relname) c) m
- WHERE m.name <> g.called;
+         SELECT coalesce(pg_catalog.string_agg(a.relid::oid::text, ' '), '') AS above
+           FROM pg_catalog.pg_partition_ancestors(g.relation::oid) a
+          WHERE a.relid::oid <> g.relation::oid) u
+ WHERE m.name <> g.called OR u.above <> g.above;
