@@ -24,8 +24,8 @@ local function add(list, conn, name, earlier)
   local oid, err = names.table(conn, "consumer", name)
   if not oid and err.code ~= "no_table" then error(err, 0) end
   list[#list + 1] = oid
-  for _, each in ipairs(earlier) do
-    if each ~= oid then list[#list + 1] = each end
+  for _, oid_before in ipairs(earlier) do
+    if oid_before ~= oid then list[#list + 1] = oid_before end
   end
 end
 
