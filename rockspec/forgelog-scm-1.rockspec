@@ -378,6 +378,7 @@ build = {
       ["forgelog.sql.words.listed_name"] = "src/forgelog/sql/words/listed_name.sql",
       ["forgelog.sql.words.lock_number"] = "src/forgelog/sql/words/lock_number.sql",
       ["forgelog.sql.words.logged_as"] = "src/forgelog/sql/words/logged_as.sql",
+      ["forgelog.sql.words.made_by"] = "src/forgelog/sql/words/made_by.sql",
       ["forgelog.sql.words.may_compile"] = "src/forgelog/sql/words/may_compile.sql",
       ["forgelog.sql.words.may_not_attach"] = "src/forgelog/sql/words/may_not_attach.sql",
       ["forgelog.sql.words.missing_fields"] = "src/forgelog/sql/words/missing_fields.sql",

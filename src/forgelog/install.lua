@@ -13,7 +13,7 @@ local uncompiled = require "forgelog.connection.uncompiled"
 local install = {}
 
 -- Of the database objects; raised with every change of a function or table in sql/ddl.
-local VERSION = 4
+local VERSION = 5
 
 -- The role that capture functions belong to where a superuser installs.
 local OWNER = "forgelog"

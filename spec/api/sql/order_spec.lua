@@ -71,6 +71,48 @@ describe("the order of changes", function()
     end
   end)
 
+  -- A row's kept values after all that was written since the last call, as a copy has them that
+  -- takes them as they come.
+  local function kept_values()
+    local copy = {}
+    for _, line in ipairs(seen:list()) do
+      local op, key, is_now = line:match("^(%u+) %S+ (%S+) %S+ .->(.*)$")
+      copy[key] = op ~= "DELETE" and is_now or nil
+    end
+    local list = {}
+    for key, is_now in pairs(copy) do list[#list + 1] = key .. ": " .. is_now end
+    table.sort(list)
+    return table.concat(list, "; ")
+  end
+
+  it("is right where one cascade moves a key and another changes the row", function()
+    local KEYS = { a = "a int PRIMARY KEY REFERENCES base ON UPDATE CASCADE",
+      c = "c int REFERENCES base (x) ON UPDATE CASCADE" }
+    for _, first in ipairs({ "a", "c" }) do
+      must(log, ([[CREATE TABLE base (id int PRIMARY KEY, x int UNIQUE);
+        CREATE TABLE link (%s, %s);
+        INSERT INTO base SELECT i, 100 + i FROM generate_series(1, 4) i]]):format(KEYS[first],
+        KEYS[first == "a" and "c" or "a"]))
+      assert(log:watch("link", { keep = { "c" } }))
+      must(log, "INSERT INTO link (a, c) SELECT i, 100 + i FROM generate_series(1, 4) i")
+      assert.equal("1: 101; 2: 102; 3: 103; 4: 104", kept_values())
+      for _, isolation in ipairs({ "READ COMMITTED", "REPEATABLE READ" }) do
+        local shift = isolation == "READ COMMITTED" and 10 or 20
+        -- One row alone, and then some together: only the other column changes, only the key
+        -- moves, or both.
+        must(log, (([[BEGIN ISOLATION LEVEL @isolation;
+          UPDATE base SET id = id + @shift, x = x + 100 WHERE id % 10 = 1;
+          UPDATE base SET id = CASE WHEN id % 10 = 2 THEN id ELSE id + @shift END,
+            x = CASE WHEN id % 10 = 3 THEN x ELSE x + 100 END WHERE id % 10 > 1;
+          COMMIT]]):gsub("@(%w+)", { isolation = isolation, shift = shift })))
+        local expected = must(log, [[SELECT string_agg(a || ': ' || c, '; ' ORDER BY a::text) AS all
+          FROM link]])[1].all
+        assert.equal(expected, kept_values(), first .. " first, " .. isolation)
+      end
+      must(log, "DROP TABLE link, base")
+    end
+  end)
+
   it("is right where keys change places", function()
     for _, key in ipairs({ "PRIMARY KEY", "PRIMARY KEY DEFERRABLE" }) do
       must(log, ("CREATE TABLE places (id int %s, n int)"):format(key))
@@ -90,6 +132,30 @@ describe("the order of changes", function()
       must(log, "DROP TABLE places")
     end
   end)
+
+  it("is told by the row where one cascade deletes and another changes, and by a row trigger",
+    function()
+      must(log, "CREATE TABLE above (id int PRIMARY KEY)")
+      for _, by_hand in ipairs({ false, true }) do
+        must(log, [[CREATE TABLE ties (id int PRIMARY KEY,
+          a int REFERENCES above ON DELETE CASCADE, c int REFERENCES above ON DELETE SET NULL)]])
+        if by_hand then
+          must(log, [[CREATE TRIGGER x AFTER INSERT OR UPDATE OR DELETE ON ties
+            FOR EACH ROW EXECUTE FUNCTION forge_notify_change()]])
+        else
+          assert(log:watch("ties"))
+        end
+        local since = log:max_seq()
+        must(log, [[INSERT INTO above VALUES (1), (2);
+          INSERT INTO ties VALUES (10, 2, 1), (11, NULL, 2); DELETE FROM above]])
+        local copy, by_op = copied("ties", since)
+        assert.equal("11", there("ties"))
+        assert.equal("11", copy)
+        assert.equal(by_hand and "11" or "10 11", by_op)
+        must(log, "DROP TABLE ties")
+      end
+      must(log, "DROP TABLE above")
+    end)
 
   it("is right with BEFORE triggers and rules of the user's", function()
     must(log, [[CREATE TABLE guarded (id int PRIMARY KEY, n int);

@@ -109,6 +109,23 @@ describe("a partition", function()
         DELETE FROM p WHERE id = 11; DELETE FROM p]]))
   end)
 
+  it("that is truncated is told though another was, after a write of somebody else's", function()
+    must(log, ATTACH)
+    assert(log:watch("p"))
+    local other = logs.connect(db)
+    for _, isolation in ipairs({ "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE" }) do
+      seen:list()
+      must(log, ("BEGIN ISOLATION LEVEL %s; TRUNCATE p1"):format(isolation))
+      must(other, "INSERT INTO p2 VALUES (1, 12)")
+      must(log, "TRUNCATE p2; COMMIT")
+      assert.equal("TRUNCATE p - -; INSERT p 12 -; TRUNCATE p - -", seen:text(), isolation)
+      -- Where nobody else writes, once is enough.
+      must(log, ("BEGIN ISOLATION LEVEL %s; TRUNCATE p; COMMIT"):format(isolation))
+      assert.equal("TRUNCATE p - -", seen:text(), isolation)
+    end
+    other:close()
+  end)
+
   it("that goes or comes with rows is told by touch, under the watched table's name", function()
     assert(log:watch("p"))
     must(log, "INSERT INTO p2 VALUES (1, 12)")

@@ -45,6 +45,29 @@ describe("functions of an altered table", function()
     assert.equal(0, stale())
   end)
 
+  it("are made anew by install where an older version has made them", function()
+    must(writer, "ROLLBACK")
+    assert.same({ true, true }, { log:install() })
+    assert.equal(0, stale())
+    -- As the version before has left them.
+    must(log, [[DO $$ DECLARE each record; BEGIN
+      FOR each IN SELECT p.oid, p.prosrc FROM pg_proc p
+                   WHERE p.proname ~ '^forge_capture_(insert|update|delete)_[0-9]+$' LOOP
+        EXECUTE regexp_replace(pg_get_functiondef(each.oid), '-- made by forgelog [0-9]+\n', '');
+      END LOOP;
+      FOR each IN SELECT p.oid::regprocedure AS name FROM pg_proc p
+                   WHERE obj_description(p.oid, 'pg_proc') ~ '^forgelog [0-9]+' LOOP
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', each.name, 'forgelog 4');
+      END LOOP; END $$]])
+    assert.equal(1, stale())
+    assert.same({ true, true }, { log:install() })
+    assert.equal(0, stale())
+    assert.same({ true, false }, { log:install() })
+    assert.same({ { now = 3, all = 3 } }, must(log, [[
+      SELECT count(*) FILTER (WHERE p.prosrc ~ 'made by forgelog [5-9]') AS now, count(*) AS all
+        FROM pg_proc p WHERE p.proname ~ '^forge_capture_(insert|update|delete)_[0-9]+$']]))
+  end)
+
   it("go on without columns that are gone, which watched tells", function()
     must(writer, "ROLLBACK")
     assert(log:watch("item", { keep = { "extra", "n" }, ignore = { "extra" } }))

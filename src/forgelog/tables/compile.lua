@@ -31,14 +31,15 @@ local LEVELS = { insert = "by_statement", update = "by_statement", delete = "by_
 
 -- The statement that makes a trigger function. Its body is a literal, since the names of a user's
 -- table stand in it, and no other way of quoting is safe from these. `plain`: it does without the
--- settings for printing, and takes them on where it has to have its statement made.
-local function create(schema, name, kind, words, plain)
+-- settings for printing, and takes them on where it has to have its statement made. `made_by`: a
+-- comment that says which generator its statements are of.
+local function create(schema, name, kind, words, plain, made_by)
   words.schema, words.rows = schema, kind == "delete" and "old_rows" or "new_rows"
   words.schema_oid = ("%.0f"):format(words.schema_oid)
   words.pin = plain and ("PERFORM %s.forge_pin();"):format(schema) or ""
   words.unpin = plain and ("PERFORM %s.forge_unpin();"):format(schema) or ""
   words.declare = kind == "update" and "DECLARE\n  logged bigint;" or ""
-  local body = sql.fill("ddl." .. LEVELS[kind], words)
+  local body = (made_by and made_by .. "\n" or "") .. sql.fill("ddl." .. LEVELS[kind], words)
   return ("CREATE OR REPLACE FUNCTION %s.%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n"
     .. "%s AS %s;\nREVOKE EXECUTE ON FUNCTION %s.%s() FROM PUBLIC;"):format(
     schema, name, plain and SETTINGS or pinned_settings(), sql.literal("-- forgelog\n" .. body),
@@ -115,7 +116,7 @@ function compile.of_table(conn, home, oid, kinds, args, owner)
     statements[#statements + 1] = create(schema, name, kind, {
       branches = branch(schema, oid, own:format(oid), kind, made), finish = "RETURN NEW;",
       schema_oid = made.schema_oid,
-    }, made.plain)
+    }, made.plain, made.made_by)
     local owned = "ALTER FUNCTION %s.%s() OWNER TO %s;"
     if owner then statements[#statements + 1] = owned:format(schema, name, owner) end
   end

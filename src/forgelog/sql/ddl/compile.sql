@@ -111,8 +111,9 @@ BEGIN
 END $forge$;
 
 -- The statement that logs what a trigger was called for. `form`: 'all' rows of a statement, for
--- UPDATE also 'one' (there is a single row, and its key stays), 'many' (those whose key stays) and
--- 'moved' (the others); 'row' (of a row trigger in PL/pgSQL), for UPDATE also 'row moved' (its key
+-- UPDATE also 'one' (there is a single row, and its key stays), 'many' (those whose key stays; none
+-- at all where a row may be among them twice, since it does not order them) and 'moved' (what that
+-- has left, in order); 'row' (of a row trigger in PL/pgSQL), for UPDATE also 'row moved' (its key
 -- does not stay); 'params' (the same with OLD and NEW as parameters, as far as there are). `args`:
 -- of the trigger: a mode, 'forgelog 2', the columns to keep, and those to ignore as number:name; in
 -- the first edition a mode and the names of columns to ignore.
@@ -148,6 +149,12 @@ DECLARE
   new_values text;
   source text;
   condition text;
+  -- A statement changes a row twice only by foreign keys whose actions change rows. A snapshot that
+  -- is held may be too old to show these.
+  may_be_twice text := format(
+    '(SELECT current_setting(''transaction_isolation'') IN (''repeatable read'', ''serializable'') '
+    'OR EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = %s AND k.contype = ''f'' '
+    'AND (k.confupdtype IN (''c'', ''n'', ''d'') OR k.confdeltype IN (''n'', ''d''))))', rel);
 BEGIN
   SELECT * INTO about FROM @schema@.forge_describe(rel);
   IF about.covered THEN RETURN 'SELECT WHERE false'; END IF;
@@ -334,11 +341,13 @@ BEGIN
                ELSE format('((%s) OR NOT (%s))', p.others_differ, p.ignored_differ) END;
   condition := CASE WHEN NOT is_update THEN ''
     WHEN NOT in_steps THEN format(' WHERE %sNOT (%s) AND %s',
-      CASE form WHEN 'one' THEN 'NOT EXISTS (SELECT FROM new_rows OFFSET 1) AND ' ELSE '' END,
-      p.moves, condition)
+      CASE WHEN form = 'one' THEN 'NOT EXISTS (SELECT FROM new_rows OFFSET 1) AND '
+           WHEN form = 'many' AND p.key_size > 0 THEN 'NOT ' || may_be_twice || ' AND '
+           ELSE '' END, p.moves, condition)
     ELSE format(' WHERE (%s)%s ORDER BY %s', p.moves,
-      CASE WHEN form IN ('moved', 'row moved') THEN ''
-           ELSE format(' OR s.step = 2 AND %s', condition) END,
+      CASE form WHEN 'row moved' THEN ''
+                WHEN 'moved' THEN format(' OR s.step = 2 AND %s AND %s', may_be_twice, condition)
+                ELSE format(' OR s.step = 2 AND %s', condition) END,
       CASE WHEN about.immediate IS FALSE THEN 's.step, place' ELSE 'place, s.step' END) END;
   RETURN 'INSERT INTO @schema_text@.forge_change_log ('
          || columns || ') SELECT ' || chosen || source || condition;

@@ -1,5 +1,7 @@
 -- The body of the trigger function for TRUNCATE. On a partition it speaks for the watched table
 -- above it, and is silent where the statement has just said so, or where none is watched any more.
+-- A snapshot that is held does not show what others have logged since: there, it is silent only
+-- where the log has given no seq since then.
 <<forge>>
 DECLARE
   watched oid;
@@ -23,8 +25,11 @@ BEGIN
   watched := coalesce(watched, TG_RELID);
   SELECT d.name INTO name FROM @schema@.forge_describe(watched) d;
   IF watched <> TG_RELID THEN
-    SELECT l.op = 'TRUNCATE' AND l.txid = txid_current() INTO said
-      FROM @schema@.forge_change_log l
+    SELECT l.op = 'TRUNCATE' AND l.txid = txid_current()
+           AND (current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable')
+                OR l.seq = CASE WHEN has_sequence_privilege(q.oid, 'USAGE, SELECT')
+                                THEN pg_sequence_last_value(q.oid::regclass) END) INTO said
+      FROM @schema@.forge_change_log l, @schema@.forge_log_sequence() AS q(oid)
      WHERE l.table_name = forge.name
        AND l.seq > (SELECT max(m.seq) - 1000 FROM @schema@.forge_change_log m)
      ORDER BY l.seq DESC LIMIT 1;
