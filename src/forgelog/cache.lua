@@ -99,17 +99,25 @@ local function forget(self, reason)
   purged(self, reason)
 end
 
---- Empties the cache.
--- @string[opt] reason for `on_purge`
-function Cache:purge(reason)
+-- Empties what all share, and what is this worker's own.
+local function empty(self, reason)
   self._flights:drop_all()
   if self._held then self._source:flush(function() self._held:purge() end, reason) end
   purged(self, reason)
 end
 
+--- Empties the cache. Where one worker follows for all, the others empty what is their own as soon
+-- as they look; else each has to do so.
+-- @string[opt] reason for `on_purge`
+function Cache:purge(reason)
+  self._source:begin_anew(reason)
+  empty(self, reason)
+end
+
+-- What all workers are told to do.
 local function purge(self, reason)
   if self._source:spares() then return forget(self, reason) end
-  self:purge(reason)
+  empty(self, reason)
 end
 
 local function handle(self, change)
@@ -169,7 +177,7 @@ function Cache:start()
     self._source, self._make = source.new(self._options, {
       channels = self._channels, ops = self._ops, bound = self._stale_after,
       report = reporting(self._options.on_error), handle = handling(self, handle_all),
-      purge = handling(self, self.purge), forget = handling(self, forget),
+      purge = handling(self, empty), forget = handling(self, forget),
     }, self._held)
   end
   assert(self._source:start(self._make))

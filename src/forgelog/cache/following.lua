@@ -96,6 +96,7 @@ function Following.catch_up() return true end
 function Following:current() return self:proven() end
 function Following.spares() return false end
 function Following.flush(_, flush) flush() end
+function Following.begin_anew() end
 
 --- What the consumer tells; an empty table before it has begun.
 function Following:stats() return self._consumer and self._consumer:stats() or {} end

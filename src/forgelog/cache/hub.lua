@@ -131,8 +131,8 @@ end
 -- forgets what it holds.
 function Hub:resync(reason)
   must_lead(self)
-  must(self._reading:purge(reason))
   if not self._about.evicts then self:_restart(reason) end
+  must(self._reading:purge(reason))
 end
 
 --- Whether only the leader empties what all workers share, and they forget what is their own: the
@@ -143,6 +143,17 @@ function Hub:_restart(reason)
   local number, id = self._ring:restart(reason)
   if not number then error(id, 0) end
   self._reading:begin(number, id)
+end
+
+--- Has each other worker forget what it holds, before this one empties all: who stores in the middle
+-- of that what it read before, finds a new ring, and takes it back. What others are given in between
+-- is what they held all along; what they read after they forgot is new. (A flush of the dictionary
+-- that holds the ring has the same effect: until it is there again, nobody knows of all changes.)
+-- @string reason
+function Hub:begin_anew(reason)
+  if self._about.evicts or not self._begun then return end
+  local ok, err = pcall(self._restart, self, reason)
+  if not ok then self._about.report(err, 1) end -- there is no ring, so nobody is fresh
 end
 
 --- Calls a function that flushes what holds the values: it may be the dictionary of this hub too,
