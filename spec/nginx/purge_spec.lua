@@ -72,3 +72,65 @@ describe("a cache in shared memory beside its ring", function()
     end)
   end
 end)
+
+describe("a program's word to a cache with near", function()
+  local db, log, server
+
+  setup(function()
+    db, log = logs.installed()
+    server = service.start(db, { options = [[near = require("resty.lrucache").new(100),]],
+      more = [[
+        location /get { content_by_lua_block {
+          local seen = ngx.shared.seen
+          ngx.print(ngx.worker.id(), " ", (cache:get(ngx.var.arg_key, function()
+            return seen:get("version") or "old"
+          end)))
+        } }
+        location /call { content_by_lua_block {
+          ngx.shared.seen:set("version", "new")
+          if ngx.var.arg_how == "purge" then
+            cache:purge("test")
+          else
+            cache:invalidate(ngx.var.arg_key)
+          end
+          ngx.print(ngx.worker.id())
+        } }
+        location /again { content_by_lua_block { ngx.shared.seen:delete("version") } }
+        location /count { content_by_lua_block {
+          ngx.print(ngx.worker.id(), " ", cache:stats().invalidated)
+        } }]] })
+  end)
+  teardown(function()
+    if server then server:stop() end
+    log:close()
+    support.drop(db)
+  end)
+
+  -- Asks until both workers have answered; returns what each said last.
+  local function both(path)
+    local said = {}
+    support.wait_until(function()
+      local worker, text = (server:get(path) or ""):match("^(%d) (.*)$")
+      if worker then said[worker] = text end
+      return said["0"] and said["1"]
+    end, "both workers", 5)
+    return said["0"] .. " " .. said["1"]
+  end
+
+  for _, how in ipairs({ "invalidate", "purge" }) do
+    it("reaches what every worker has in its own memory: " .. how, function()
+      server:get("/again")
+      assert.equal("old old", both("/get?key=" .. how))
+      server:get(("/call?how=%s&key=%s"):format(how, how))
+      assert.equal("new new", both("/get?key=" .. how))
+    end)
+  end
+
+  it("is told once, and not again by those who hear of it", function()
+    local before = both("/count")
+    local worker = server:get("/call?key=once")
+    both("/get?key=once") -- they have heard of it
+    local a, b = before:match("(%d+) (%d+)")
+    assert.equal(("%d %d"):format(a + 1, b + 1), both("/count"), worker)
+  end)
+end)

@@ -78,13 +78,20 @@ end
 -- @tparam any target a lua_shared_dict, a lua-resty-lrucache, or anything like them
 function Cache:attach(target) self._held = held.new(target, self._options.near) end
 
---- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
--- @tparam string|integer key text or a whole number
-function Cache:invalidate(key)
-  key = keys.text("cache.invalidate", key)
+local function drop(self, key)
   self._flights:drop(key)
   self._count.invalidated = self._count.invalidated + 1
   if self._held then self._held:delete(key) end
+end
+
+--- Deletes a key as a change would, and keeps what is being loaded under it from being stored. Where
+-- one worker follows for all, the others do so as soon as they look; else each has to be told.
+-- @tparam string|integer key text or a whole number
+function Cache:invalidate(key)
+  key = keys.text("cache.invalidate", key)
+  -- Of a change that is being handled every worker hears by itself.
+  if not self:handling() then self._source:announce({ stale = key, by = ngx.worker.pid() }) end
+  drop(self, key)
 end
 
 local function purged(self, reason)
@@ -110,7 +117,7 @@ end
 -- as they look; else each has to do so.
 -- @string[opt] reason for `on_purge`
 function Cache:purge(reason)
-  self._source:begin_anew(reason)
+  if not self:handling() then self._source:begin_anew(reason) end
   empty(self, reason)
 end
 
@@ -121,6 +128,9 @@ local function purge(self, reason)
 end
 
 local function handle(self, change)
+  if change.stale then -- it is none: another worker has announced it
+    return change.by ~= ngx.worker.pid() and drop(self, change.stale)
+  end
   local listener = self._listeners[change.table_name]
   if listener then return listener(change) end
   if WHOLE_TABLE[change.op] then return purge(self, change.op) end
@@ -128,7 +138,7 @@ local function handle(self, change)
   if stale == keys.ALL then return purge(self, change.op) end
   if type(stale) ~= "table" then stale = { stale } end
   for _, key in pairs(stale) do -- of an INSERT the old one may be missing, and leave a hole
-    if key then self:invalidate(keys.text("what keys returned", key)) end
+    if key then drop(self, keys.text("what keys returned", key)) end
   end
 end
 

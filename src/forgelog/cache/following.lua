@@ -97,6 +97,7 @@ function Following:current() return self:proven() end
 function Following.spares() return false end
 function Following.flush(_, flush) flush() end
 function Following.begin_anew() end
+function Following.announce() end
 
 --- What the consumer tells; an empty table before it has begun.
 function Following:stats() return self._consumer and self._consumer:stats() or {} end

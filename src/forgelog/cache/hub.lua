@@ -127,6 +127,13 @@ function Hub:tell(changes)
   if not done then self:resync("behind") end
 end
 
+--- Tells all workers of what is handled as a change is; this one hears of it, too.
+function Hub:announce(change)
+  if not self._begun then return end
+  local _, err = self._ring:append(packed.write({ change }, self._ring.full)[1])
+  if err then self._about.report(err, 1) end -- each worker falls behind, and forgets what it holds
+end
+
 --- What it does where it cannot know what has changed: all is emptied here, and each other worker
 -- forgets what it holds.
 function Hub:resync(reason)
