@@ -63,7 +63,7 @@ function cache.new(options)
     _channels = (options.tables or options.channels)
       and { (table.unpack or unpack)(options.channels or {}) },
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
-    _listeners = {},
+    _listeners = {}, _handlers = setmetatable({}, { __mode = "kv" }),
     _flights = flights.new(options.load_wait or 1, function() self._source:catch_up() end),
     _source = following.new(stale_after), -- until it is started
     _count = { hits = 0, misses = 0, refused = 0, invalidated = 0, purges = 0 },
@@ -142,12 +142,16 @@ local function handle(self, change)
   end
 end
 
--- The mark is for targets that broadcast: every worker sees the change by itself.
+-- The mark is for targets that broadcast: every worker sees the change by itself. It is one of the
+-- coroutine, since others of the worker run while this one waits; and of its request, for ngx.exit
+-- may have ended that in here, and nginx gives its coroutine to a later one.
 local function handling(self, call)
   return function(...)
-    self._handling = true
+    local mine = coroutine.running() or "main"
+    local outer = self._handlers[mine]
+    self._handlers[mine] = ngx.ctx
     local ok, err = pcall(call, self, ...)
-    self._handling = false
+    self._handlers[mine] = outer
     if not ok then error(err, 0) end
   end
 end
@@ -167,9 +171,12 @@ function Cache:listen(name, call)
   self._listeners[name] = call
 end
 
---- Whether changes are being handled at this moment: then every other worker sees them too.
+--- Whether who asks handles changes at this moment: then every other worker sees them too.
 -- @treturn boolean
-function Cache:handling() return self._handling or false end
+function Cache:handling()
+  local of = self._handlers[coroutine.running() or "main"]
+  return of ~= nil and of == ngx.ctx
+end
 
 --- Another connection to the same log, as the options say.
 -- @treturn forgelog.Log
