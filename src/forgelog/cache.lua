@@ -7,6 +7,7 @@ local check = require "forgelog.connection.options"
 local flights = require "forgelog.cache.flights"
 local following = require "forgelog.cache.following"
 local forgelog = require "forgelog"
+local handling = require "forgelog.cache.handling"
 local held = require "forgelog.cache.held"
 local keys = require "forgelog.cache.keys"
 local reporting = require "forgelog.cache.reporting"
@@ -63,7 +64,7 @@ function cache.new(options)
     _channels = (options.tables or options.channels)
       and { (table.unpack or unpack)(options.channels or {}) },
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
-    _listeners = {}, _handlers = setmetatable({}, { __mode = "kv" }),
+    _listeners = {}, _handling = handling.new(),
     _flights = flights.new(options.load_wait or 1, function() self._source:catch_up() end),
     _source = following.new(stale_after), -- until it is started
     _count = { hits = 0, misses = 0, refused = 0, invalidated = 0, purges = 0 },
@@ -84,8 +85,9 @@ local function drop(self, key)
   if self._held then self._held:delete(key) end
 end
 
---- Deletes a key as a change would, and keeps what is being loaded under it from being stored. Where
--- one worker follows for all, the others do so as soon as they look; else each has to be told.
+--- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
+-- Where one worker follows for all, the others do so as soon as they look; else each has to be
+-- told.
 -- @tparam string|integer key text or a whole number
 function Cache:invalidate(key)
   key = keys.text("cache.invalidate", key)
@@ -142,18 +144,8 @@ local function handle(self, change)
   end
 end
 
--- The mark is for targets that broadcast: every worker sees the change by itself. It is one of the
--- coroutine, since others of the worker run while this one waits; and of its request, for ngx.exit
--- may have ended that in here, and nginx gives its coroutine to a later one.
-local function handling(self, call)
-  return function(...)
-    local mine = coroutine.running() or "main"
-    local outer = self._handlers[mine]
-    self._handlers[mine] = ngx.ctx
-    local ok, err = pcall(call, self, ...)
-    self._handlers[mine] = outer
-    if not ok then error(err, 0) end
-  end
+local function in_handling(self, call)
+  return function(...) self._handling:call(call, self, ...) end
 end
 
 local function handle_all(self, changes)
@@ -173,10 +165,7 @@ end
 
 --- Whether who asks handles changes at this moment: then every other worker sees them too.
 -- @treturn boolean
-function Cache:handling()
-  local of = self._handlers[coroutine.running() or "main"]
-  return of ~= nil and of == ngx.ctx
-end
+function Cache:handling() return self._handling:is_mine() end
 
 --- Another connection to the same log, as the options say.
 -- @treturn forgelog.Log
@@ -193,8 +182,8 @@ function Cache:start()
   if not self._make then
     self._source, self._make = source.new(self._options, {
       channels = self._channels, ops = self._ops, bound = self._stale_after,
-      report = reporting(self._options.on_error), handle = handling(self, handle_all),
-      purge = handling(self, empty), forget = handling(self, forget),
+      report = reporting(self._options.on_error), handle = in_handling(self, handle_all),
+      purge = in_handling(self, empty), forget = in_handling(self, forget),
     }, self._held)
   end
   assert(self._source:start(self._make))
