@@ -79,6 +79,7 @@ build = {
     ["forgelog.cache"] = "src/forgelog/cache.lua",
     ["forgelog.cache.flights"] = "src/forgelog/cache/flights.lua",
     ["forgelog.cache.following"] = "src/forgelog/cache/following.lua",
+    ["forgelog.cache.handling"] = "src/forgelog/cache/handling.lua",
     ["forgelog.cache.held"] = "src/forgelog/cache/held.lua",
     ["forgelog.cache.hub"] = "src/forgelog/cache/hub.lua",
     ["forgelog.cache.ipc"] = "src/forgelog/cache/ipc.lua",

@@ -64,13 +64,17 @@ describe("a worker of nginx", function()
     init_worker_by_lua_block {
       local reports, right = 0, 0
       function busy() repeat ngx.sleep(0.01) until free end
-      function sick() if bad then error("of no use") end end
+      function sick()
+        if bad == "exit" then ngx.exit(444) end
+        if bad then error("of no use") end
+      end
       $first
       cache = require("forgelog.cache").new({ conninfo = "$db", position = "positions",
         feed = "$feed", stale_after = $bound, poll = 0.3, backoff_max = 0.3, keys = sick,
         cache = require("resty.lrucache").new(10),
         on_error = function(err)
           reports = reports + 1
+          if err.message:find("ngx.exit", 1, true) then gone = true end
           local told = err.code == "handler_failed" and err.message:find("of no use", 1, true)
           if told then right = right + 1 end
           said = ("%d of %d"):format(right, reports)
@@ -82,6 +86,11 @@ describe("a worker of nginx", function()
       listen unix:$socket;
       location /up { return 200; }
       location /bad { content_by_lua_block { bad = not bad ngx.print("set") } }
+      location /exit { content_by_lua_block { bad = ngx.var.arg_bad and "exit" ngx.print("set") } }
+      location /gone { content_by_lua_block {
+        cache:fresh()
+        ngx.print(tostring(gone))
+      } }
       location /free { content_by_lua_block { free = true ngx.print("set") } }
       location /fresh { content_by_lua_block { ngx.print(tostring(cache:fresh())) } }
       location /said { content_by_lua_block { ngx.print(said) } }
@@ -115,6 +124,21 @@ describe("a worker of nginx", function()
       service.ask_until(server, "/fresh", "true")
       exits()
     end)
+
+    it("goes on where a callback calls ngx.exit, and exits, with one feed for each " .. feed,
+      function()
+        start(feed)
+        service.ask_until(server, "/fresh", "true")
+        server:get("/exit?bad=1")
+        change()
+        service.ask_until(server, "/gone", "true")
+        server:get("/exit")
+        service.ask_until(server, "/fresh", "true")
+        server:get("/exit?bad=1")
+        change()
+        support.wait_until(function() return server:get("/fresh") == "false" end, "its end")
+        exits()
+      end)
 
     it("follows although its timer was dropped, and exits, with one feed for each " .. feed,
       function()

@@ -121,6 +121,41 @@ describe("a cache with near", function()
       return ("%s, %s"):format(tostring(late), tostring(far:get("other")))]]))
   end)
 
+  -- The error ends the worker that stores in its place, as far as the others can tell.
+  it("soon ends an old value that took a newer one's place, though its worker is killed", function()
+    assert.equal("killed, nil", run([[
+      function far.replace(dict, key, ...)
+        far.replace = nil
+        one:invalidate(key)                         -- this worker hears of the change
+        one:get(key, function() return "newer" end)
+        dict:replace(key, ...)
+        error("killed")
+      end
+      local _, why = pcall(other.get, other, "killed", function() return "old" end)
+      ngx.sleep(0.11)                               -- as long as it lives
+      return ("%s, %s"):format(why:match("killed"), tostring(far:get("killed")))]]))
+  end)
+
+  for what, act in pairs({
+    ["another worker has stored in the place of its own"] = [[dict:set(key, "old", 0.1, 1)]],
+    ["was flushed before"] = [[one:purge("test")]],
+  }) do
+    it("does not make a value stay that " .. what, function()
+      assert.equal("true, nil", run(([[
+        for i = 1, 100 do far:set(i, i) end -- the oldest few are gone at once after a flush
+        local called = false
+        function far.expire(dict, key, ...)
+          called, far.expire = true, nil
+          %s
+          return dict:expire(key, ...)
+        end
+        other:get("stay", function() return "mine" end)
+        local held = far:get("stay")
+        far:delete("stay")
+        return ("%%s, %%s"):format(tostring(called), tostring(held))]]):format(act)))
+    end)
+  end
+
   it("keeps nothing where all is purged just before it would be made to stay", function()
     assert.equal("nil", run([[
       for i = 1, 100 do far:set(i, i) end -- the oldest few are gone at once after a flush

@@ -67,6 +67,22 @@ describe("a reader of the ring", function()
       write(1, "")
       return first .. "; " .. said()]]))
   end)
+
+  it("that leads waits a moment for what another one is about to write", function()
+    assert.equal("true, true, forgot 0, handled 1; true, true, forgot 1, handled 1", run([[
+      local key, number = "forgelog:ring:" .. name .. ":", nil
+      local function begin()
+        number = dict:incr(key .. "head", 1)
+        return ngx.thread.spawn(reader.take, reader, true)
+      end
+      local thread = begin()
+      local event = ("%d %d "):format(number, select(2, ring:head()))
+      assert(dict:set(key .. number % ring.size, event))
+      assert(select(2, ngx.thread.wait(thread)))
+      local first = said()
+      assert(select(2, ngx.thread.wait(begin())))   -- it is never written
+      return first .. "; " .. said()]]))
+  end)
 end)
 
 describe("a ring", function()

@@ -7,6 +7,7 @@ local check = require "forgelog.connection.options"
 local flights = require "forgelog.cache.flights"
 local following = require "forgelog.cache.following"
 local forgelog = require "forgelog"
+local handling = require "forgelog.cache.handling"
 local held = require "forgelog.cache.held"
 local keys = require "forgelog.cache.keys"
 local reporting = require "forgelog.cache.reporting"
@@ -63,7 +64,7 @@ function cache.new(options)
     _channels = (options.tables or options.channels)
       and { (table.unpack or unpack)(options.channels or {}) },
     _ops = options.ops and { (table.unpack or unpack)(options.ops) },
-    _listeners = {},
+    _listeners = {}, _handling = handling.new(),
     _flights = flights.new(options.load_wait or 1, function() self._source:catch_up() end),
     _source = following.new(stale_after), -- until it is started
     _count = { hits = 0, misses = 0, refused = 0, invalidated = 0, purges = 0 },
@@ -78,13 +79,21 @@ end
 -- @tparam any target a lua_shared_dict, a lua-resty-lrucache, or anything like them
 function Cache:attach(target) self._held = held.new(target, self._options.near) end
 
---- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
--- @tparam string|integer key text or a whole number
-function Cache:invalidate(key)
-  key = keys.text("cache.invalidate", key)
+local function drop(self, key)
   self._flights:drop(key)
   self._count.invalidated = self._count.invalidated + 1
   if self._held then self._held:delete(key) end
+end
+
+--- Deletes a key as a change would, and keeps what is being loaded under it from being stored.
+-- Where one worker follows for all, the others do so as soon as they look; else each has to be
+-- told.
+-- @tparam string|integer key text or a whole number
+function Cache:invalidate(key)
+  key = keys.text("cache.invalidate", key)
+  -- Of a change that is being handled every worker hears by itself.
+  if not self:handling() then self._source:announce({ stale = key, by = ngx.worker.pid() }) end
+  drop(self, key)
 end
 
 local function purged(self, reason)
@@ -99,20 +108,31 @@ local function forget(self, reason)
   purged(self, reason)
 end
 
---- Empties the cache.
--- @string[opt] reason for `on_purge`
-function Cache:purge(reason)
+-- Empties what all share, and what is this worker's own.
+local function empty(self, reason)
   self._flights:drop_all()
   if self._held then self._source:flush(function() self._held:purge() end, reason) end
   purged(self, reason)
 end
 
+--- Empties the cache. Where one worker follows for all, the others empty what is their own as soon
+-- as they look; else each has to do so.
+-- @string[opt] reason for `on_purge`
+function Cache:purge(reason)
+  if not self:handling() then self._source:begin_anew(reason) end
+  empty(self, reason)
+end
+
+-- What all workers are told to do.
 local function purge(self, reason)
   if self._source:spares() then return forget(self, reason) end
-  self:purge(reason)
+  empty(self, reason)
 end
 
 local function handle(self, change)
+  if change.stale then -- it is none: another worker has announced it
+    return change.by ~= ngx.worker.pid() and drop(self, change.stale)
+  end
   local listener = self._listeners[change.table_name]
   if listener then return listener(change) end
   if WHOLE_TABLE[change.op] then return purge(self, change.op) end
@@ -120,18 +140,12 @@ local function handle(self, change)
   if stale == keys.ALL then return purge(self, change.op) end
   if type(stale) ~= "table" then stale = { stale } end
   for _, key in pairs(stale) do -- of an INSERT the old one may be missing, and leave a hole
-    if key then self:invalidate(keys.text("what keys returned", key)) end
+    if key then drop(self, keys.text("what keys returned", key)) end
   end
 end
 
--- The mark is for targets that broadcast: every worker sees the change by itself.
-local function handling(self, call)
-  return function(...)
-    self._handling = true
-    local ok, err = pcall(call, self, ...)
-    self._handling = false
-    if not ok then error(err, 0) end
-  end
+local function in_handling(self, call)
+  return function(...) self._handling:call(call, self, ...) end
 end
 
 local function handle_all(self, changes)
@@ -149,9 +163,9 @@ function Cache:listen(name, call)
   self._listeners[name] = call
 end
 
---- Whether changes are being handled at this moment: then every other worker sees them too.
+--- Whether who asks handles changes at this moment: then every other worker sees them too.
 -- @treturn boolean
-function Cache:handling() return self._handling or false end
+function Cache:handling() return self._handling:is_mine() end
 
 --- Another connection to the same log, as the options say.
 -- @treturn forgelog.Log
@@ -168,8 +182,8 @@ function Cache:start()
   if not self._make then
     self._source, self._make = source.new(self._options, {
       channels = self._channels, ops = self._ops, bound = self._stale_after,
-      report = reporting(self._options.on_error), handle = handling(self, handle_all),
-      purge = handling(self, self.purge), forget = handling(self, forget),
+      report = reporting(self._options.on_error), handle = in_handling(self, handle_all),
+      purge = in_handling(self, empty), forget = in_handling(self, forget),
     }, self._held)
   end
   assert(self._source:start(self._make))

@@ -106,10 +106,13 @@ local Cache = {}
 function Cache:attach(target) end
 
 ---Deletes a key as a change would, and keeps what is being loaded under it from being stored.
+---Where one worker follows for all, the others do so as soon as they look; else each has to be
+---told.
 ---@param key string|integer text or a whole number
 function Cache:invalidate(key) end
 
----Empties the cache.
+---Empties the cache. Where one worker follows for all, the others empty what is their own as soon
+---as they look; else each has to do so.
 ---@param reason? string for `on_purge`
 function Cache:purge(reason) end
 
@@ -120,7 +123,7 @@ function Cache:purge(reason) end
 ---@param call fun(change:forgelog.Change) called with the change
 function Cache:listen(name, call) end
 
----Whether changes are being handled at this moment: then every other worker sees them too.
+---Whether who asks handles changes at this moment: then every other worker sees them too.
 ---@return boolean
 function Cache:handling() end
 

@@ -47,11 +47,19 @@ local function step(self)
   ngx.sleep(1)
 end
 
+-- What was broken off, as by ngx.exit in a callback, has left its connection open.
+local function close_broken(self)
+  if self._open then pcall(self._open.close, self._open) end
+end
+
 function Following:_work(premature)
+  close_broken(self)
   repeat
+    self._open = self._consumer
     self._again, self._done, self._began = nil, 0, core.now()
     while not premature and not self._stopping and not ngx.worker.exiting() do step(self) end
     pcall(self._consumer.close, self._consumer)
+    self._open = nil
     self._proven, self._stopping = -math.huge, false
     if self._again then self._consumer = self._again() end
   until not self._again
@@ -62,8 +70,11 @@ end
 -- @return true; or nil, and why nginx gives it no timer
 function Following:start(make)
   self._wanted = true
-  if self._stopping then self._again = make end
-  if self._timer:is_begun() then return true end
+  if self._timer:is_begun() then
+    if self._stopping then self._again = make end
+    return true
+  end
+  self._stopping = false
   self._consumer, self._began = make(), core.now()
   return self._timer:start()
 end
@@ -96,6 +107,8 @@ function Following.catch_up() return true end
 function Following:current() return self:proven() end
 function Following.spares() return false end
 function Following.flush(_, flush) flush() end
+function Following.begin_anew() end
+function Following.announce() end
 
 --- What the consumer tells; an empty table before it has begun.
 function Following:stats() return self._consumer and self._consumer:stats() or {} end

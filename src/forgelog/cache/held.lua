@@ -7,7 +7,8 @@
 -- itself. Until then its value is marked as unsure: nobody is given it, and it has but a moment to
 -- live, so that it goes by itself if the worker is stopped or killed in between. Only then does the
 -- value itself take that place. A change after it was stored has deleted what stood there, and then
--- there is nothing to be replaced.
+-- there is nothing to be replaced; but what stands there may also be newer, of another worker. So
+-- the value itself has but a moment to live, too, until the same is known of it.
 --
 -- A tombstone may be dropped for want of room, and what a worker took into its own memory would
 -- stay: so each value tells when it was loaded, and is taken only where this worker has found its
@@ -113,6 +114,18 @@ local function may_stay(self, key, since, holds)
   return holds() and not self:made_stale(key, since) and core.now() - since < TOMBSTONE_TTL
 end
 
+-- Has a value take its place, and stay there, unless it may not by then. What a change has deleted
+-- in between is not there any more; but what was flushed comes back, so it is asked once more. And
+-- what another worker has stored there in between may be older, and that worker killed.
+local function make_stay(self, name, value, flags, may)
+  local target = self._target
+  target:replace(name, value, UNSURE_TTL, flags)
+  if not may() then return false end
+  if not target:expire(name, 0) then return may() end
+  local found, are = target:get(name)
+  return found == value and are == flags and may()
+end
+
 --- Stores a value, unless it was made stale since it was loaded. What took longer to load than
 -- tombstones are kept is not stored.
 -- @string key
@@ -129,13 +142,10 @@ function Held:put(key, value, since, holds)
   if self:made_stale(key, since) then return true end -- there may be a newer one in its place
   local name = name_of(key)
   if not self._target:set(name, value, UNSURE_TTL, UNSURE) then return false end
-  if not may_stay(self, key, since, holds) then
-    self._target:delete(name)
-    return true
-  end
-  self._target:replace(name, value, 0, flags_of(since))
-  if not may_stay(self, key, since, holds) then -- another may have stored a newer one meanwhile
-    self._target:delete(name)
+  local function may() return may_stay(self, key, since, holds) end
+  local stays = may() and make_stay(self, name, value, flags_of(since), may)
+  if not stays then
+    self._target:delete(name) -- another may have stored a newer one meanwhile: that is loaded again
     return true
   end
   if self._near then self._near:set(key, value) end

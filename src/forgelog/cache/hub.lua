@@ -20,6 +20,7 @@ local timer = require "forgelog.cache.timer"
 local PAUSE = 0.01 -- seconds between two looks into the ring
 local REST = 1 -- seconds after a look that failed
 local TRIES = 5 -- of telling changes while others begin new rings
+local LINGERS = 5 -- seconds that it waits for the end of its consumer
 local LONGEST = 60 -- seconds between two times that a leader which gets nowhere offers its lease
 
 local Hub = {}
@@ -127,12 +128,19 @@ function Hub:tell(changes)
   if not done then self:resync("behind") end
 end
 
+--- Tells all workers of what is handled as a change is; this one hears of it, too.
+function Hub:announce(change)
+  if not self._begun then return end
+  local _, err = self._ring:append(packed.write({ change }, self._ring.full)[1])
+  if err then self._about.report(err, 1) end -- each worker falls behind, and forgets what it holds
+end
+
 --- What it does where it cannot know what has changed: all is emptied here, and each other worker
 -- forgets what it holds.
 function Hub:resync(reason)
   must_lead(self)
-  must(self._reading:purge(reason))
   if not self._about.evicts then self:_restart(reason) end
+  must(self._reading:purge(reason))
 end
 
 --- Whether only the leader empties what all workers share, and they forget what is their own: the
@@ -143,6 +151,17 @@ function Hub:_restart(reason)
   local number, id = self._ring:restart(reason)
   if not number then error(id, 0) end
   self._reading:begin(number, id)
+end
+
+--- Has each other worker forget what it holds, before this one empties all: who stores in the
+-- middle of that what it read before, finds a new ring, and takes it back. What others are given in
+-- between is what they held all along; what they read after they forgot is new. (A flush of the
+-- dictionary that holds the ring has the same effect: until it is there again, nobody is fresh.)
+-- @string reason
+function Hub:begin_anew(reason)
+  if self._about.evicts or not self._begun then return end
+  local ok, err = pcall(self._restart, self, reason)
+  if not ok then self._about.report(err, 1) end -- there is no ring, so nobody is fresh
 end
 
 --- Calls a function that flushes what holds the values: it may be the dictionary of this hub too,
@@ -191,6 +210,12 @@ local function look(self)
   offer(self)
 end
 
+-- Until its consumer has ended; a callback may hold that up for ever.
+local function await_end(self)
+  local deadline = core.now() + LINGERS
+  while self._following:running() and core.now() < deadline do ngx.sleep(PAUSE) end
+end
+
 function Hub:_work(premature)
   repeat
     while not premature and not self._stopping and not ngx.worker.exiting() do
@@ -199,7 +224,7 @@ function Hub:_work(premature)
       ngx.sleep(ok and PAUSE or REST)
     end
     self._following:stop()
-    while self._following:running() do ngx.sleep(PAUSE) end
+    await_end(self)
   until premature or self._stopping or ngx.worker.exiting() -- else it was started again
   self._lease:resign()
 end
@@ -209,7 +234,7 @@ end
 -- @return true; or nil, and why nginx gives it no timer
 function Hub:start(make)
   function self._make()
-    self._deposed = false
+    self._deposed, self._telling = false, false
     return make()
   end
   self._begun, self._stopping = true, false

@@ -30,12 +30,15 @@ end
 -- @treturn forgelog.cache.ipc.Ipc
 return function(cache)
   local ipc, spare = {}, {}
-  local me = ("%x.%x"):format(math.floor(core.now() * 1e6), math.random(0, 2 ^ 24))
+  local mark = ("%x.%x"):format(math.floor(core.now() * 1e6), math.random(0, 2 ^ 24))
+
+  -- It may have been made in init_by_lua, before the workers were.
+  local function me() return ("%s.%d"):format(mark, ngx.worker.pid()) end
 
   function ipc.subscribe(channel, call)
     cache:listen(PREFIX .. channel, function(change)
       local sender, data = change.row_id:match("^(%S+) (.*)$")
-      if sender ~= me then call(data) end
+      if sender ~= me() then call(data) end
     end)
   end
 
@@ -46,7 +49,7 @@ return function(cache)
 
   function ipc.broadcast(channel, data)
     if cache:handling() then return true end
-    return write(cache, spare, channel, me .. " " .. data)
+    return write(cache, spare, channel, me() .. " " .. data)
   end
 
   function ipc.poll(timeout)

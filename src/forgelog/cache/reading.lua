@@ -7,6 +7,7 @@ local packed = require "forgelog.cache.packed"
 
 local REST = 1 -- seconds after which what failed to be handled is tried again
 local HELD_UP = 1 -- seconds after which the others do not wait for who handles something
+local WRITTEN = 0.05 -- seconds after which who leads does not wait for an event with a number
 
 local Reading = {}
 Reading.__index = Reading
@@ -60,10 +61,28 @@ local function fell_behind(self, head, id)
 end
 
 -- An event that is not there yet is waited for, unless it was dropped, or is proven to have been
--- there; whoever leads waits for nobody.
-local function is_lost(self, number, id, leads)
+-- there.
+local function is_lost(self, number, id)
   local _, upto = self._ring:proof(id)
-  return leads or number < self._ring:least() or upto and upto >= number
+  return number < self._ring:least() or upto and upto >= number
+end
+
+-- Whoever leads waits a moment only: for one that another worker is about to write.
+local function await(self, number, id)
+  local deadline = core.now() + WRITTEN
+  repeat
+    ngx.sleep(0.001)
+    if self._id ~= id or self._taken >= number or self._ring:read(number, id) then return true end
+  until core.now() >= deadline
+  return false
+end
+
+local function take_event(self, number, id, text, at)
+  local ok, err = handle(self, self._about.handle, packed.read(text, at))
+  if not ok then return nil, err end
+  -- Else all was purged in between, or another one was faster.
+  if self._id == id and self._taken < number then self._taken = number end
+  return true
 end
 
 local function take(self, head, id, leads)
@@ -71,14 +90,14 @@ local function take(self, head, id, leads)
     local number = self._taken + 1
     if head - number >= self._ring.size then return fell_behind(self, head, id) end
     local text, at = self._ring:read(number, id)
-    if not text then
-      if is_lost(self, number, id, leads) then return fell_behind(self, head, id) end
+    if text then
+      local ok, err = take_event(self, number, id, text, at)
+      if not ok then return nil, err end
+    elseif is_lost(self, number, id) or leads and not await(self, number, id) then
+      return fell_behind(self, head, id)
+    elseif not leads then
       return true
     end
-    local ok, err = handle(self, self._about.handle, packed.read(text, at))
-    if not ok then return nil, err end
-    -- Else all was purged in between, or another one was faster.
-    if self._id == id and self._taken < number then self._taken = number end
   end
   return true
 end
