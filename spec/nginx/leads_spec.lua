@@ -134,6 +134,10 @@ describe("a worker of nginx", function()
         service.ask_until(server, "/gone", "true")
         server:get("/exit")
         service.ask_until(server, "/fresh", "true")
+        support.wait_until(function()
+          return logs.must(log, [[SELECT count(*) AS n FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()]])[1].n == 1
+        end, "the one connection of the cache", 5)
         server:get("/exit?bad=1")
         change()
         support.wait_until(function() return server:get("/fresh") == "false" end, "its end")

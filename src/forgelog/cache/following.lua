@@ -47,9 +47,14 @@ local function step(self)
   ngx.sleep(1)
 end
 
--- What was broken off, as by ngx.exit in a callback, has left its connection open.
+-- What was broken off, as by ngx.exit in a callback, has left its connection open. It is closed by
+-- a coroutine of its own: nginx uses one again that has ended, and the consumer would take the one
+-- at hand for the one that called its handler.
 local function close_broken(self)
-  if self._open then pcall(self._open.close, self._open) end
+  local open = self._open
+  if not open then return end
+  local ok, err = pcall(coroutine.wrap(function() open:close() end))
+  if not ok then self._report(err, 1) end
 end
 
 function Following:_work(premature)
