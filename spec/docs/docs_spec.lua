@@ -16,7 +16,7 @@ end
 -- Modules without a page in the reference: private ones, and names of the first edition.
 local INTERNAL = "connection/ consumer/ feed/ rows/ drain drain/ doctor/ install/ seqs tables/ "
   .. "trim units times utf8 cli cli/ schema watch watched ipc cache/flights cache/following "
-  .. "cache/held cache/hub cache/lease cache/packed cache/reading cache/reporting "
+  .. "cache/handling cache/held cache/hub cache/lease cache/packed cache/reading cache/reporting "
   .. "cache/ring cache/source cache/timer"
 
 local function exists(name)
