@@ -9,5 +9,5 @@ return {
     put = "  (void)flushed;\n",
   } },
   says = { "^lost", "to be told: none" },
-  scale = 0.5,
+  scale = 1.5, -- a loss takes luck: in one of four runs a third as long there was none
 }
