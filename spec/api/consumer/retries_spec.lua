@@ -237,16 +237,21 @@ describe("a consumer's parked changes", function()
     assert.same({}, rows())
   end)
 
-  it("hold back their keys, and are tried again, where the option is not given any more", function()
+  -- Has a consumer park the first change, and end.
+  local function leave_parked()
     bad[1] = "bad"
     of_row("a", 1)
     local one = make()
     assert.equal(1, settle(one))
     one:close()
+  end
+
+  it("hold back their keys, and are tried again, where the option is not given any more", function()
+    leave_parked()
     of_row("a", 1)
     of_row("b", 1)
     bad = {}
-    one = make { attempts = false }
+    local one = make { attempts = false }
     assert.equal(2, settle(one))
     assert.equal("3", effects())
     assert.equal(2, consumer.retry(at.log, "one"))
@@ -259,11 +264,7 @@ describe("a consumer's parked changes", function()
   end)
 
   it("are the last ones where the option is not given any more", function()
-    bad[1] = "bad"
-    of_row("a", 1)
-    local one = make()
-    assert.equal(1, settle(one))
-    one:close()
+    leave_parked()
     local tries = 0
     bad = setmetatable({}, { __index = function(_, seq)
       tries = tries + (seq == 3 and 1 or 0)
@@ -271,7 +272,7 @@ describe("a consumer's parked changes", function()
     end })
     of_row("a", 1)
     of_row("b", 2)
-    one = make { attempts = false }
+    local one = make { attempts = false }
     handle_all(one, 3)
     assert.same({ 5, 2 }, { tries, #rows() })
     assert.equal("3 4", effects())

@@ -47,9 +47,10 @@ function ring.new(dict, name, evicts)
   local capacity = dict.capacity and dict:capacity() or UNKNOWN_CAPACITY
   local size = math.floor(capacity / SHARE / SLOT)
   if not evicts then dict:flush_expired() end
+  local beside = NODE + #(prefix .. LARGEST) -- bytes that an event takes beside itself
   return setmetatable({
     size = math.max(FEWEST, math.min(LARGEST, size)),
-    full = math.max(LEAST, SLOT - NODE - MARKS - #(prefix .. LARGEST)),
+    full = math.max(LEAST, SLOT - MARKS - beside), _beside = beside,
     _dict = dict, _prefix = prefix, _set = evicts and dict.set or dict.safe_set,
     _oldest = 0, _bytes = 0, _sizes = {}, _share = capacity / SHARE,
     _head = prefix .. "head", _proof = prefix .. "proof", _why = prefix .. "why",
@@ -89,7 +90,7 @@ local function place(self, number) return self._prefix .. number % self.size end
 
 -- The bytes that nginx hands out for an event.
 local function bytes_for(self, event)
-  local bytes, piece = NODE + #self._prefix + 4 + #event, SLOT
+  local bytes, piece = self._beside + #event, SLOT
   if bytes > PAGE / 2 then return math.ceil(bytes / PAGE) * PAGE end
   while piece < bytes do piece = piece * 2 end
   return piece

@@ -243,7 +243,7 @@ end
 -- @param conn the connection
 -- @tparam table memory of `names.resolve`
 -- @return a boolean; or nil and an error
-function names.changed(conn, memory) return tracked.changed(conn, memory) end
+names.changed = tracked.changed
 
 --- The table that a name means: of those that `tables` may have, what there is now.
 -- @param conn the connection
