@@ -351,7 +351,7 @@ describe("a statement that does not come to its end", function()
 
   it("took longer than the timeout: a query, a drain before and in its loop", function()
     log:close()
-    log = logs.connect_within(db, 0.2)
+    log = logs.connect_slowly(db, 0.2)
     local started = logs.now()
     local rows, err = log:query("SELECT pg_sleep(20)")
     assert.is_nil(rows)

@@ -109,7 +109,8 @@ describe("a feed", function()
     local took = logs.now() - before
     assert.is_true(took >= 0.3 and took < 2, tostring(took))
     must(writer, "INSERT INTO item (n) VALUES (1)")
-    assert.equal(1, assert(feed:next(0)).seq)
+    repeat change, err = feed:next(0) until change or err.code ~= "unfinished"
+    assert.equal(1, assert(change, tostring(err)).seq)
     assert.equal("timeout", select(2, feed:next(0)).kind)
   end)
 

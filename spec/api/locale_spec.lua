@@ -61,11 +61,12 @@ describe("in a locale", function()
       assert.equal("no answer within 0.25 s; the statement was cancelled ",
         said(name, db, [[
           log:close()
-          local config = { connect_timeout = 10.0 }
+          -- As to a server that is far away, which has its time to answer when it is to cancel.
+          local config = { connect_timeout = 10.0, options = "-cpost_auth_delay=1" }
           for keyword, value in (select(2, ...)):gmatch("(%w+)=(%S+)") do
             config[keyword] = tonumber(value) or value
           end
-          log = assert(forgelog.connect(config, { timeout = 0.25 }))
+          log = assert(forgelog.connect(config)):limited(0.25)
           local _, err = log:query("SELECT pg_sleep(10)")
           io.write(err.message, " ")]]), name)
     end

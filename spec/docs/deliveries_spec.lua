@@ -30,6 +30,10 @@ describe("the recipe of", function()
     for _ = 1, 2 do
       recipe:wait("the audit", function()
         return recipe:count("audit") >= recipe:changes("account") end)
+      recipe:wait("the program to have the name", function()
+        return recipe:query("SELECT EXISTS (SELECT FROM forge_change_log_consumers JOIN"
+          .. " pg_stat_activity USING (pid) WHERE name = 'audit') AS yes")[1].yes
+      end)
       recipe:kill_where(program, "SELECT FROM forge_change_log_consumers WHERE name = 'audit'"
         .. " FOR UPDATE", "UPDATE account SET owner = 'eve' WHERE id = 1")
       program = recipe:start_lua('name = "audit"')

@@ -27,7 +27,7 @@ local writes = {
   { text = "\\set id random(1, 40)\nDELETE FROM orders WHERE id = :id;", weight = 2 },
   { text = [[
     \set id random(1, 40)
-    UPDATE orders SET id = 1000 + nextval('keys') WHERE id = :id;]], weight = 2 },
+    UPDATE orders SET id = 1000000 + nextval('keys') WHERE id = :id;]], weight = 2 },
   { text = [[
     \set id random(1, 40)
     BEGIN;

@@ -119,16 +119,9 @@ describe("the recipe of a webhook", function()
   it("sends each event at least once, killed as often as may be", function()
     if not receiver then return pending("there is no nginx, or no build for LuaJIT") end
     receiver:tell { drop = true }
-    local program = begin()
-    local load = recipe:write("\\set id random(1, 9)\nINSERT INTO orders VALUES (:id, 'ada', 1)"
-      .. " ON CONFLICT (id) DO UPDATE SET total = orders.total + 1;", support.scale(80))
-    for _ = 1, 2 do
-      local before = #taken()
-      recipe:wait("some events", function() return #taken() > before + 10 end)
-      recipes.kill(program)
-      program = begin()
-    end
-    load:wait()
+    recipe:kill_often("\\set id random(1, 9)\nINSERT INTO orders VALUES (:id, 'ada', 1)"
+      .. " ON CONFLICT (id) DO UPDATE SET total = orders.total + 1;", begin,
+      function() return #taken() end, { times = 2, transactions = 40 })
     local written, seen, twice = recipe:changes("orders"), nil, nil
     recipe:wait("all of them", function()
       seen, twice = {}, 0

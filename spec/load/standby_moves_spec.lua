@@ -1,5 +1,6 @@
 -- A reader of a hot standby when that is promoted, when it comes to another server, and where the
 -- numbers of transactions wrap.
+local feeds = require "support.feeds"
 local logs = require "support.logs"
 local make_replica = require "support.replica"
 local support = require "support"
@@ -8,10 +9,12 @@ local must, add = logs.must, logs.add_items
 
 local FEED = { poll = 0.05, backoff = 0.02, backoff_max = 0.1 }
 
--- Adds to a list what a feed hands out, until nothing comes for a moment.
+-- Adds to a list what a feed hands out: all that its server has, or until nothing comes for so many
+-- seconds.
 local function take(feed, seqs, seconds)
+  if not seconds then return feeds.take_all(feed, seqs) end
   while true do
-    local changes, err = feed:batch(1000, seconds or 0.3)
+    local changes, err = feed:batch(1000, seconds)
     if not changes then
       assert.equal("timeout", err.kind, tostring(err))
       return seqs
@@ -159,6 +162,7 @@ describe("a feed of a hot standby", function()
     must(at.log, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
       .. "pg_backend_pid() AND datname = current_database()")
     add(at.log, 2)
+    at:catch_up()
     take(feed, seqs)
     complete(at.log, seqs)
     assert.equal("off", feed:stats().bell)

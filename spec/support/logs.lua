@@ -40,6 +40,15 @@ function logs.connect_within(conninfo, seconds)
   error(tostring(err), 2)
 end
 
+--- Connects as to a server that is far away, whose way is a second long: it is given as long to
+-- answer when it is asked to cancel a statement. Where a connection is given 0.08 s for that, this
+-- machine alone may take longer, and then the connection is dropped.
+-- @string conninfo
+-- @number seconds that statements are given
+function logs.connect_slowly(conninfo, seconds)
+  return logs.connect(conninfo .. " options=-cpost_auth_delay=1"):limited(seconds)
+end
+
 --- Runs SQL on a log's connection, or raises; returns rows and the number written.
 function logs.must(log, sql, ...)
   local rows, affected = log:query(sql, ...)

@@ -61,7 +61,7 @@ function pair:catch_up(server)
   support.wait_until(function()
     return support.psql(("SELECT pg_last_wal_replay_lsn() >= '%s'"):format(lsn),
       (server or self.standby).conninfo) == "t"
-  end, "the standby")
+  end, "the standby", 60)
 end
 
 --- Waits until the standby has promoted itself.

@@ -96,7 +96,7 @@ function Recipe:changes(name) return self:count("forge_change_log WHERE table_na
 
 --- Waits until a condition holds; raises what the programs have said where it never does.
 function Recipe:wait(what, condition, seconds)
-  local ok, err = pcall(support.wait_until, condition, what, seconds or 20)
+  local ok, err = pcall(support.wait_until, condition, what, seconds or 60)
   if ok then return end
   local said = { err }
   for _, program in ipairs(self.running) do said[#said + 1] = program:errors():sub(-500) end
@@ -109,27 +109,28 @@ function Recipe:write(script, transactions)
     transactions = math.ceil(transactions / 4), script = script }
 end
 
---- Has writers write beside a program, which is killed each time that it has done so many more.
+--- Has writers write beside a program, which is killed each time in the middle of what they write.
 -- @string script of one transaction
 -- @func begin starts the program
 -- @func done how much it has done
+-- @tparam[opt] table opts `times` that it is killed (3), and the `transactions` each time (80)
 -- @return the program, which runs again
-function Recipe:kill_often(script, begin, done)
-  local load = self:write(script, support.scale(240))
+function Recipe:kill_often(script, begin, done, opts)
   local program = begin()
-  for _ = 1, 3 do
+  for _ = 1, opts and opts.times or 3 do
     local before = done()
+    local load = self:write(script, support.scale(opts and opts.transactions or 80))
     self:wait("some to be done", function() return done() > before + 15 end)
     recipes.kill(program)
     program = begin()
+    load:wait()
   end
-  load:wait()
   return program
 end
 
 --- Kills a program in the middle of what it does in the database: where it waits for what a
 -- statement has locked.
--- @param program
+-- @param program which is at work
 -- @string lock the statement
 -- @string sql what gives the program something to do
 function Recipe:kill_where(program, lock, sql)

@@ -84,7 +84,7 @@ function calls.feed(log, context)
   local seen = {}
   context.feed = feed
   repeat
-    local changes, err = feed:batch(7, 0.3)
+    local changes, err = feed:batch(7, 2)
     if not changes then return nil, err end
     for _, change in ipairs(changes) do seen[change.row_id] = true end
   until not lacking(seen)
