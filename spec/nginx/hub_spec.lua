@@ -5,6 +5,7 @@ if os.getenv("FORGELOG_LUA_VERSION") ~= "jit" then return end
 
 local hub = require "support.hub"
 local logs = require "support.logs"
+local nginx = require "support.nginx"
 local outage = require "support.outage"
 local support = require "support"
 
@@ -55,10 +56,10 @@ describe("one feed for all workers", function()
 
   -- Its session at the server stands all the time. That must not keep another one from following.
   local function stopped_for_a_while(pid)
-    signal("STOP", pid)
+    nginx.suspend(pid)
     logs.pause(2.2)
     local ok, err = pcall(support.wait_until, function() return server:get("/up", 0.5) end,
-      "a fresh worker beside one that is stopped", 5)
+      "a fresh worker beside one that is stopped", logs.at_most(2))
     signal("CONT", pid)
     assert.is_true(ok, err)
     fresh_again()

@@ -90,7 +90,7 @@ describe("workers with near", function()
       if pid ~= leader then behind = pid end
     end
     local purges = await("^" .. behind .. " fresh .* purges (%d+)")
-    assert(os.execute("kill -STOP " .. behind))
+    nginx.suspend(behind)
     logs.must(log, TOUCH:format(101, 1100))
     await("invalidated %d%d%d%d")
     assert.not_matches("no room", server:log())

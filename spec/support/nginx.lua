@@ -116,6 +116,24 @@ function nginx:workers()
   return list
 end
 
+-- Whether a process that is stopped was at work of its own then, and in no call of the system's.
+local function at_work(pid)
+  return (support.read(("/proc/%s/syscall"):format(pid)) or ""):find("^%-1")
+end
+
+--- Stops a worker until it is sent CONT. A worker that works may hold the lock of a shared
+-- dictionary, for which all others would wait as long; so it is stopped where it waits for events.
+function nginx.suspend(pid)
+  support.wait_until(function()
+    assert(os.execute("kill -STOP " .. pid))
+    support.wait_until(function()
+      return (support.read(("/proc/%s/stat"):format(pid)) or ""):find("%) T")
+    end, "the worker to stop")
+    if not at_work(pid) then return true end
+    assert(os.execute("kill -CONT " .. pid))
+  end, "the worker to wait for events")
+end
+
 --- Sends the master a signal: HUP reloads, QUIT ends it gracefully.
 function nginx:signal(name) assert(os.execute(("kill -%s %s"):format(name, self.process.pid))) end
 
