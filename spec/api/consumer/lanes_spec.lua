@@ -246,7 +246,7 @@ describe("a consumer as a whole", function()
         until err.code == "paused" or os.time() > deadline
       end
       at:add(10)
-      for _, each in ipairs(all) do assert.equal("paused", select(2, each:step(0.1)).code) end
+      for _, each in ipairs(all) do assert.equal("paused", consumers.code(each, 0.1)) end
       assert.equal(10, at:effects().n)
       assert.same({ true, true }, { consumer.resume(at.log, "one") })
       for _, each in ipairs(all) do settle(each) end
