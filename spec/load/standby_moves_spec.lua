@@ -5,14 +5,12 @@ local logs = require "support.logs"
 local make_replica = require "support.replica"
 local support = require "support"
 
-local must, add = logs.must, logs.add_items
+local must, add, take_all = logs.must, logs.add_items, feeds.take_all
 
 local FEED = { poll = 0.05, backoff = 0.02, backoff_max = 0.1 }
 
--- Adds to a list what a feed hands out: all that its server has, or until nothing comes for so many
--- seconds.
+-- Adds to a list what a feed hands out, until nothing comes for so many seconds.
 local function take(feed, seqs, seconds)
-  if not seconds then return feeds.take_all(feed, seqs) end
   while true do
     local changes, err = feed:batch(1000, seconds)
     if not changes then
@@ -43,22 +41,22 @@ describe("a feed of a hot standby", function()
     local following = at:read()
     local feed = following:follow(first, FEED)
     local strict = at:read():follow(0, { poll = 0.05, failover = "gap" })
-    take(feed, seqs)
-    take(strict, {})
+    take_all(feed, seqs)
+    take_all(strict, {})
     local long, prepared = logs.connect(at.db), logs.connect(at.db)
     must(long, "BEGIN; INSERT INTO item (n) VALUES (1)")
     must(prepared, "BEGIN; INSERT INTO item (n) VALUES (2); PREPARE TRANSACTION 'before'")
     add(at.log, 3)
     at:catch_up()
-    take(feed, seqs)
+    take_all(feed, seqs)
     local before = feed:position()
     at:switch("kill")
     add(at.log, 2)
-    take(feed, seqs)
+    take_all(feed, seqs)
     local drained = logs.drained(following, 0, { settle = 0.1 }) -- the prepared one is a writer
     assert.same({}, drained)
     must(at.log, "COMMIT PREPARED 'before'")
-    take(feed, seqs)
+    take_all(feed, seqs)
     table.insert(seqs, 1, 2)
     table.insert(seqs, 1, 1)
     complete(at.log, seqs)
@@ -82,7 +80,7 @@ describe("a feed of a hot standby", function()
     at:cut()
     add(at.log, 100)
     local feed = at:read():follow(assert(at.log:position()), FEED)
-    assert.same({}, take(feed, {}))
+    assert.same({}, take_all(feed, {}))
     at:switch("kill")
     add(at.log, 200)
     local none, err = feed:next(5)
@@ -104,7 +102,7 @@ describe("a feed of a hot standby", function()
     add(at.log, 100)
     at:catch_up()
     local feed = at:read(at.any(at.there, second_db)):follow(0, FEED)
-    assert.equal(102, #take(feed, {}))
+    assert.equal(102, #take_all(feed, {}))
     at.log:close()
     at.primary:kill()
     second:promote()
@@ -132,12 +130,12 @@ describe("a feed of a hot standby", function()
     add(at.log, 2)
     at:catch_up()
     local feed = at:read(anywhere):follow(0, FEED)
-    take(feed, seqs)
+    take_all(feed, seqs)
     assert.equal(6005, #seqs)
     local step = draining:drain(0, { settle = 0.1 })
     for i = 1, 100 do drained[i] = step().seq end
     at.standby:stop()
-    take(feed, seqs) -- of the one that is behind
+    take_all(feed, seqs) -- of the one that is behind
     assert(draining.connection:reconnect())
     local ok, err = pcall(function()
       for change in step do drained[#drained + 1] = change.seq end
@@ -148,13 +146,13 @@ describe("a feed of a hot standby", function()
     at:admin("SELECT pg_wal_replay_resume()", second)
     must(long, "COMMIT")
     at:catch_up(second)
-    take(feed, seqs)
+    take_all(feed, seqs)
     for change in draining:drain(drained[#drained]) do drained[#drained + 1] = change.seq end
     complete(at.log, seqs)
     complete(at.log, drained)
     second:stop()
     add(at.log, 2)
-    take(feed, seqs) -- of the primary
+    take_all(feed, seqs) -- of the primary
     assert.equal("owned", feed:stats().bell)
     assert.matches("^1:", feed:position())
     at.standby:start()
@@ -163,7 +161,7 @@ describe("a feed of a hot standby", function()
       .. "pg_backend_pid() AND datname = current_database()")
     add(at.log, 2)
     at:catch_up()
-    take(feed, seqs)
+    take_all(feed, seqs)
     complete(at.log, seqs)
     assert.equal("off", feed:stats().bell)
     feed:close()
@@ -216,7 +214,7 @@ describe("a feed of a hot standby", function()
     until not logs.under_way(at.log)
     load:wait()
     at:catch_up()
-    take(feed, seqs)
+    take_all(feed, seqs)
     complete(at.log, seqs)
     for change in reading:drain(last) do drained[#drained + 1] = change.seq end
     complete(at.log, drained)

@@ -95,13 +95,13 @@ function consumers.settle(one)
   error("the consumer did not come to rest", 2)
 end
 
---- The code of the error that a step returns; false where it has handled changes. A step that has
--- no answer yet, since this machine is busy, is gone on with.
+--- The code of the error that a step returns, or its text where it has none; false where the step
+-- has handled changes. One that has no answer yet, since this machine is busy, is gone on with.
 -- @number seconds of each step
 function consumers.code(one, seconds)
   local done, err
   repeat done, err = one:step(seconds) until done or err.code ~= "unfinished"
-  return not done and err.code
+  return not done and (err.code or tostring(err))
 end
 
 --- Steps a consumer until a number of changes has been handled in all, or raises.

@@ -29,17 +29,6 @@ function logs.connect(conninfo, opts)
   return log or error(tostring(err), 2)
 end
 
---- Connects with a time limit for each statement that may be too short for connecting on a busy
--- machine: then it is tried again. Raises where that does not help.
-function logs.connect_within(conninfo, seconds)
-  local log, err
-  for _ = 1, 20 do
-    log, err = forgelog.connect(conninfo, { timeout = seconds })
-    if log then return log end
-  end
-  error(tostring(err), 2)
-end
-
 --- Connects as to a server that is far away, whose way is a second long: it is given as long to
 -- answer when it is asked to cancel a statement. Where a connection is given 0.08 s for that, this
 -- machine alone may take longer, and then the connection is dropped.

@@ -105,7 +105,7 @@ describe("a time limit on a server that has died", function()
     local function check(what, seconds, call)
       local took = logs.soon(seconds + 0.1, function()
         if log then log:close() end
-        log = logs.connect_within(db, seconds)
+        log = logs.connect(db):limited(seconds)
         local resume, err = call(log), nil
         local passed = outage.during(server, function() err = resume() end)
         assert.equal("timeout", err.kind, what)

@@ -256,8 +256,7 @@ for _, name in ipairs({ rawget(_G, "jit") and "luv" or "cqueues" }) do
       run(one, function()
         wait_until(function() return begun == 2 end, "the start")
         wait_until(function()
-          local _, err = other:step(0.1)
-          if err.code ~= "unfinished" then errors[#errors + 1] = err.code or tostring(err) end
+          errors[#errors + 1] = consumers.code(other, 0.1)
           return ended == 2
         end, "the end")
         saves("2")
